@@ -1,0 +1,21 @@
+"""What every test shares: quiet TensorFlow, and the real images where they lie beside the checkout."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+REAL = Path(__file__).resolve().parents[2] / "shared" / "imagenet"
+
+
+@pytest.fixture(scope="session")
+def imagenet() -> Path:
+    """The folder of real images and weights; the test skips where it is absent."""
+    if not (REAL / "images.csv").exists():
+        pytest.skip(f"no real images at {REAL}")
+    return REAL

@@ -1,0 +1,61 @@
+"""tf_lowdef: WebP and flip in front of a Keras image classifier, and an honest measure of what that defence is worth.
+
+The public names are loaded when they are first used (PEP 562), so that ``import tf_lowdef`` costs no TensorFlow.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tf_lowdef.evaluation import Results, evaluate
+    from tf_lowdef.layers import FlipLayer, JPEGLayer, PixelLayer, WebPLayer
+    from tf_lowdef.models import defend, load_application, load_demo, load_model
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "FlipLayer": "tf_lowdef.layers",
+    "JPEGLayer": "tf_lowdef.layers",
+    "PixelLayer": "tf_lowdef.layers",
+    "WebPLayer": "tf_lowdef.layers",
+    "defend": "tf_lowdef.models",
+    "load_application": "tf_lowdef.models",
+    "load_demo": "tf_lowdef.models",
+    "load_model": "tf_lowdef.models",
+    "Results": "tf_lowdef.evaluation",
+    "evaluate": "tf_lowdef.evaluation",
+}
+_SUBPACKAGES = ("attacks", "evaluation", "files", "layers", "models", "report", "webp")
+
+__all__ = [
+    "FlipLayer",
+    "JPEGLayer",
+    "PixelLayer",
+    "Results",
+    "WebPLayer",
+    "__version__",
+    "defend",
+    "evaluate",
+    "load_application",
+    "load_demo",
+    "load_model",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name or a subpackage on first use."""
+    if name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+    elif name in _SUBPACKAGES:
+        value = import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the lazy names too, for tab completion."""
+    return sorted({*globals(), *_HOME, *_SUBPACKAGES})

@@ -1,0 +1,164 @@
+"""The WebP round trip through Pillow (libwebp), one thread per core over the batch."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, features
+
+MAX_SIDE = 16383
+"""The longest side of a WebP image in pixels (RFC 9649 section 2.5: 14 bits for width and height)."""
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def libwebp_version() -> str:
+    """Return the version of the libwebp inside the installed Pillow, such as ``"1.6.0"``."""
+    return str(features.version("webp"))
+
+
+def check_quality(quality: float) -> float:
+    """Return `quality` if it is a number from 0 to 100.
+
+    Raises:
+        ValueError: It is none.
+    """
+    number = isinstance(quality, (int, float, np.integer, np.floating)) and not isinstance(quality, bool)
+    if not number or not math.isfinite(quality) or not 0 <= quality <= 100:
+        raise ValueError(f"`quality` must be a number from 0 to 100. Received: quality={quality!r}")
+    return quality.item() if isinstance(quality, np.generic) else quality
+
+
+def check_method(method: int) -> int:
+    """Return `method` if it is an integer from 0 (fast) to 6 (slow).
+
+    Raises:
+        ValueError: It is none.
+    """
+    if isinstance(method, bool) or not isinstance(method, (int, np.integer)) or not 0 <= method <= 6:
+        raise ValueError(f"`method` must be an integer from 0 to 6. Received: method={method!r}")
+    return int(method)
+
+
+def check_num_threads(num_threads: int | None) -> int | None:
+    """Return `num_threads` if it is a positive integer or None (one per core).
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if num_threads is None:
+        return None
+    if isinstance(num_threads, bool) or not isinstance(num_threads, (int, np.integer)) or num_threads < 1:
+        raise ValueError(f"`num_threads` must be a positive integer or None. Received: num_threads={num_threads!r}")
+    return int(num_threads)
+
+
+def check_side(height: int, width: int) -> None:
+    """Raise ValueError where a side is longer than a WebP image may be."""
+    if max(height, width) > MAX_SIDE:
+        raise ValueError(f"WebP images have sides of at most {MAX_SIDE} pixels. Received: {height} x {width}")
+
+
+def encode(image: Pixels, quality: float = 60, method: int = 4, lossless: bool = False) -> bytes:
+    """Encode one image as WebP, as ``PIL.Image.save`` does.
+
+    Args:
+        image: uint8, shape (height, width, 3), RGB.
+        quality: 0 (smallest) to 100. For `lossless` it is the effort, and changes no pixel.
+        method: 0 (fast) to 6 (slow); part of the result, not only of its cost.
+        lossless: Whether to use the lossless codec. `quality=100` alone is still lossy.
+
+    Returns:
+        The bytes of a `.webp` file.
+    """
+    buffer = BytesIO()
+    Image.fromarray(image).save(buffer, "WEBP", quality=quality, method=method, lossless=lossless)
+    return buffer.getvalue()
+
+
+def decode(data: bytes) -> Pixels:
+    """Decode one WebP image to uint8 of shape (height, width, 3), RGB."""
+    with Image.open(BytesIO(data), formats=("WEBP",)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def roundtrip(
+    images: Pixels,
+    quality: float = 60,
+    method: int = 4,
+    lossless: bool = False,
+    num_threads: int | None = None,
+) -> Pixels:
+    """Encode images as WebP and decode them again.
+
+    Args:
+        images: uint8, shape (batch, height, width, 3) or (height, width, 3), RGB. The batch may be empty; height and
+            width are 1 to 16,383.
+        quality: 0 (smallest) to 100.
+        method: 0 (fast) to 6 (slow).
+        lossless: Whether to use the lossless codec.
+        num_threads: Images coded at a time; None means one per core.
+
+    Returns:
+        uint8 of the same shape: exactly what Pillow's own save and open give.
+
+    Raises:
+        TypeError: `images` is not uint8.
+        ValueError: `images` has another shape, or an argument is out of its range.
+    """
+    check_quality(quality)
+    check_method(method)
+    check_num_threads(num_threads)
+    _check_images(images)
+    if images.ndim == 3:
+        return decode(encode(images, quality, method, lossless))
+    out = np.empty_like(images, order="C")
+
+    def code(index: int) -> None:
+        out[index] = decode(encode(images[index], quality, method, lossless))
+
+    for_each(code, len(images), num_threads)
+    return out
+
+
+def for_each(function: Callable[[int], None], count: int, num_threads: int | None = None) -> None:
+    """Call ``function(0)`` to ``function(count - 1)``, `num_threads` at a time (None: one per core).
+
+    libwebp and libjpeg run outside Python's global lock, so threads scale.
+    """
+    workers = min(count, num_threads or available_cores())
+    if workers <= 1:
+        for index in range(count):
+            function(index)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in pool.map(function, range(count)):
+            pass
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _check_images(images: Pixels) -> None:
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
+        received = getattr(images, "dtype", type(images).__name__)
+        raise TypeError(f"`images` must be a uint8 array. Received: {received}")
+    if images.ndim not in (3, 4) or images.shape[-1] != 3:
+        raise ValueError(
+            "`images` must have the shape (batch, height, width, 3) or (height, width, 3). "
+            f"Received: shape={images.shape}"
+        )
+    height, width = images.shape[-3:-1]
+    if min(height, width) < 1:
+        raise ValueError(f"`images` must have sides of at least 1 pixel. Received: shape={images.shape}")
+    check_side(height, width)
