@@ -1,0 +1,13 @@
+"""Images for the layer tests."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def images():
+    """uint8 of shape (3, 17, 23, 3): smooth shades with noise, so that every codec changes some pixels."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[0:17, 0:23]
+    shades = np.stack([10 * x, 14 * y, 5 * (x + y)], axis=-1)
+    return np.clip(shades + rng.normal(0, 12, (3, 17, 23, 3)), 0, 255).astype(np.uint8)

@@ -1,0 +1,197 @@
+"""What every layer must do, from one table: a new layer is one new row."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_lowdef.layers import FlipLayer, JPEGLayer, WebPLayer
+
+# layer, arguments, whether XLA can compile it
+LAYERS = [
+    pytest.param(WebPLayer, {"quality": 40, "method": 2, "num_threads": 2}, False, id="webp"),
+    pytest.param(WebPLayer, {"quality": 33.5, "gradient": "none"}, False, id="webp-no-gradient"),
+    pytest.param(WebPLayer, {"lossless": True}, False, id="webp-lossless"),
+    pytest.param(FlipLayer, {}, True, id="flip"),
+    pytest.param(FlipLayer, {"mode": "both"}, True, id="flip-both"),
+    pytest.param(JPEGLayer, {"quality": 40}, False, id="jpeg"),
+]
+every_layer = pytest.mark.parametrize(("cls", "arguments", "jit"), LAYERS)
+
+# plain Keras, once the layers' package has been imported
+LOAD = """
+import pathlib, sys
+import numpy as np, keras
+import tf_lowdef.layers
+folder = pathlib.Path(sys.argv[1])
+for path in folder.glob("*.keras"):
+    model = keras.models.load_model(path, safe_mode=True)
+    np.save(path.with_suffix(".npy"), model.predict(np.load(folder / "in.npy"), verbose=0))
+"""
+
+
+@pytest.fixture(autouse=True)
+def _float32_policy():
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@every_layer
+def test_config_makes_the_same_layer(cls, arguments, jit, images):
+    layer = cls(**arguments, name="a_name")
+    again = cls.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+    assert again.name == "a_name"
+    for name, value in arguments.items():
+        assert getattr(again, name) == value
+    np.testing.assert_array_equal(again(images), layer(images))
+    assert layer.supports_jit is again.supports_jit is jit
+
+
+@every_layer
+def test_symbolic_shape_is_the_real_one(cls, arguments, jit, images):
+    layer = cls(**arguments)
+    for shape in [(None, None, 3), (17, 23, 3), (None, 23, 3)]:
+        symbolic = layer(keras.Input(shape))
+        assert symbolic.shape == (None, *shape)
+        assert symbolic.dtype == "float32"
+    assert layer(images).shape == images.shape
+    assert layer.count_params() == 0
+
+
+@every_layer
+def test_uint8_and_float_inputs_agree(cls, arguments, jit, images):
+    layer = cls(**arguments)
+    out = layer(images)
+    assert out.dtype == tf.float32
+    np.testing.assert_array_equal(out, layer(images.astype(np.float32)))
+    np.testing.assert_array_equal(out, layer(images.astype(np.int32)))
+    np.testing.assert_array_equal(out, np.round(out))
+    assert out.numpy().min() >= 0
+    assert out.numpy().max() <= 255
+
+
+@every_layer
+def test_mixed_float16(cls, arguments, jit, images):
+    expected = cls(**arguments)(images).numpy()
+    keras.config.set_dtype_policy("mixed_float16")
+    layer = cls(**arguments)
+    for batch in (images, images.astype(np.float32)):
+        out = layer(batch)
+        assert out.dtype == tf.float16
+        np.testing.assert_array_equal(out, expected)
+    # a fraction that float16 cannot hold and that decides the rounding must arrive unchanged
+    fraction = np.full((1, 8, 8, 3), 200.499, np.float32)
+    np.testing.assert_array_equal(
+        layer(fraction), cls(**arguments, dtype="float32")(fraction).numpy().astype("float16")
+    )
+
+
+@every_layer
+def test_empty_batch(cls, arguments, jit, images):
+    layer = cls(**arguments)
+    assert layer(images[:0]).shape == (0, 17, 23, 3)
+    assert tf.function(layer)(images[:0]).shape == (0, 17, 23, 3)
+
+
+@every_layer
+def test_one_pixel(cls, arguments, jit):
+    pixel = np.full((1, 1, 1, 3), 128, np.uint8)
+    out = cls(**arguments)(pixel).numpy()
+    assert out.shape == (1, 1, 1, 3)
+    np.testing.assert_allclose(out, pixel, atol=4)
+
+
+@every_layer
+def test_tf_data_with_unknown_sizes(cls, arguments, jit, images):
+    layer = cls(**arguments)
+    signature = tf.TensorSpec((None, None, None, 3), tf.uint8)
+    pipeline = tf.data.Dataset.from_generator(lambda: iter([images, images[:, :5]]), output_signature=signature)
+    first, second = pipeline.map(layer)
+    np.testing.assert_array_equal(first, layer(images))
+    np.testing.assert_array_equal(second, layer(images[:, :5]))
+
+
+@every_layer
+def test_predict_and_fit(cls, arguments, jit, images):
+    inputs = keras.Input((None, None, 3))
+    scaled = keras.layers.Conv2D(3, 1, name="before")(keras.layers.Rescaling(1.0)(inputs))
+    pooled = keras.layers.GlobalAveragePooling2D()(cls(**arguments)(scaled))
+    model = keras.Model(inputs, keras.layers.Dense(3)(pooled))
+    model.get_layer("before").set_weights([np.eye(3)[None, None] * 0.9, np.full(3, 3.0)])
+    before = model.get_layer("before").get_weights()[0]
+    model.compile(keras.optimizers.SGD(1e-4), "mse")
+    model.fit(images.astype(np.float32), np.zeros((3, 3)), batch_size=2, verbose=0)
+    moved = np.abs(model.get_layer("before").get_weights()[0] - before).max()
+    assert (moved > 0) == (arguments.get("gradient") != "none")
+    assert model.predict(images.astype(np.float32), verbose=0).shape == (3, 3)
+
+
+@every_layer
+def test_gradient_passes_unless_stopped(cls, arguments, jit, images):
+    layer = cls(**arguments)
+    weight = np.random.default_rng(1).normal(size=images.shape).astype(np.float32)
+    x = tf.constant(images, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        score = tf.reduce_sum(layer(x) * weight)
+    gradient = tape.gradient(score, x)
+    if arguments.get("gradient") == "none":
+        assert gradient is None
+    else:
+        expected = layer(weight).numpy() if cls is FlipLayer else weight
+        np.testing.assert_array_equal(gradient, expected)
+
+
+def test_saved_model_files_load_in_a_fresh_process(images, tmp_path):
+    batch = images.astype(np.float32)
+    np.save(tmp_path / "in.npy", batch)
+    expected = {}
+    for row in LAYERS:
+        cls, arguments, _ = row.values
+        model = keras.Sequential([keras.Input((17, 23, 3)), cls(**arguments), keras.layers.Rescaling(1 / 255)])
+        model.save(tmp_path / f"{row.id}.keras")
+        expected[row.id] = model.predict(batch, verbose=0)
+    subprocess.run([sys.executable, "-c", LOAD, str(tmp_path)], check=True, capture_output=True)
+    for name, output in expected.items():
+        np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), output, err_msg=name)
+
+
+@every_layer
+def test_supports_jit_tells_the_truth(cls, arguments, jit, images):
+    compiled = tf.function(cls(**arguments), jit_compile=True)
+    if jit:
+        np.testing.assert_array_equal(compiled(images), cls(**arguments)(images))
+    else:
+        with pytest.raises((tf.errors.InvalidArgumentError, tf.errors.UnimplementedError)):
+            compiled(images)
+
+
+@every_layer
+@pytest.mark.parametrize("shape", [(17, 23, 3), (2, 17, 23, 1), (2, 17, 23, 4), (1, 2, 17, 23, 3)])
+def test_wrong_shapes_are_named(cls, arguments, jit, shape, images):
+    layer = cls(**arguments)
+    message = rf"shape \(batch, height, width, 3\).*Received: shape=.*{shape[-1]}\)"
+    with pytest.raises(ValueError, match=message):
+        layer(np.zeros(shape, np.uint8))
+    layer(images)
+    with pytest.raises(ValueError, match=message):  # built by now
+        layer(np.zeros(shape, np.uint8))
+    with pytest.raises(ValueError, match=message):
+        cls(**arguments)(keras.Input(shape[1:]))
+    with pytest.raises(ValueError, match=message):
+        cls(**arguments).compute_output_shape(shape)
+
+
+@every_layer
+def test_nested_shared_and_time_distributed(cls, arguments, jit, images):
+    layer = cls(**arguments)
+    inner = keras.Sequential([keras.Input((17, 23, 3)), layer])
+    inputs = keras.Input((2, 17, 23, 3))
+    model = keras.Model(inputs, keras.layers.TimeDistributed(inner)(inputs))
+    clips = np.stack([images[:2], images[1:]]).astype(np.float32)
+    expected = np.stack([layer(images[:2]), layer(images[1:])])
+    np.testing.assert_array_equal(model.predict(clips, verbose=0), expected)

@@ -1,0 +1,113 @@
+"""The base of layers that see 8-bit pixels: value range, rounding, and the gradient policy."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import tensorflow as tf
+
+from tf_lowdef.layers.image_layer import ImageLayer
+
+GRADIENTS = ("straight_through", "none")
+
+
+class PixelLayer(ImageLayer):
+    """Base class of layers that transform 8-bit pixels, such as a codec.
+
+    A subclass implements :meth:`transform_pixels`, uint8 to uint8. This class maps `value_range` to 0..255 and back,
+    rounding half to even and clipping what lies outside (as Keras' own image layers clip to their ``value_range``),
+    and gives the step, which has no derivative of its own, a gradient.
+
+    Args:
+        gradient: ``"straight_through"`` passes the gradient on unchanged, as BPDA does with the identity (Athalye et
+            al. 2018, section 4.1); ``"none"`` stops it.
+        value_range: The two values, lower first, that stand for black (0) and full (255).
+        **kwargs: ``name``, ``dtype`` and ``trainable``, as every Keras layer has them.
+
+    Input shape:
+        ``(batch, height, width, 3)``, floats in `value_range`, or integers, which are pixels 0..255.
+
+    Output shape:
+        The same; the pixels in `value_range`, in the compute dtype.
+
+    Raises:
+        ValueError: An argument is out of its range, the shape is wrong, or integers meet a `value_range` other than
+            (0, 255), in which they could not be told from mistakes.
+        tf.errors.InvalidArgumentError: From the call, for NaN or infinity.
+    """
+
+    def __init__(
+        self,
+        gradient: str = "straight_through",
+        value_range: tuple[float, float] = (0, 255),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if gradient not in GRADIENTS:
+            raise ValueError(f"`gradient` must be one of {GRADIENTS}. Received: gradient={gradient!r}")
+        self.gradient = gradient
+        self.value_range = _check_value_range(value_range)
+
+    def transform_pixels(self, pixels: tf.Tensor) -> tf.Tensor:
+        """Transform uint8 pixels of shape (batch, height, width, 3) into uint8 pixels of the same shape."""
+        raise NotImplementedError(f"{type(self).__name__} must implement transform_pixels")
+
+    def call(self, inputs: Any) -> tf.Tensor:
+        """Apply the transformation, with the gradient that `gradient` names."""
+        images = self.to_images(inputs)
+        if not images.dtype.is_floating:
+            return self._transform(images)
+        if self.gradient == "none":
+            return self._transform(tf.stop_gradient(images))
+
+        @tf.custom_gradient  # not x + stop_gradient(y - x), whose sum rounds and would change the values
+        def straight_through(x: tf.Tensor) -> Any:
+            return self._transform(x), lambda upstream: tf.cast(upstream, x.dtype)
+
+        return straight_through(images)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make the same layer again."""
+        return {**super().get_config(), "gradient": self.gradient, "value_range": list(self.value_range)}
+
+    def _transform(self, images: tf.Tensor) -> tf.Tensor:
+        pixels = self.transform_pixels(self._to_pixels(images))
+        pixels.set_shape(images.shape)
+        low, high = self.value_range
+        if self._is_pixel_range:
+            return self.to_compute_dtype(pixels)
+        return self.to_compute_dtype(tf.cast(pixels, tf.float32) * ((high - low) / 255) + low)
+
+    def _to_pixels(self, images: tf.Tensor) -> tf.Tensor:
+        if not images.dtype.is_floating and not self._is_pixel_range:
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r} takes integers only with value_range=(0, 255). "
+                f"Received: dtype={images.dtype.name}, value_range={self.value_range}"
+            )
+        if images.dtype == tf.uint8:
+            return images
+        values = tf.cast(images, tf.float32)
+        if images.dtype.is_floating:
+            values = tf.debugging.check_numerics(
+                values, f"{type(self).__name__} {self.name!r} takes finite pixel values. Received NaN or infinity"
+            )
+        if not self._is_pixel_range:
+            low, high = self.value_range
+            values = (values - low) * (255 / (high - low))
+        return tf.cast(tf.clip_by_value(tf.round(values), 0, 255), tf.uint8)
+
+    @property
+    def _is_pixel_range(self) -> bool:
+        return self.value_range == (0, 255)
+
+
+def _check_value_range(value_range: Any) -> tuple[float, float]:
+    message = f"`value_range` must be two finite numbers, the lower one first. Received: value_range={value_range!r}"
+    try:
+        low, high = (float(value) for value in value_range)
+    except (TypeError, ValueError) as error:
+        raise ValueError(message) from error
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(message)
+    return low, high

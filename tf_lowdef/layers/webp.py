@@ -1,0 +1,103 @@
+"""Lossy WebP as a Keras layer, through Pillow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tf_lowdef.layers.image_layer import Shape
+from tf_lowdef.layers.pixel_layer import PixelLayer
+from tf_lowdef.webp import pillow
+
+CODECS = ("pillow",)
+
+
+@keras.saving.register_keras_serializable(package="tf_lowdef")
+class WebPLayer(PixelLayer):
+    """Compresses images with WebP and decompresses them again, which removes small adversarial noise.
+
+    The first half of the defence of Yin et al. 2020 (doi 10.1002/int.22258). The pixels are exactly those that Pillow's
+    own save and open give. Encoding and decoding run in Python, one thread per core over the batch, so a model with
+    this layer cannot be compiled by XLA (``supports_jit`` is False), nor does its SavedModel run outside this Python
+    process: ``model.export`` does not notice.
+
+    Against an attacker who knows of it, the layer is worth nothing: its gradient is easily approximated
+    (``gradient="straight_through"``).
+
+    This layer is safe to use in a `tf.data` pipeline, on batches.
+
+    Args:
+        quality: 0 (smallest file) to 100. 100 is still lossy.
+        method: libwebp's effort, 0 (fast) to 6 (slow). It is part of the result: two methods differ by almost as much
+            as each from the source. 4 is what cwebp and Pillow use.
+        lossless: Whether to use the lossless codec, which leaves every 8-bit pixel as it is.
+        codec: ``"pillow"``.
+        gradient: ``"straight_through"`` or ``"none"``; see :class:`PixelLayer`.
+        value_range: The values that stand for black and full, such as (-1, 1) in front of a plain
+            ``keras.applications.MobileNetV2``.
+        num_threads: Images coded at a time; None means one per core.
+        **kwargs: ``name``, ``dtype`` and ``trainable``.
+
+    Input shape:
+        ``(batch, height, width, 3)``, sides of 1 to 16,383 pixels.
+
+    Output shape:
+        The same.
+
+    Raises:
+        ValueError: An argument is out of its range, or the shape is wrong.
+        tf.errors.InvalidArgumentError: From the call, for NaN, infinity, or sides that were unknown before and are out
+            of their range.
+
+    Example:
+        >>> model = keras.Sequential([WebPLayer(60), FlipLayer(), load_application("MobileNetV2")])
+    """
+
+    def __init__(
+        self,
+        quality: float = 60,
+        method: int = 4,
+        lossless: bool = False,
+        codec: str = "pillow",
+        gradient: str = "straight_through",
+        value_range: tuple[float, float] = (0, 255),
+        num_threads: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(gradient=gradient, value_range=value_range, **kwargs)
+        self.quality = pillow.check_quality(quality)
+        self.method = pillow.check_method(method)
+        if not isinstance(lossless, bool):
+            raise ValueError(f"`lossless` must be True or False. Received: lossless={lossless!r}")
+        if codec not in CODECS:
+            raise ValueError(f"`codec` must be one of {CODECS}. Received: codec={codec!r}")
+        self.lossless = lossless
+        self.codec = codec
+        self.num_threads = pillow.check_num_threads(num_threads)
+        self.supports_jit = False
+
+    def check_shape(self, shape: Shape) -> None:
+        """Raise ValueError unless `shape` can be a batch of RGB images that WebP can hold."""
+        super().check_shape(shape)
+        pillow.check_side(shape[1] or 1, shape[2] or 1)
+
+    def transform_pixels(self, pixels: tf.Tensor) -> tf.Tensor:
+        """Encode and decode each image."""
+
+        def roundtrip(batch: tf.Tensor) -> Any:
+            return pillow.roundtrip(batch.numpy(), self.quality, self.method, self.lossless, self.num_threads)
+
+        return tf.py_function(roundtrip, [pixels], tf.uint8)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make the same layer again."""
+        return {
+            **super().get_config(),
+            "quality": self.quality,
+            "method": self.method,
+            "lossless": self.lossless,
+            "codec": self.codec,
+            "num_threads": self.num_threads,
+        }
