@@ -1,0 +1,23 @@
+"""Images on disk: reading any of them safely, writing whole files or none, walking a folder. Pillow and numpy only."""
+
+from tf_lowdef.files.atomic import atomic_path, is_temporary, remove_leftovers, sync_folder, write_bytes, write_text
+from tf_lowdef.files.images import ImageReadError, open_image, read_rgb, to_rgb, write_png
+from tf_lowdef.files.walk import Scan, find_images, image_extensions, scan_folder
+
+__all__ = [
+    "ImageReadError",
+    "Scan",
+    "atomic_path",
+    "find_images",
+    "image_extensions",
+    "is_temporary",
+    "open_image",
+    "read_rgb",
+    "remove_leftovers",
+    "scan_folder",
+    "sync_folder",
+    "to_rgb",
+    "write_bytes",
+    "write_png",
+    "write_text",
+]

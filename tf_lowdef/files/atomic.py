@@ -1,0 +1,145 @@
+"""Files that are written whole or not at all: a temporary file in the same folder, then a rename."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+PREFIX = ".tf_lowdef-"
+"""How the names of our temporary files start; hidden, so that a file manager or a glob passes them over."""
+
+_MAX_SUFFIX = 32
+"""A longer suffix is dropped from the temporary name, which must stay below the 255 bytes of a file name."""
+
+_ABANDONED = 24 * 3600.0
+"""Age in seconds at which a temporary file is taken for abandoned where its lock cannot be asked."""
+
+
+def is_temporary(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path has the name of one of our temporary files."""
+    return Path(path).name.startswith(PREFIX)
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it onto `path` when the block ends without an error.
+
+    The temporary file exists, is empty, and has the same suffix. Its data reach the disk before the rename, so that
+    not even a power cut leaves a partial file under the final name. On an error, KeyboardInterrupt among them, it is
+    removed and `path` stays as it was. Parent folders are created. An existing file is replaced and hands on its
+    permissions; a symbolic link is replaced itself, not what it points to.
+
+    Args:
+        path: The file to write.
+
+    Yields:
+        The path to write to.
+
+    Raises:
+        OSError: The folder cannot be made or written to, or the disk is full.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    suffix = target.suffix if len(os.fsencode(target.suffix)) <= _MAX_SUFFIX else ""
+    temporary = target.parent / f"{PREFIX}{uuid.uuid4().hex}{suffix}"
+    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+    try:
+        try:
+            _lock(descriptor)  # tells remove_leftovers that somebody is still at work here
+            yield temporary
+            _flush(temporary)
+        finally:
+            os.close(descriptor)
+        _keep_mode(target, temporary)
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write `data` to a file, whole or not at all; see `atomic_path`."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write `text` to a file as UTF-8, whole or not at all; see `atomic_path`.
+
+    Line ends are written as they are. File names that are not valid UTF-8 come out with the bytes that they went in
+    with (surrogateescape).
+    """
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
+
+
+def sync_folder(folder: str | os.PathLike[str]) -> None:
+    """Make the renames in a folder reach the disk; needed before something else that they replace is deleted."""
+    if os.name == "nt":
+        return  # Windows cannot open a folder, and NTFS journals the rename
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_leftovers(folder: str | os.PathLike[str]) -> int:
+    """Remove the temporary files directly in `folder` that a killed process left, and return how many there were.
+
+    A file that a living process still writes is locked and stays. Where there are no locks (Windows) files of less
+    than a day stay.
+    """
+    removed = 0
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if is_temporary(entry.name) and entry.is_file(follow_symlinks=False) and _abandoned(entry.path):
+                with suppress(OSError):
+                    os.unlink(entry.path)
+                    removed += 1
+    return removed
+
+
+def _lock(descriptor: int) -> None:
+    if fcntl is not None:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _abandoned(path: str) -> bool:
+    try:
+        if fcntl is None:
+            return time.time() - os.stat(path).st_mtime > _ABANDONED
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _keep_mode(target: Path, temporary: Path) -> None:
+    with suppress(OSError):
+        mode = target.lstat().st_mode
+        if stat.S_ISREG(mode):
+            temporary.chmod(stat.S_IMODE(mode))
