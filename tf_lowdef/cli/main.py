@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from importlib import import_module
 from typing import Any
@@ -55,21 +57,22 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.pass_context
-def cli(ctx: click.Context, debug: bool) -> None:
+def cli(debug: bool) -> None:
     """Put WebP and flip in front of an image classifier, and measure what that defence is worth.
 
     Example: tf-lowdef evaluate --attack bim:4 --defence none --defence webp:60+flip
     """
-    ctx.obj = {"debug": debug}
+    del debug  # looked for by main, which catches the errors
 
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line and exit: 0 for success, 1 for a failure, 2 for wrong arguments, 130 after Ctrl-C."""
     arguments = sys.argv[1:] if args is None else args
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's remarks on its build are no business of the user's
+    command = shlex.join(["tf-lowdef", *arguments])
     debug = "--debug" in arguments
     try:
-        code: Any = cli.main(arguments, prog_name="tf-lowdef", standalone_mode=False)
+        code: Any = cli.main(arguments, prog_name="tf-lowdef", standalone_mode=False, obj={"command": command})
     except click.exceptions.Abort:
         click.echo("Interrupted.", err=True)
         sys.exit(INTERRUPTED)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, features
+
+from tf_lowdef.threads import for_each
 
 MAX_SIDE = 16383
 """The longest side of a WebP image in pixels (RFC 9649 section 2.5: 14 bits for width and height)."""
@@ -125,28 +124,6 @@ def roundtrip(
 
     for_each(code, len(images), num_threads)
     return out
-
-
-def for_each(function: Callable[[int], None], count: int, num_threads: int | None = None) -> None:
-    """Call ``function(0)`` to ``function(count - 1)``, `num_threads` at a time (None: one per core).
-
-    libwebp and libjpeg run outside Python's global lock, so threads scale.
-    """
-    workers = min(count, num_threads or available_cores())
-    if workers <= 1:
-        for index in range(count):
-            function(index)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(function, range(count)):
-            pass
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _check_images(images: Pixels) -> None:

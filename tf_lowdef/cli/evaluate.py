@@ -1,0 +1,97 @@
+"""``tf-lowdef evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tf_lowdef.cli.options import default_run_folder, model_options, seed_option
+
+
+@click.command(name="evaluate")
+@model_options
+@click.option(
+    "--data",
+    metavar="CSV|DIR",
+    help="A CSV with the columns file,label, or a folder of class folders named by index or wnid. "
+    "Default: the images of the embedded classifier.",
+)
+@click.option(
+    "--attack",
+    "attacks",
+    multiple=True,
+    metavar="SPEC",
+    help="Such as fgsm:4, bim:4,steps=20 or deepfool, epsilons in grey levels of 255; may be repeated.",
+)
+@click.option(
+    "--defence",
+    "defences",
+    multiple=True,
+    metavar="SPEC",
+    help="none, or layers joined by +, such as webp:60+flip or jpeg:60; may be repeated.",
+)
+@click.option(
+    "--threat",
+    multiple=True,
+    default=("oblivious",),
+    show_default=True,
+    metavar="NAME",
+    help="What the attacker knows; oblivious: not of the defence.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Use at most this many images, drawn by the seed.")
+@click.option("--only-correct", is_flag=True, help="Use only images that the bare model classifies correctly.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
+@click.option("-o", "--out", type=click.Path(file_okay=False), help="Folder of the run.  [default: runs/DATE-TIME]")
+@click.option("--restart", is_flag=True, help="Move a run that is in the folder already aside (NAME.1, NAME.2 ...).")
+@seed_option
+@click.pass_context
+def command(
+    ctx: click.Context, model: str | None, weights: str | None, data: str | None, out: str | None, **options: Any
+) -> None:
+    """Attack a classifier, put defences in front of it, compare.
+
+    Without arguments: the embedded classifier and its images, offline.
+
+    \b
+    Example:
+      tf-lowdef evaluate --model MobileNetV2 --weights imagenet --data images.csv \\
+        --attack fgsm:4 --attack deepfool --defence none --defence webp:60+flip
+    """
+    from tf_lowdef.cli.progress import show_progress
+    from tf_lowdef.cli.tables import show_results
+    from tf_lowdef.evaluation import DEFAULT_ATTACKS, DEFAULT_DEFENCES, evaluate
+    from tf_lowdef.evaluation.run import move_aside
+    from tf_lowdef.models import load_demo, open_model
+    from tf_lowdef.report import write_report
+
+    if model is None and data is not None:
+        raise click.UsageError("--data needs --model: the embedded classifier knows only its own classes.")
+    if model is not None and data is None:
+        raise click.UsageError("--model needs --data: a CSV or a folder of labelled images.")
+    if model is None:
+        if weights is not None:
+            raise click.UsageError("--weights needs --model.")
+        classifier, *arrays = load_demo()
+        source: Any = tuple(arrays)
+    else:
+        classifier, source = open_model(model, weights), data
+
+    folder = Path(out or default_run_folder())
+    if options.pop("restart"):
+        move_aside(folder)
+    attacks, defences = options.pop("attacks") or DEFAULT_ATTACKS, options.pop("defences") or DEFAULT_DEFENCES
+    with show_progress() as progress:
+        results = evaluate(
+            classifier,
+            source,
+            attacks,
+            defences,
+            out=folder,
+            progress=progress,
+            command=ctx.find_root().obj["command"],
+            **options,
+        )
+    write_report(results, folder)
+    show_results(results, folder)

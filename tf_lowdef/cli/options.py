@@ -1,0 +1,34 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="For all chance.")
+
+
+def model_options(function: F) -> F:
+    """Add ``--model`` and ``--weights``."""
+    function = click.option(
+        "--weights",
+        metavar="FILE|imagenet|none",
+        help="A .weights.h5, .h5 or .keras file, 'imagenet' (downloaded by Keras) or 'none'.  [default: imagenet]",
+    )(function)
+    return click.option(
+        "--model",
+        metavar="NAME|FILE",
+        help="A classifier of keras.applications, such as MobileNetV2, or a .keras file from pixels in [0, 255] to "
+        "logits. Default: the embedded classifier.",
+    )(function)
+
+
+def default_run_folder() -> str:
+    """Return a new folder's name for a run that was given none."""
+    from datetime import datetime
+
+    return f"runs/{datetime.now().astimezone():%Y%m%d-%H%M%S}"

@@ -1,0 +1,50 @@
+"""Results on the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tf_lowdef.evaluation import Results
+from tf_lowdef.report import CAVEATS, accuracy_table
+from tf_lowdef.report.table import unique
+
+MIN_WIDTH = 100
+"""Columns to assume where the output is no terminal, so that a table in a log is not folded."""
+
+
+def show_results(results: Results, folder: Path) -> None:
+    """Print warnings, one table a threat model, and where the files are."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, MIN_WIDTH)
+    for warning in results.warnings:
+        console.print(f"[bold red]Warning:[/] {escape(warning)}", highlight=False)
+    skipped = results.run["skipped"]
+    if skipped:
+        console.print(f"[bold red]{len(skipped)} images could not be read and were skipped:[/]", highlight=False)
+        for item in skipped:
+            console.print(f"  {item['reason']}", markup=False, highlight=False)
+    for threat in unique(row.threat for row in results.rows):
+        _show_accuracy(console, results, threat)
+    console.print(f"\nPicture: {folder / 'accuracy.png'}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"Report:  {folder / 'report.md'}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_accuracy(console: Console, results: Results, threat: str) -> None:
+    content = accuracy_table(results, threat)
+    n = max(row.n for row in results.rows if row.threat == threat)
+    table = Table(
+        title=f"Top-1 accuracy in %, {n} images, threat: {threat}",
+        caption=CAVEATS.get(threat),
+        title_justify="left",
+        caption_justify="left",
+    )
+    for place, column in enumerate(content.columns):
+        table.add_column(column, justify="right" if place else "left", no_wrap=not place)
+    for row in content.rows:
+        table.add_row(*row)
+    console.print(table)

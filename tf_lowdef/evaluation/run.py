@@ -1,0 +1,85 @@
+"""What was run: versions, hashes, and the folder that a run is written to."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tf_lowdef import __version__
+from tf_lowdef.evaluation.dataset import ImageData
+from tf_lowdef.evaluation.selection import Selection
+from tf_lowdef.threads import available_cores
+from tf_lowdef.webp import libwebp_version
+
+_PACKAGES = ("tensorflow", "keras", "cleverhans", "numpy", "pillow")
+
+
+def new_run_folder(out: str | Path) -> Path:
+    """Return `out` as a path, made where it is missing.
+
+    Raises:
+        FileExistsError: It holds files already, or is a file.
+        OSError: It cannot be made.
+    """
+    folder = Path(out)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(f"{folder}: holds files already; a run is written to a new or empty folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def move_aside(out: str | Path) -> Path | None:
+    """Rename a folder that holds files to ``NAME.1``, ``NAME.2`` ..., and return the new path; None if there is none."""
+    folder = Path(out)
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return None
+    number = 1
+    while (target := folder.with_name(f"{folder.name}.{number}")).exists():
+        number += 1
+    folder.rename(target)
+    return target
+
+
+def describe_run(model: Any, data: ImageData, selection: Selection, started: datetime) -> dict[str, Any]:
+    """Return versions, hashes of weights and data, and which images were used."""
+    return {
+        "started": started.isoformat(timespec="seconds"),
+        "versions": versions(),
+        "machine": {"system": platform.system(), "processor": platform.machine(), "cores": available_cores()},
+        "model": {"name": getattr(model, "name", type(model).__name__), "weights_sha256": hash_weights(model)},
+        "data": {
+            "source": data.source,
+            "sha256": data.digest(),
+            "found": len(data),
+            "used": len(selection.indices),
+            "left_out_misclassified": selection.left_out,
+        },
+        "skipped": [{"image": name, "reason": reason} for name, reason in selection.skipped],
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of everything that decides a result."""
+    found = {"tf_lowdef": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return {**found, "libwebp": libwebp_version()}
+
+
+def hash_weights(model: Any) -> str:
+    """Return a SHA-256 of every weight's path, shape, dtype and bytes, in order."""
+    total = hashlib.sha256()
+    for weight in getattr(model, "weights", []):
+        values = np.asarray(weight)
+        total.update(f"{weight.path}\0{values.shape}\0{values.dtype}\0".encode())
+        total.update(values.tobytes())
+    return total.hexdigest()

@@ -1,0 +1,18 @@
+"""Results for people: tables, Markdown, a plot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tf_lowdef.evaluation.results import Results
+from tf_lowdef.report.markdown import CAVEATS, to_markdown, write_markdown
+from tf_lowdef.report.plot import plot_accuracy
+from tf_lowdef.report.table import Table, accuracy_table, attack_table
+
+__all__ = ["CAVEATS", "Table", "accuracy_table", "attack_table", "plot_accuracy", "to_markdown", "write_markdown", "write_report"]
+
+
+def write_report(results: Results, folder: str | Path) -> None:
+    """Write ``report.md`` and ``accuracy.png`` into a run's folder, each whole or not at all."""
+    plot_accuracy(results, Path(folder) / "accuracy.png")
+    write_markdown(results, Path(folder) / "report.md")
