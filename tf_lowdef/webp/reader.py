@@ -23,7 +23,7 @@ def decode_webp(contents: Any) -> tf.Tensor:
         tf.errors.InvalidArgumentError: The bytes are no WebP image.
     """
     if hasattr(tf.io, "decode_webp"):
-        image = tf.io.decode_webp(contents)  # as many channels as the file has
+        image = tf.io.decode_webp(contents)[0]  # (frames, height, width, channels)
     else:
         image = _tfio_image().decode_webp(contents)  # always RGBA
     image = image[..., :3]
