@@ -50,13 +50,13 @@ from tf_lowdef.cli.options import default_run_folder, model_options, seed_option
 def command(
     ctx: click.Context, model: str | None, weights: str | None, data: str | None, out: str | None, **options: Any
 ) -> None:
-    """Attack a classifier, put defences in front of it, compare.
+    r"""Attack a classifier, put defences in front of it, compare.
 
     Without arguments: the embedded classifier and its images, offline.
 
     \b
     Example:
-      tf-lowdef evaluate --model MobileNetV2 --weights imagenet --data images.csv \\
+      tf-lowdef evaluate --model MobileNetV2 --weights imagenet --data images.csv \
         --attack fgsm:4 --attack deepfool --defence none --defence webp:60+flip
     """
     from tf_lowdef.cli.progress import show_progress

@@ -68,7 +68,9 @@ def cli(debug: bool) -> None:
 def main(args: list[str] | None = None) -> None:
     """Run the command line and exit: 0 for success, 1 for a failure, 2 for wrong arguments, 130 after Ctrl-C."""
     arguments = sys.argv[1:] if args is None else args
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's remarks on its build are no business of the user's
+    os.environ.setdefault(
+        "TF_CPP_MIN_LOG_LEVEL", "3"
+    )  # TensorFlow's remarks on its build are no business of the user's
     command = shlex.join(["tf-lowdef", *arguments])
     debug = "--debug" in arguments
     try:

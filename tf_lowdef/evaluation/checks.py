@@ -19,8 +19,8 @@ SHIFT_GAIN = 0.2
 Labels = npt.NDArray[np.int64]
 
 PROBABILITIES = (
-    "The model's outputs are probabilities (they sum to one), not logits: gradients through a saturated softmax vanish, "
-    "so attacks look weaker than they are. Build the model with classifier_activation=None"
+    "The model's outputs are probabilities (they sum to one), not logits: gradients through a saturated softmax "
+    "vanish, so attacks look weaker than they are. Build the model with classifier_activation=None"
 )
 
 
@@ -30,8 +30,8 @@ def check_labels(labels: Labels, names: list[str], classes: int) -> None:
     if wrong.size:
         first = int(wrong[0])
         raise ValueError(
-            f"Label {labels[first]} of {names[first]!r} is out of range: the model has {classes} classes, so labels are "
-            f"0 to {classes - 1} ({wrong.size} of {len(labels)} labels are out of range)"
+            f"Label {labels[first]} of {names[first]!r} is out of range: the model has {classes} classes, so labels "
+            f"are 0 to {classes - 1} ({wrong.size} of {len(labels)} labels are out of range)"
         )
 
 

@@ -116,8 +116,7 @@ def _from_arrays(images: Any, labels: Any, size: Size | None) -> ImageData:
     images, labels = np.asarray(images), np.asarray(labels)
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
         raise ValueError(
-            "Images must be uint8 of shape (n, height, width, 3). "
-            f"Received: dtype={images.dtype}, shape={images.shape}"
+            f"Images must be uint8 of shape (n, height, width, 3). Received: dtype={images.dtype}, shape={images.shape}"
         )
     if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(

@@ -59,7 +59,9 @@ def input_size(model: Any) -> tuple[int, int] | None:
     """
     shape = getattr(model, "input_shape", None)
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] not in (3, None):
-        raise ValueError(f"The model must take images of shape (batch, height, width, 3). Received: input_shape={shape}")
+        raise ValueError(
+            f"The model must take images of shape (batch, height, width, 3). Received: input_shape={shape}"
+        )
     height, width = shape[1:3]
     return None if height is None or width is None else (int(height), int(width))
 

@@ -35,7 +35,7 @@ def new_run_folder(out: str | Path) -> Path:
 
 
 def move_aside(out: str | Path) -> Path | None:
-    """Rename a folder that holds files to ``NAME.1``, ``NAME.2`` ..., and return the new path; None if there is none."""
+    """Rename a folder that holds files to ``NAME.1``, ``NAME.2`` ...; return the new path, None if there is none."""
     folder = Path(out)
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return None

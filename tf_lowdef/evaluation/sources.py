@@ -46,11 +46,9 @@ def _read_csv(source: Path) -> list[tuple[str, Path, int]]:
     try:
         with source.open(newline="", encoding="utf-8-sig") as file:
             table = csv.DictReader(file)
-            missing = {"file", "label"} - set(table.fieldnames or ())
-            if missing:
-                raise ValueError(
-                    f"{source}: expected a CSV with the columns file,label. Received: {','.join(table.fieldnames or ())}"
-                )
+            columns = list(table.fieldnames or ())
+            if not {"file", "label"} <= set(columns):
+                raise ValueError(f"{source}: expected a CSV with the columns file,label. Received: {','.join(columns)}")
             rows = [(table.line_num, row["file"], row["label"]) for row in table]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{source}: is not a CSV: {error}") from error

@@ -9,7 +9,16 @@ from tf_lowdef.report.markdown import CAVEATS, to_markdown, write_markdown
 from tf_lowdef.report.plot import plot_accuracy
 from tf_lowdef.report.table import Table, accuracy_table, attack_table
 
-__all__ = ["CAVEATS", "Table", "accuracy_table", "attack_table", "plot_accuracy", "to_markdown", "write_markdown", "write_report"]
+__all__ = [
+    "CAVEATS",
+    "Table",
+    "accuracy_table",
+    "attack_table",
+    "plot_accuracy",
+    "to_markdown",
+    "write_markdown",
+    "write_report",
+]
 
 
 def write_report(results: Results, folder: str | Path) -> None:

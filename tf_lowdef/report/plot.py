@@ -32,9 +32,7 @@ def plot_accuracy(results: Results, path: str | Path) -> None:
         figure.savefig(temporary, dpi=150, format="png")
 
 
-def _draw_defence(
-    axes: Axes, results: Results, defence: str, attacks: list[str], number: int, offset: float
-) -> None:
+def _draw_defence(axes: Axes, results: Results, defence: str, attacks: list[str], number: int, offset: float) -> None:
     rows = [row for row in results.rows if row.defence == defence]
     places = [attacks.index(row.attack) + offset for row in rows]
     heights = [100 * row.top1 for row in rows]

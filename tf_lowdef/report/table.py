@@ -38,7 +38,17 @@ def accuracy_table(results: Results, threat: str, intervals: bool = False) -> Ta
 def attack_table(results: Results, threat: str) -> Table:
     """Return what each attack was and how far it moved the images: one row an attack."""
     rows = [row for row in results.rows if row.threat == threat and row.attack != CLEAN]
-    columns = ["attack", "norm", "epsilon", "steps", "step size", "restarts", "loss", "labels", "knowledge of the defence"]
+    columns = [
+        "attack",
+        "norm",
+        "epsilon",
+        "steps",
+        "step size",
+        "restarts",
+        "loss",
+        "labels",
+        "knowledge of the defence",
+    ]
     columns += ["images", "left out", "L2", "Linf", "SSIM", "median minimal L2", "seconds"]
     first = {row.attack: row for row in reversed(rows)}
     return Table(columns, [_attack_cells(first[attack]) for attack in unique(row.attack for row in rows)])

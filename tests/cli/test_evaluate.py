@@ -1,0 +1,124 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from tf_lowdef.evaluation import Results
+
+
+@pytest.fixture
+def model_file(tmp_path):
+    """A tiny classifier of 2 classes, by the mean of red against green, as a .keras file."""
+    inputs = keras.Input((16, 16, 3))
+    outputs = keras.layers.Dense(2, name="logits")(keras.layers.GlobalAveragePooling2D()(inputs))
+    model = keras.Model(inputs, outputs)
+    model.get_layer("logits").set_weights([np.array([[1.0, 0], [0, 1], [0, 0]]), np.zeros(2)])
+    model.save(tmp_path / "model.keras")
+    return tmp_path / "model.keras"
+
+
+@pytest.fixture
+def csv_file(tmp_path):
+    lines = ["file,label"]
+    for index in range(6):
+        colour = [110, 110, 110]
+        colour[index % 2] += 3
+        noise = np.random.default_rng(index).integers(-2, 3, (16, 16, 1))
+        Image.fromarray((np.full((16, 16, 3), colour) + noise).astype(np.uint8)).save(tmp_path / f"{index}.png")
+        lines.append(f"{index}.png,{index % 2}")
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    return tmp_path / "list.csv"
+
+
+def test_a_run_ends_in_a_table_a_picture_and_files(run_cli, model_file, csv_file, tmp_path):
+    out = tmp_path / "the run"
+    outcome = run_cli(
+        "evaluate", "--model", model_file, "--data", csv_file, "--attack", "bim:4", "--attack", "deepfool",
+        "--defence", "none", "--defence", "webp:60+flip", "--out", out, "--seed", "3",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert "webp:60+flip" in outcome.out
+    assert "bim:4" in outcome.out
+    assert f"Picture: {out / 'accuracy.png'}" in outcome.out
+    names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    pictures = {f"adversarial/{attack}/{index}.png" for attack in ("bim-4", "deepfool") for index in range(6)}
+    assert names == {"run.json", "results.json", "results.csv", "report.md", "accuracy.png"} | pictures
+    results = Results.load(out)
+    assert results.run["command"].startswith(f"tf-lowdef evaluate --model {model_file}")
+    assert results.run["seed"] == 3
+    assert results.row("none", "none").correct == 6
+    assert results.row("bim:4", "none").correct == 0
+    assert "| webp:60+flip |" in (out / "report.md").read_text()
+    with Image.open(out / "accuracy.png") as picture:
+        assert picture.size > (600, 300)
+
+
+def test_restart_moves_the_old_run_aside(run_cli, model_file, csv_file, tmp_path):
+    arguments = ["evaluate", "--model", model_file, "--data", csv_file, "--attack", "fgsm:1", "--out", tmp_path / "run"]
+    assert run_cli(*arguments).code == 0
+    before = (tmp_path / "run" / "results.json").read_bytes()
+    outcome = run_cli(*arguments)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "holds files already" in outcome.err
+    assert run_cli(*arguments, "--restart").code == 0
+    assert (tmp_path / "run.1" / "results.json").read_bytes() == before
+
+
+def test_skipped_images_and_warnings_stand_in_every_output(run_cli, model_file, csv_file, tmp_path):
+    (tmp_path / "2.png").write_bytes(b"broken")
+    shifted = csv_file.read_text().replace(",0", ",x").replace(",1", ",0").replace(",x", ",1")
+    csv_file.write_text(shifted)
+    outcome = run_cli(
+        "evaluate", "--model", model_file, "--data", csv_file, "--attack", "fgsm:1", "--out", tmp_path / "run"
+    )
+    assert outcome.code == 0
+    report, table = (tmp_path / "run" / "report.md").read_text(), (tmp_path / "run" / "results.csv").read_text()
+    content = json.loads((tmp_path / "run" / "results.json").read_text())
+    for text in (outcome.out, report, table, " ".join(content["run"]["warnings"])):
+        assert "near chance" in " ".join(text.split())
+    for text in (outcome.out, report):
+        assert "1 images could not be read" in text
+        assert "2.png" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"--data": "nowhere.csv"}, "nowhere.csv: no such file or folder of images"),
+        ({"--model": "MobileNetV3"}, "MobileNetV3"),
+        ({"--model": "nowhere.keras"}, "nowhere.keras"),
+        ({"--weights": "imagenet"}, "holds its own weights"),
+        ({"--attack": "bmi:4"}, "Unknown attack 'bmi'. Did you mean 'bim'?"),
+        ({"--attack": "bim:-4"}, "bim:-4"),
+        ({"--defence": "webp:400"}, "'webp:400': `quality` must be a number from 0 to 100"),
+        ({"--threat": "omniscient"}, "threat="),
+    ],
+)
+def test_bad_input_is_one_clear_line(changes, message, run_cli, model_file, csv_file, tmp_path):
+    options = {"--model": model_file, "--data": csv_file, "--out": tmp_path / "run", **changes}
+    outcome = run_cli("evaluate", *[part for pair in options.items() for part in pair])
+    assert outcome.code == 1
+    assert outcome.err.startswith("Error: ")
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert outcome.out == ""
+
+
+def test_label_out_of_range_is_one_clear_line(run_cli, model_file, csv_file):
+    csv_file.write_text(csv_file.read_text().replace("3.png,1", "3.png,2"))
+    outcome = run_cli("evaluate", "--model", model_file, "--data", csv_file)
+    assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+    assert "Label 2 of '3' is out of range: the model has 2 classes" in outcome.err
+
+
+def test_options_that_need_each_other(run_cli, model_file, csv_file):
+    assert run_cli("evaluate", "--data", csv_file).code == 2
+    assert run_cli("evaluate", "--model", model_file).code == 2
+    assert run_cli("evaluate", "--weights", "none").code == 2
+
+
+def test_debug_shows_the_traceback(run_cli, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        run_cli("--debug", "evaluate", "--model", tmp_path / "nowhere.keras", "--data", tmp_path)
