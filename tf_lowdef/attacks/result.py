@@ -1,0 +1,77 @@
+"""What an attack returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+WHITE = 255.0
+"""The highest grey level of 8 bits; L2 norms are those of images divided by it."""
+
+
+@dataclass(frozen=True)
+class AttackResult:
+    """The adversarial images of `n` clean ones, and what they cost.
+
+    Attributes:
+        images: uint8, (n, height, width, 3), what gets saved, sent and classified.
+        success: bool, (n,): the model's class for `images` is not the true label. Images that were misclassified
+            before the attack count as successes; `clean_predictions` tells them apart.
+        predictions: int64, (n,): the model's class for `images`.
+        clean_predictions: int64, (n,): the model's class for the clean images.
+        l2: float32, (n,): L2 norm of the perturbation of `images`, with pixels in [0, 1].
+        linf: float32, (n,): its largest absolute value, in grey levels.
+        steps: int64, (n,): steps taken.
+        queries: int64, (n,): forward passes that the attack made to find the image, without those that judge it.
+        zero_gradient: bool, (n,): the attack met nothing but zero gradients, so that its failure says nothing.
+        float_success: bool, (n,): success before rounding to 8 bits; None unless the attack seeks the smallest norm.
+        float_l2: float32, (n,): L2 norm before rounding, with pixels in [0, 1]; None where `float_success` is.
+    """
+
+    images: npt.NDArray[np.uint8]
+    success: Bools
+    predictions: Ints
+    clean_predictions: Ints
+    l2: Floats
+    linf: Floats
+    steps: Ints
+    queries: Ints
+    zero_gradient: Bools
+    float_success: Bools | None = None
+    float_l2: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What an attack's `run` gives back for one batch.
+
+    Attributes:
+        images: float32, (batch, height, width, 3), in [0, 255], not yet rounded.
+        steps: int64, (batch,): steps taken.
+        queries: int64, (batch,): forward passes made.
+        zero_gradient: bool, (batch,): as in `AttackResult`.
+    """
+
+    images: Floats
+    steps: Ints
+    queries: Ints
+    zero_gradient: Bools
+
+
+def l2_norms(difference: Floats) -> Floats:
+    """Return the L2 norm of each image of `difference`, given in grey levels, with pixels in [0, 1]."""
+    flat = difference.reshape(len(difference), -1).astype(np.float64) / WHITE
+    norms: Floats = np.sqrt(np.square(flat).sum(axis=1)).astype(np.float32)
+    return norms
+
+
+def linf_norms(difference: Floats) -> Floats:
+    """Return the largest absolute value of each image of `difference`."""
+    norms: Floats = abs(difference).reshape(len(difference), -1).max(axis=1, initial=0).astype(np.float32)
+    return norms
