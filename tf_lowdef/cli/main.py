@@ -12,6 +12,8 @@ import click
 
 COMMANDS = {
     "evaluate": "Attack a classifier, put defences in front of it, compare.",
+    "flip": "Mirror the images of a folder.",
+    "webp": "Turn the images of a folder into WebP files.",
 }
 """Each command with its one-line help; ``tf_lowdef/cli/NAME.py`` holds it as ``command``, imported when it is used."""
 

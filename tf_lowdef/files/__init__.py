@@ -1,7 +1,7 @@
 """Images on disk: reading any of them safely, writing whole files or none, walking a folder. Pillow and numpy only."""
 
 from tf_lowdef.files.atomic import atomic_path, is_temporary, remove_leftovers, sync_folder, write_bytes, write_text
-from tf_lowdef.files.images import ImageReadError, open_image, read_rgb, to_rgb, write_png
+from tf_lowdef.files.images import ImageReadError, open_image, read_rgb, to_8_bit, to_rgb, upright, write_png
 from tf_lowdef.files.walk import Scan, find_images, image_extensions, scan_folder
 
 __all__ = [
@@ -16,7 +16,9 @@ __all__ = [
     "remove_leftovers",
     "scan_folder",
     "sync_folder",
+    "to_8_bit",
     "to_rgb",
+    "upright",
     "write_bytes",
     "write_png",
     "write_text",

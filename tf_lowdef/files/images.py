@@ -71,8 +71,8 @@ def open_image(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
             image.close()
 
 
-def to_rgb(image: Image.Image) -> Pixels:
-    """Return a Pillow image's pixels as they are shown: upright, opaque, uint8 of shape (height, width, 3), RGB.
+def to_8_bit(image: Image.Image) -> Image.Image:
+    """Return a Pillow image upright, in mode RGBA where it has transparency and RGB elsewhere.
 
     See `read_rgb` for what becomes of each mode.
 
@@ -83,12 +83,22 @@ def to_rgb(image: Image.Image) -> Pixels:
     if image.mode == "F":
         raise ValueError("floating-point pixels have no defined white")
     if image.mode.startswith("I"):
-        grey = _high_byte(np.asarray(image))
-        return np.repeat(grey[..., np.newaxis], 3, axis=2)
-    if image.has_transparency_data:
-        colours = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", colours.size, "white"), colours)
-    return np.array(image.convert("RGB"))
+        return Image.fromarray(_high_byte(np.asarray(image))).convert("RGB")
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+
+
+def to_rgb(image: Image.Image) -> Pixels:
+    """Return a Pillow image's pixels as they are shown: upright, opaque, uint8 of shape (height, width, 3), RGB.
+
+    See `read_rgb` for what becomes of each mode.
+
+    Raises:
+        ValueError: As `to_8_bit`.
+    """
+    image = to_8_bit(image)
+    if image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return np.array(image)
 
 
 def upright(image: Image.Image) -> Image.Image:

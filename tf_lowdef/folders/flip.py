@@ -1,0 +1,134 @@
+"""The flip tool: the images of a folder mirrored as they are shown."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tf_lowdef.files import Scan, write_bytes
+from tf_lowdef.folders.mirror import is_written, mirror_file
+from tf_lowdef.folders.output import clear, prepare
+from tf_lowdef.folders.plan import Unit, check_apart, scan_source, tree_targets
+from tf_lowdef.folders.run import Outcome, Progress, Summary, foreign, run_folder, write_failed, write_single
+
+MODES = {"horizontal": "_f", "vertical": "_fv", "both": "_fhv"}
+"""What is mirrored, with the ending of a result beside its original; ``_f`` is the paper's script's."""
+
+
+@dataclass(frozen=True)
+class FlipSettings:
+    """How to flip.
+
+    Attributes:
+        mode: "horizontal" (left-right), "vertical" (top-bottom) or "both".
+
+    Raises:
+        ValueError: `mode` is none of these.
+    """
+
+    mode: str = "horizontal"
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise ValueError(f"`mode` must be one of {', '.join(MODES)}. Received: mode={self.mode!r}")
+
+
+def flip_path(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    settings: FlipSettings | None = None,
+    *,
+    clear_out: bool = False,
+    force: bool = False,
+    progress: Progress | None = None,
+    num_threads: int | None = None,
+) -> Summary:
+    """Flip the images of a folder, or one image.
+
+    Images are flipped as they are shown (the EXIF orientation is carried out first). PNG, TIFF, BMP, GIF, PPM, TGA,
+    PCX, SGI, JPEG 2000 and WebP results hold exactly the mirrored pixels in the format, mode and palette of the
+    original, WebP as lossless WebP; every result is read back and compared. JPEG is encoded again with the original's
+    quantisation tables. AVIF and what Pillow cannot write (PSD, ...) come out as PNG. Of an animation or several
+    pages the first is flipped. EXIF data and colour profiles are kept.
+
+    Args:
+        source: A folder, gone through recursively, or an image.
+        out: Where results go, with the source's tree kept; for an image, the file to write, or a folder. None puts
+            each beside its original as ``{stem}_f{ext}`` (``_fv`` vertical, ``_fhv`` both); a file with such an
+            ending whose original is there counts as a result and is not flipped.
+        settings: How to flip; None means left-right.
+        clear_out: Whether to empty `out` first (only a folder that this tool made, unless `force`).
+        force: Whether to redo what is there.
+        progress: Called after every image.
+        num_threads: Images at a time; None means one per core.
+
+    Returns:
+        What became of the images. For a folder, failures also stand in `failed.csv` in `out` (or in `source`).
+
+    Raises:
+        ArgumentError: `out` is `source`, contains it, or holds results of other arguments.
+        OSError: `source` cannot be read, or `out` not written to.
+    """
+    source, settings = Path(source), settings or FlipSettings()
+    if not source.is_dir():
+        return _flip_file(source, None if out is None else Path(out), settings, force)
+    fresh = False
+    if out is None:
+        root, scan = source, scan_source(source, None)
+        units = _beside(source, scan, MODES[settings.mode])
+    else:
+        root = Path(out)
+        check_apart(source, root)
+        if clear_out:
+            clear(root, force)
+        scan = scan_source(source, root)
+        targets = tree_targets([path.relative_to(source) for path in scan.images], _result_name)
+        units = [Unit(source / name, root / target, os.fspath(name)) for name, target in targets.items()]
+        identity = {"tool": "flip", "source": os.fspath(source.resolve()), **asdict(settings)}
+        fresh = not prepare(root, identity, units, force)
+
+    def work(unit: Unit) -> Outcome:
+        if unit.present() and not force:
+            return foreign(unit) if fresh else Outcome("present")
+        data, notes = mirror_file(unit.source, settings.mode)
+        write_bytes(unit.target, data)
+        return Outcome("converted", before=unit.source.stat().st_size, after=len(data), notes=notes)
+
+    summary = run_folder(source, scan, units, work, progress, num_threads)
+    write_failed(root, summary)
+    return summary
+
+
+def _flip_file(source: Path, out: Path | None, settings: FlipSettings, force: bool) -> Summary:
+    if out is None:
+        target = _ending(source, MODES[settings.mode])
+    else:
+        target = out / _result_name(Path(source.name)) if out.is_dir() else out
+        if source.exists():
+            check_apart(source, target)
+
+    def work(unit: Unit) -> Outcome:
+        data, notes = mirror_file(unit.source, settings.mode)
+        if not write_single(target, data, force):
+            return Outcome("present", notes=notes)
+        return Outcome("converted", before=source.stat().st_size, after=len(data), notes=notes)
+
+    return run_folder(source.parent, Scan(images=[source]), [Unit(source, target, os.fspath(source))], work)
+
+
+def _beside(source: Path, scan: Scan, ending: str) -> list[Unit]:
+    """Return the units whose results lie beside their originals; results among the images are no units."""
+    results = {_ending(path, each) for path in scan.images for each in MODES.values()}
+    scan.images = [path for path in scan.images if path not in results]
+    return [Unit(path, _ending(path, ending), os.fspath(path.relative_to(source))) for path in scan.images]
+
+
+def _result_name(path: Path) -> Path:
+    """Return the name of a file's result: its own, with ``.png`` behind it where its format is not written."""
+    return path if is_written(path.suffix) else path.with_name(path.name + ".png")
+
+
+def _ending(path: Path, ending: str) -> Path:
+    name = _result_name(path).name
+    return path.with_name(path.stem + ending + name.removeprefix(path.stem))
