@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.attacks import Attack, are_probabilities
+from tf_lowdef.attacks import Attack
+from tf_lowdef.attacks.model_fn import are_probabilities
 from tf_lowdef.evaluation.metrics import wilson_interval
 
 NEAR_CHANCE = 0.05

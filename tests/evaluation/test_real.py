@@ -1,0 +1,33 @@
+"""The experiment of the README on real images and weights, smaller: its shape must hold."""
+
+import pytest
+
+from tf_lowdef import evaluate, load_application
+
+pytestmark = [pytest.mark.realdata, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def results(imagenet):
+    model = load_application("MobileNetV2", imagenet / "MobileNetV2.weights.h5")
+    defences = ["none", "flip", "webp:60", "webp:60+flip"]
+    return evaluate(model, imagenet / "images.csv", ["bim:4"], defences, only_correct=True)
+
+
+def test_clean_images(results):
+    assert results.rows[0].n >= 80
+    assert results.run["data"]["left_out_misclassified"] + results.rows[0].n == 100
+    assert results.row("none", "none").top1 == 1
+    assert results.row("none", "webp:60+flip").top1 > 0.75
+    assert results.warnings == []
+
+
+def test_bim_4_breaks_the_bare_model_and_the_defence_holds_a_part(results):
+    assert results.row("bim:4", "none").top1 <= 0.05
+    assert results.row("bim:4", "webp:60+flip").top1 >= 0.40
+
+
+def test_each_half_alone_is_worth_less(results):
+    both = results.row("bim:4", "webp:60+flip").top1
+    assert both > results.row("bim:4", "flip").top1
+    assert both > results.row("bim:4", "webp:60").top1
