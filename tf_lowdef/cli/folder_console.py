@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +27,9 @@ def folder_run(description: str) -> Iterator[Progress]:
     Wrong arguments come out as usage errors. Pillow's own warnings on damaged metadata are silenced: what matters of
     them is in the summary.
     """
+    import logging
+    import warnings
+
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
     from rich.text import Text
@@ -89,13 +90,11 @@ def report(summary: Summary, done: str) -> int:
 
 
 def _size(count: float) -> str:
-    for unit in ("bytes", "kB", "MB"):
-        if count < 999.95:
-            break
+    units = ["bytes", "kB", "MB", "GB"]
+    while count >= 999.95 and len(units) > 1:
         count /= 1000
-    else:
-        unit = "GB"
-    return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        units.pop(0)
+    return f"{count:.0f} bytes" if units[0] == "bytes" else f"{count:.1f} {units[0]}"
 
 
 def _printable(name: str) -> str:

@@ -117,24 +117,13 @@ def run_folder(
 def write_failed(folder: Path, summary: Summary) -> None:
     """Write `failed.csv` (file, reason) into a folder, or remove an older run's where nothing failed.
 
-    A `failed.csv` that this tool did not write stays as it is; ours is then called `failed_1.csv` and so on.
-
-    Raises:
-        OSError: It cannot be written.
+    A `failed.csv` that this tool did not write stays as it is; ours is then called `failed_1.csv` and so on. Where it
+    cannot be written, that is a failure more, and `summary.failed_csv` stays None.
     """
-    path = folder / "failed.csv"
-    number = 0
-    while os.path.lexists(path) and not _is_ours(path):
-        number += 1
-        path = folder / f"failed_{number}.csv"
-    if not summary.failed:
-        path.unlink(missing_ok=True)
-        return
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([HEADER.split(","), *summary.failed])
-    write_text(path, text.getvalue())
-    summary.failed_csv = path
+    try:
+        summary.failed_csv = _write_failed(folder, summary)
+    except OSError as error:
+        summary.failed.append(("failed.csv", f"cannot be written: {describe(error)}"))
 
 
 def write_single(path: Path, data: bytes, force: bool) -> bool:
@@ -200,6 +189,22 @@ def _run(
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
     return outcomes
+
+
+def _write_failed(folder: Path, summary: Summary) -> Path | None:
+    path = folder / "failed.csv"
+    number = 0
+    while os.path.lexists(path) and not _is_ours(path):
+        number += 1
+        path = folder / f"failed_{number}.csv"
+    if not summary.failed:
+        path.unlink(missing_ok=True)
+        return None
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([HEADER.split(","), *summary.failed])
+    write_text(path, text.getvalue())
+    return path
 
 
 def _name(path: Path, source: Path) -> str:

@@ -1,0 +1,110 @@
+"""Measure the folder tools: ``tf-lowdef webp`` against a shell loop over cwebp, and how fast ``--help`` answers.
+
+The images are drawn here from a seed: 500 of 500x375 by default. cwebp is Debian's package webp; without it only the
+rest is measured. Both sides read the same PNG files and write to the same disk, in turn, and the best of the rounds
+counts. Exit code 1 where a ratio misses its target.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+LOOP = 'mkdir -p "$2"; for f in "$1"/*.png; do b=${f##*/}; cwebp -quiet -q 60 "$f" -o "$2/${b%.png}.webp"; done'
+THROUGHPUT_TARGET = 1.5
+HELP_TARGET = 3.0
+
+
+def draw(folder: Path, count: int) -> None:
+    """Write photo-like images: coloured noise at several scales, which compresses as photographs do."""
+    import numpy as np
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        image = np.zeros((375, 500, 3))
+        for scale in (4, 12, 40, 120):
+            noise = rng.integers(0, 256, (375 // scale + 2, 500 // scale + 2, 3), dtype=np.uint8)
+            layer = Image.fromarray(noise).resize((500, 375), Image.Resampling.BICUBIC)
+            image += np.asarray(layer) * (scale / 176)
+        Image.fromarray(np.clip(image, 0, 255).astype(np.uint8)).save(folder / f"{number:04d}.png", compress_level=1)
+
+
+def seconds(command: list[str]) -> float:
+    """Return how long a command takes."""
+    start = time.perf_counter()
+    subprocess.run(command, check=True, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def throughput(count: int, rounds: int) -> bool:
+    """Compare the two tools on `count` images; return whether the target is met."""
+    cwebp = shutil.which("cwebp")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "in").mkdir()
+        draw(folder / "in", count)
+        ours, theirs = [], []
+        for turn in range(rounds):
+            out = folder / f"out{turn}"
+            command = [sys.executable, "-m", "tf_lowdef", "webp", str(folder / "in"), "-o", str(out), "-q", "60"]
+            ours.append(seconds(command))
+            if cwebp:
+                theirs.append(seconds(["sh", "-c", LOOP, "sh", str(folder / "in"), str(folder / f"loop{turn}")]))
+    print(f"tf-lowdef webp: {count / min(ours):.1f} images/s ({min(ours):.2f} s), {os.cpu_count()} cores")
+    if not cwebp:
+        print("cwebp: not installed (Debian's package webp); nothing to compare with")
+        return True
+    version = re.match(r"[\d.]+", subprocess.run([cwebp, "-version"], capture_output=True, text=True).stdout)
+    print(f"cwebp loop:     {count / min(theirs):.1f} images/s ({min(theirs):.2f} s), libwebp {version and version[0]}")
+    ratio = min(theirs) / min(ours)
+    print(f"ratio:          {ratio:.2f} (target: at least {THROUGHPUT_TARGET})")
+    return ratio >= THROUGHPUT_TARGET
+
+
+def help_times(rounds: int) -> bool:
+    """Compare ``--help`` with importing click; return whether the target is met."""
+    commands = {
+        "import click": ["-c", "import click"],
+        "tf-lowdef flip --help": ["-m", "tf_lowdef", "flip", "--help"],
+        "tf-lowdef webp --help": ["-m", "tf_lowdef", "webp", "--help"],
+    }
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for turn in range(rounds + 1):
+        for name, arguments in commands.items():
+            taken = seconds([sys.executable, *arguments])
+            if turn:  # the first turn warms the disk cache and writes the byte code
+                times[name].append(taken)
+    base = statistics.median(times.pop("import click"))
+    print(f"import click:           {base * 1000:.0f} ms")
+    met = True
+    for name, values in times.items():
+        ratio = statistics.median(values) / base
+        met &= ratio <= HELP_TARGET
+        print(f"{name}: {ratio * base * 1000:8.0f} ms, ratio {ratio:.2f} (target: at most {HELP_TARGET:.0f})")
+    return met
+
+
+def main() -> int:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, default=500, help="how many images (default: 500)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each side runs (default: 3)")
+    parser.add_argument("--help-only", action="store_true", help="measure --help alone")
+    arguments = parser.parse_args()
+    met = help_times(max(5, arguments.rounds * 5))
+    if not arguments.help_only:
+        met &= throughput(arguments.images, arguments.rounds)
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""Killed, stopped, or out of disk: only whole files, and the next run completes the tree."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tf_lowdef.files import is_temporary
+
+ROOT = Path(__file__).resolve().parents[2]
+COUNT = 300
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory, make_scene):
+    """300 images of 200x150 in three folders, one of them broken."""
+    root = tmp_path_factory.mktemp("many") / "in"
+    for number in range(COUNT):
+        path = root / f"part{number % 3}" / f"{number:03d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(make_scene(number % 7, 150, 200)).save(path, compress_level=1)
+    (root / "part1" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    return root
+
+
+def start(*args):
+    command = [sys.executable, "-m", "tf_lowdef", *map(os.fspath, args)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(*args):
+    process = start(*args)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1, errors  # the broken one
+    assert "broken.png" in errors
+
+
+def results(folder, suffix):
+    return sum(path.name.endswith(suffix) and not is_temporary(path) for path in folder.rglob("*"))
+
+
+def stop(process, stop_signal, folder, suffix, count, delay):
+    """Send a signal once `count` results are there and `delay` seconds have passed; return how many there are."""
+    deadline = time.monotonic() + 60
+    while results(folder, suffix) < count and process.poll() is None:
+        assert time.monotonic() < deadline
+    time.sleep(delay)
+    process.send_signal(stop_signal)
+    process.communicate(timeout=60)
+    return results(folder, suffix)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_kill_9_and_a_second_run_give_the_undisturbed_tree(source, undisturbed, tmp_path, read_tree, seed):
+    moment = random.Random(seed)
+    out = tmp_path / "out"
+    count = moment.randrange(1, COUNT - 60)
+    process = start("webp", source, "-o", out)
+    written = stop(process, signal.SIGKILL, out, ".webp", count, moment.uniform(0, 0.01))
+    assert process.returncode == -signal.SIGKILL
+    assert count <= written < COUNT
+    finish("webp", source, "-o", out)
+    assert read_tree(out) == undisturbed
+
+
+@pytest.fixture(scope="module")
+def undisturbed(source, tmp_path_factory, read_tree):
+    """The tree of a run that nobody disturbs."""
+    out = tmp_path_factory.mktemp("undisturbed") / "out"
+    finish("webp", source, "-o", out)
+    files = read_tree(out)
+    assert len(files) == COUNT + 2  # failed.csv and the marker
+    return files
+
+
+@pytest.mark.parametrize(("arguments", "suffix"), [(("flip",), "_f.png"), (("webp", "--replace"), ".webp")], ids=str)
+def test_kill_9_where_results_lie_beside_the_originals(source, tmp_path, read_tree, arguments, suffix):
+    shutil.copytree(source, tmp_path / "reference")
+    finish(arguments[0], tmp_path / "reference", *arguments[1:])
+    for seed in range(2):
+        moment = random.Random(seed)
+        work = tmp_path / f"work{seed}"
+        shutil.copytree(source, work)
+        process = start(arguments[0], work, *arguments[1:])
+        stop(process, signal.SIGKILL, work, suffix, moment.randrange(1, COUNT - 60), moment.uniform(0, 0.01))
+        assert process.returncode == -signal.SIGKILL
+        finish(arguments[0], work, *arguments[1:])
+        assert read_tree(work) == read_tree(tmp_path / "reference")
+
+
+def test_ctrl_c_leaves_only_whole_files(source, undisturbed, tmp_path, read_tree):
+    out = tmp_path / "out"
+    process = start("webp", source, "-o", out)
+    stop(process, signal.SIGINT, out, ".webp", 40, 0)
+    assert process.returncode == 130
+    there = read_tree(out)
+    assert 40 <= len(there) < COUNT
+    assert there.items() <= undisturbed.items()
+    finish("webp", source, "-o", out)
+    assert read_tree(out) == undisturbed
+
+
+def test_a_full_disk(source, undisturbed, tmp_path, read_tree):
+    """On a tmpfs of its own, in a mount namespace that ends with the commands."""
+    unshare = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+    small, script = tmp_path / "small", tmp_path / "script"
+    small.mkdir()
+    mount = f"mount -t tmpfs -o size=128k tmpfs '{small}'"
+    if shutil.which("unshare") is None or subprocess.run([*unshare, "sh", "-c", mount], capture_output=True).returncode:
+        pytest.skip("mounting a tmpfs is not permitted here")
+    webp = f"'{sys.executable}' -m tf_lowdef webp '{source}' -o '{small}/out'"
+    script.write_text(
+        f"set -u; {mount} || exit 99\n"
+        f"{webp} > '{tmp_path}/full.txt' 2>&1; echo $? > '{tmp_path}/full.code'\n"
+        f"cp -a '{small}/out' '{tmp_path}/full'\n"
+        f"mount -o remount,size=64m '{small}'\n"
+        f"{webp} > '{tmp_path}/again.txt' 2>&1; echo $? > '{tmp_path}/again.code'\n"
+        f"cp -a '{small}/out' '{tmp_path}/again'\n"
+    )
+    originals = read_tree(source)
+    subprocess.run([*unshare, "sh", script], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=120)
+    text = (tmp_path / "full.txt").read_text()
+    assert (tmp_path / "full.code").read_text() == "1\n", text
+    assert "No space left on device" in text
+    assert "Traceback" not in text
+    there = read_tree(tmp_path / "full")
+    there.pop("failed.csv", None)
+    assert 3 < len(there) < COUNT
+    assert there.items() <= undisturbed.items()
+    assert (tmp_path / "again.code").read_text() == "1\n"
+    assert read_tree(tmp_path / "again") == undisturbed
+    assert read_tree(source) == originals
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root may write everywhere")
+def test_an_output_folder_that_cannot_be_written_to(source, tmp_path, tool):
+    (tmp_path / "locked").mkdir(mode=0o555)
+    command = [sys.executable, "-m", "tf_lowdef", "webp", source, "-o", tmp_path / "locked" / "out"]
+    if os.geteuid() == 0:  # root without the right to pass over permissions
+        command = ["setpriv", "--inh-caps=-all", "--bounding-set=-all", *command]
+    run = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert run.returncode == 1
+    assert run.stderr.startswith("Error: ")
+    assert len(run.stderr.splitlines()) == 1
+    assert "Permission denied" in run.stderr
