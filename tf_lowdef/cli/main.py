@@ -12,8 +12,8 @@ import click
 
 COMMANDS = {
     "evaluate": "Attack a classifier, put defences in front of it, compare.",
-    "flip": "Mirror the images of a folder.",
-    "webp": "Turn the images of a folder into WebP files.",
+    "flip": "Mirror the images of a folder (with its subfolders), or one image.",
+    "webp": "Encode the images of a folder (with its subfolders), or one image, as WebP.",
 }
 """Each command with its one-line help; ``tf_lowdef/cli/NAME.py`` holds it as ``command``, imported when it is used."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tf_lowdef.files import ImageReadError, Scan, remove_leftovers, write_bytes, write_text
 from tf_lowdef.folders.plan import Unit
-from tf_lowdef.webp.pillow import available_cores
+from tf_lowdef.threads import available_cores
 
 HEADER = "file,reason"
 """First line of `failed.csv`; a file of that name that begins otherwise is not ours and stays."""
