@@ -12,6 +12,8 @@ Example:
 
 from tf_lowdef.attacks.attack import Attack
 from tf_lowdef.attacks.cleverhans_attacks import BIM, FGSM, MIM, PGD
+from tf_lowdef.attacks.deepfool import deepfool
+from tf_lowdef.attacks.deepfool_attack import DeepFool
 from tf_lowdef.attacks.model_fn import outputs_are_probabilities
 from tf_lowdef.attacks.result import AttackResult
 from tf_lowdef.attacks.spec import parse_attack
@@ -23,6 +25,8 @@ __all__ = [
     "PGD",
     "Attack",
     "AttackResult",
+    "DeepFool",
+    "deepfool",
     "outputs_are_probabilities",
     "parse_attack",
 ]

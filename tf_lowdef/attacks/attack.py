@@ -33,14 +33,14 @@ class Batch:
     Attributes:
         pixels: float32, (batch, height, width, 3), whole grey levels.
         labels: int64, (batch,).
-        predictions: int64, (batch,): the model's class for each image.
+        logits: float32, (batch, classes): the model's outputs for `pixels`.
         valid: bool, (batch,): False for padding.
         seed: The seed of the whole attack.
     """
 
     pixels: Floats
     labels: Labels
-    predictions: Labels
+    logits: Floats
     valid: npt.NDArray[np.bool_]
     seed: int
 
@@ -119,8 +119,7 @@ class Attack(ABC):
         if first:
             self._check_outputs(logits)
         check_label_range(labels, logits.shape[1])
-        clean = logits.argmax(axis=1)
-        batch = Batch(padded, _pad(labels, size), clean, np.arange(size) < n, seed)
+        batch = Batch(padded, _pad(labels, size), logits, np.arange(size) < n, seed)
         found = self.run(model_fn, batch) if self.moves else _unchanged(batch)
         rounded = self._rounded(padded, found.images)
         predictions = model_fn.logits(rounded).argmax(axis=1)[:n]
@@ -132,7 +131,7 @@ class Attack(ABC):
             images=rounded[:n].astype(np.uint8),
             success=predictions != labels,
             predictions=predictions,
-            clean_predictions=clean[:n],
+            clean_predictions=logits.argmax(axis=1)[:n],
             l2=l2_norms(rounded - padded)[:n],
             linf=linf_norms(rounded - padded)[:n],
             steps=found.steps[:n],

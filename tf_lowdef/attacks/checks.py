@@ -33,7 +33,8 @@ def check_images(images: Any) -> Pixels:
         raise ValueError("`images` must be finite. Received: NaN or infinity")
     if array.size and (array.min() < 0 or array.max() > 255):
         raise ValueError(f"`images` must lie in [0, 255]. Received: values from {array.min()} to {array.max()}")
-    return np.rint(array).astype(np.uint8)
+    rounded: Pixels = np.rint(array).astype(np.uint8)
+    return rounded
 
 
 def check_labels(labels: Any, count: int) -> Labels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +29,7 @@ class ModelFn:
 
     def __init__(self, get_model: Callable[[], Model]) -> None:
         self._get_model = get_model
-        self._compiled = tf.function(self.__call__, reduce_retracing=True)
+        self._compiled: dict[Any, Callable[..., Any]] = {}
 
     def __call__(self, x: Any) -> Any:
         """Return the logits of float32 pixels, at inference."""
@@ -41,9 +42,25 @@ class ModelFn:
             )
         return logits
 
+    def compiled(self, function: Callable[..., Any], *arrays: Any) -> Any:
+        """Call `function(self, *arrays)` as a graph, traced once for all batch sizes.
+
+        Args:
+            function: From this object and tensors to tensors; a module-level function, it is the key.
+            arrays: Arrays or tensors; their first axis is the batch.
+        """
+        tensors = [tf.convert_to_tensor(array) for array in arrays]
+        signature = [tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for tensor in tensors]
+        key = (function, *((spec.shape[1:], spec.dtype) for spec in signature))
+        if key not in self._compiled:
+            bound = functools.partial(function, self)
+            # Without AutoGraph, which would wrap the errors that the function raises.
+            self._compiled[key] = tf.function(bound, input_signature=signature, autograph=False)
+        return self._compiled[key](*tensors)
+
     def logits(self, x: Any) -> npt.NDArray[np.float32]:
         """Return the logits of float32 pixels as an array, through the compiled model."""
-        logits: npt.NDArray[np.float32] = self._compiled(tf.convert_to_tensor(x, tf.float32)).numpy()
+        logits: npt.NDArray[np.float32] = self.compiled(ModelFn.__call__, np.asarray(x, np.float32)).numpy()
         return logits
 
 

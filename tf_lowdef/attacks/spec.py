@@ -11,8 +11,9 @@ from typing import Any, get_args, get_type_hints
 
 from tf_lowdef.attacks.attack import Attack
 from tf_lowdef.attacks.cleverhans_attacks import BIM, FGSM, MIM, PGD
+from tf_lowdef.attacks.deepfool_attack import DeepFool
 
-ATTACKS: dict[str, type[Attack]] = {attack.name: attack for attack in (FGSM, BIM, PGD, MIM)}
+ATTACKS: dict[str, type[Attack]] = {attack.name: attack for attack in (FGSM, BIM, PGD, MIM, DeepFool)}
 """Every attack under the name that a specification gives it."""
 
 _WORDS = {"true": True, "false": False}

@@ -1,0 +1,62 @@
+"""DeepFool as an attack on 8-bit images: on the true label, and so that success survives rounding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tf_lowdef.attacks.attack import Attack, Batch
+from tf_lowdef.attacks.checks import check_integer, check_number
+from tf_lowdef.attacks.deepfool import SMALLEST_STEP, rank_classes, search
+from tf_lowdef.attacks.model_fn import ModelFn
+from tf_lowdef.attacks.result import WHITE, Floats, Found
+
+
+@dataclass(frozen=True)
+class DeepFool(Attack):
+    """DeepFool in the L2 norm (Moosavi-Dezfooli et al. 2016, algorithm 2), with logits.
+
+    Its perturbations are about a tenth of a grey level, so that rounding to 8 bits undoes them. With
+    `survive_rounding` the classifier is asked, and linearised again, at the rounded image in every step, while the
+    steps add up unrounded. Images that are misclassified already are returned unchanged.
+
+    Args:
+        overshoot: How far past the boundary to go, as a part of the perturbation.
+        steps: The most steps.
+        candidates: How many of an image's most likely classes, the true one among them, are considered.
+        survive_rounding: Whether success has to hold for the rounded image.
+    """
+
+    name: ClassVar[str] = "deepfool"
+    norm: ClassVar[str] = "L2"
+    loss: ClassVar[str] = "logit difference"
+    minimal_norm: ClassVar[bool] = True
+    needs_logits: ClassVar[bool] = True
+
+    overshoot: float = 0.02
+    steps: int = 50
+    candidates: int = 10
+    survive_rounding: bool = True
+
+    def __post_init__(self) -> None:
+        check_number("overshoot", self.overshoot)
+        check_integer("steps", self.steps, 1)
+        check_integer("candidates", self.candidates, 2)
+        if not isinstance(self.survive_rounding, bool):
+            raise ValueError(
+                f"`survive_rounding` must be True or False. Received: survive_rounding={self.survive_rounding!r}"
+            )
+
+    def run(self, model_fn: ModelFn, batch: Batch) -> Found:
+        """Attack one batch; see `Attack.run`."""
+        classes = rank_classes(batch.logits, batch.labels, self.candidates)
+        active = np.flatnonzero(batch.valid & (batch.logits.argmax(axis=1) == batch.labels))
+        found = search(model_fn, batch.pixels, classes, active, self.steps, self.place, SMALLEST_STEP * WHITE)
+        return Found(found.points, found.steps, found.queries, found.flat)
+
+    def place(self, clean: Floats, total: Floats) -> Floats:
+        """Return the images that a sum of steps leads to: overshot, in the box, and rounded if success must survive."""
+        points: Floats = np.clip(clean + np.float32(1 + self.overshoot) * total, 0, WHITE)
+        return np.rint(points) if self.survive_rounding else points
