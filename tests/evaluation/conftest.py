@@ -18,7 +18,7 @@ def dataset():
     half = SIDE // 2
     for image, label in zip(images, labels, strict=True):
         row, column = divmod(int(label), 2)
-        image[row * half : (row + 1) * half, column * half : (column + 1) * half] += 12
+        image[row * half : (row + 1) * half, column * half : (column + 1) * half] += 6
     labels[0] = (labels[0] + 1) % CLASSES
     return np.clip(images, 0, 255).astype(np.uint8), labels.astype(np.int64)
 

@@ -145,8 +145,7 @@ def test_softmax_is_refused_by_deepfool_before_anything_is_written(model, datase
     with pytest.raises(ValueError, match="deepfool needs logits"):
         evaluate(softmax, dataset, ["fgsm:4", "deepfool"], ["none"], out=tmp_path / "run")
     assert not list((tmp_path / "run").rglob("*.*"))
-    with pytest.warns(UserWarning, match="probabilities"):
-        results = evaluate(softmax, dataset, ["fgsm:4"], ["none"], limit=4)
+    results = evaluate(softmax, dataset, ["fgsm:4"], ["none"], limit=4)
     assert "classifier_activation=None" in results.warnings[0]
 
 
@@ -159,7 +158,7 @@ def test_shifted_labels_are_a_warning(model, dataset):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"attacks": ["pdg:4"]}, "Unknown attack 'pdg'. Did you mean 'pgd'"),
+        ({"attacks": ["pdg:4"]}, "attack.*'pdg'.*Did you mean 'pgd'"),
         ({"defences": ["web:60"]}, "Unknown defence 'web'. Did you mean 'webp'"),
         ({"defences": []}, "at least one defence"),
         ({"threat": "adaptive"}, "must be among oblivious. Received: threat='adaptive'"),

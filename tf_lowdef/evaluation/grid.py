@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,7 +117,10 @@ class Grid:
     def _attack(self, name: str, attack: Attack, images: Pixels, labels: Labels, attackable: Flags) -> AttackResult:
         started = time.perf_counter()
         seed = int(np.random.SeedSequence([self._seed, self._done]).generate_state(1)[0])
-        result = attack(self._model, images, labels, batch_size=self._predictor.batch_size, seed=seed)
+        with warnings.catch_warnings():
+            # once for the whole run it stands among the results' warnings
+            warnings.filterwarnings("ignore", "The model's outputs are nonnegative", UserWarning)
+            result = attack(self._model, images, labels, batch_size=self._predictor.batch_size, seed=seed)
         perturbations = self._perturbations[name]
         perturbations.seconds += time.perf_counter() - started
         perturbations.add(images, result, attackable)
