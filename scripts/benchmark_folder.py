@@ -30,11 +30,11 @@ def draw(folder: Path, count: int) -> None:
 
     rng = np.random.default_rng(0)
     for number in range(count):
-        image = np.zeros((375, 500, 3))
-        for scale in (4, 12, 40, 120):
+        image = rng.normal(0, 5, (375, 500, 3))
+        for scale in (2, 4, 12, 40, 120):
             noise = rng.integers(0, 256, (375 // scale + 2, 500 // scale + 2, 3), dtype=np.uint8)
             layer = Image.fromarray(noise).resize((500, 375), Image.Resampling.BICUBIC)
-            image += np.asarray(layer) * (scale / 176)
+            image += np.asarray(layer, dtype=float) * (scale / 178)
         Image.fromarray(np.clip(image, 0, 255).astype(np.uint8)).save(folder / f"{number:04d}.png", compress_level=1)
 
 

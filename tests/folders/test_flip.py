@@ -44,7 +44,7 @@ def test_a_second_run_does_not_flip_the_flipped(tmp_path, make_scene, read_tree)
 
 
 def test_the_tree_is_kept_in_the_output_folder_and_only_what_is_missing_is_done(tmp_path, make_scene):
-    names = ["a.png", "a b.png", "-q.png", "it's \"q\".png", "ü/☃.png", "a.jpg", os.fsdecode(b"\xff.png")]
+    names = ["a.png", "a b.png", "-q.png", 'it\'s "q".png', "ü/☃.png", "a.jpg", os.fsdecode(b"\xff.png")]
     for name in names:
         (tmp_path / "in" / name).parent.mkdir(exist_ok=True, parents=True)
         Image.fromarray(make_scene(1)).save(tmp_path / "in" / name)

@@ -22,12 +22,12 @@ COUNT = 300
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory, make_scene):
-    """300 images of 200x150 in three folders, one of them broken."""
+    """300 images of 120x90 in three folders, one of them broken."""
     root = tmp_path_factory.mktemp("many") / "in"
     for number in range(COUNT):
         path = root / f"part{number % 3}" / f"{number:03d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(make_scene(number % 7, 150, 200)).save(path, compress_level=1)
+        Image.fromarray(make_scene(number % 7, 90, 120)).save(path, compress_level=1)
     (root / "part1" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     return root
 
@@ -60,15 +60,28 @@ def stop(process, stop_signal, folder, suffix, count, delay):
     return results(folder, suffix)
 
 
+def kill(arguments, make_folder, suffix, moment):
+    """Kill a run at a seeded moment; again where a busy machine let it finish before the signal."""
+    count, delay = moment.randrange(1, COUNT - 60), moment.uniform(0, 0.01)
+    for _ in range(5):
+        folder = make_folder()
+        process = start(*arguments)
+        written = stop(process, signal.SIGKILL, folder, suffix, count, delay)
+        if process.returncode == -signal.SIGKILL and written < COUNT:
+            assert written >= count
+            return
+    pytest.fail("five runs were over before they could be killed")
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_kill_9_and_a_second_run_give_the_undisturbed_tree(source, undisturbed, tmp_path, read_tree, seed):
-    moment = random.Random(seed)
     out = tmp_path / "out"
-    count = moment.randrange(1, COUNT - 60)
-    process = start("webp", source, "-o", out)
-    written = stop(process, signal.SIGKILL, out, ".webp", count, moment.uniform(0, 0.01))
-    assert process.returncode == -signal.SIGKILL
-    assert count <= written < COUNT
+
+    def fresh():
+        shutil.rmtree(out, ignore_errors=True)
+        return out
+
+    kill(("webp", source, "-o", out), fresh, ".webp", random.Random(seed))
     finish("webp", source, "-o", out)
     assert read_tree(out) == undisturbed
 
@@ -85,17 +98,17 @@ def undisturbed(source, tmp_path_factory, read_tree):
 
 @pytest.mark.parametrize(("arguments", "suffix"), [(("flip",), "_f.png"), (("webp", "--replace"), ".webp")], ids=str)
 def test_kill_9_where_results_lie_beside_the_originals(source, tmp_path, read_tree, arguments, suffix):
-    shutil.copytree(source, tmp_path / "reference")
-    finish(arguments[0], tmp_path / "reference", *arguments[1:])
-    for seed in range(2):
-        moment = random.Random(seed)
-        work = tmp_path / f"work{seed}"
-        shutil.copytree(source, work)
-        process = start(arguments[0], work, *arguments[1:])
-        stop(process, signal.SIGKILL, work, suffix, moment.randrange(1, COUNT - 60), moment.uniform(0, 0.01))
-        assert process.returncode == -signal.SIGKILL
-        finish(arguments[0], work, *arguments[1:])
-        assert read_tree(work) == read_tree(tmp_path / "reference")
+    reference, work = tmp_path / "reference", tmp_path / "work"
+
+    def fresh():
+        shutil.rmtree(work, ignore_errors=True)
+        return shutil.copytree(source, work)
+
+    shutil.copytree(source, reference)
+    finish(arguments[0], reference, *arguments[1:])
+    kill((arguments[0], work, *arguments[1:]), fresh, suffix, random.Random(1))
+    finish(arguments[0], work, *arguments[1:])
+    assert read_tree(work) == read_tree(reference)
 
 
 def test_ctrl_c_leaves_only_whole_files(source, undisturbed, tmp_path, read_tree):
@@ -115,7 +128,7 @@ def test_a_full_disk(source, undisturbed, tmp_path, read_tree):
     unshare = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
     small, script = tmp_path / "small", tmp_path / "script"
     small.mkdir()
-    mount = f"mount -t tmpfs -o size=128k tmpfs '{small}'"
+    mount = f"mount -t tmpfs -o size=96k tmpfs '{small}'"
     if shutil.which("unshare") is None or subprocess.run([*unshare, "sh", "-c", mount], capture_output=True).returncode:
         pytest.skip("mounting a tmpfs is not permitted here")
     webp = f"'{sys.executable}' -m tf_lowdef webp '{source}' -o '{small}/out'"
@@ -143,7 +156,7 @@ def test_a_full_disk(source, undisturbed, tmp_path, read_tree):
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root may write everywhere")
-def test_an_output_folder_that_cannot_be_written_to(source, tmp_path, tool):
+def test_an_output_folder_that_cannot_be_written_to(source, tmp_path):
     (tmp_path / "locked").mkdir(mode=0o555)
     command = [sys.executable, "-m", "tf_lowdef", "webp", source, "-o", tmp_path / "locked" / "out"]
     if os.geteuid() == 0:  # root without the right to pass over permissions

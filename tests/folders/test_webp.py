@@ -235,7 +235,8 @@ def test_what_cannot_be_encoded_is_a_failure_of_that_file_alone(tmp_path, make_s
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"quality": 101}, {"quality": float("nan")}, {"method": 7}, {"near": 101}, {"near": 5, "lossless": False}]
+    "arguments",
+    [{"quality": 101}, {"quality": float("nan")}, {"method": 7}, {"near": 101}, {"near": 5, "lossless": False}],
 )
 def test_settings_out_of_range(arguments):
     with pytest.raises(ValueError, match="Received: "):
