@@ -49,8 +49,9 @@ class GradientSign(Attack):
         self._check_gradient(model_fn, x, y)
         start = tf.convert_to_tensor(self.start(batch))
         adversarial = self.perturb(model_fn, x, start, y)
-        # A sign attack that never leaves its start has met gradients of zero only.
-        stuck = tf.reduce_all(tf.equal(adversarial, start), axis=[1, 2, 3]).numpy()
+        # A sign attack that never leaves its start has met gradients of zero only, or none that is a number.
+        still = tf.equal(adversarial, start) | ~tf.math.is_finite(adversarial)
+        stuck = tf.reduce_all(still, axis=[1, 2, 3]).numpy()
         steps = np.full(len(batch.pixels), getattr(self, "steps", 1), np.int64)
         return Found(adversarial.numpy(), steps, steps, stuck)
 

@@ -29,7 +29,8 @@ class AttackResult:
         linf: float32, (n,): its largest absolute value, in grey levels.
         steps: int64, (n,): steps taken.
         queries: int64, (n,): forward passes that the attack made to find the image, without those that judge it.
-        zero_gradient: bool, (n,): the attack met nothing but zero gradients, so that its failure says nothing.
+        zero_gradient: bool, (n,): the attack met nothing but gradients of zero or NaN, so that its failure
+            says nothing of robustness.
         float_success: bool, (n,): success before rounding to 8 bits; None unless the attack seeks the smallest norm.
         float_l2: float32, (n,): L2 norm before rounding, with pixels in [0, 1]; None where `float_success` is.
     """

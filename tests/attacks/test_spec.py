@@ -1,0 +1,65 @@
+"""The grammar of attacks."""
+
+from __future__ import annotations
+
+import pytest
+
+from tf_lowdef.attacks import BIM, FGSM, MIM, PGD, DeepFool, parse_attack
+
+GOOD = {
+    "fgsm:4": FGSM(4),
+    "fgsm": FGSM(),
+    "fgsm:2.5": FGSM(2.5),
+    "bim:4,steps=20": BIM(4, steps=20),
+    "bim,steps=20": BIM(steps=20),
+    "bim:epsilon=8,step_size=none": BIM(8),
+    " BIM : 8, step_size = 0.5 ": BIM(8, step_size=0.5),
+    "pgd:8": PGD(8),
+    "mim:8,decay=0.5": MIM(8, decay=0.5),
+    "deepfool": DeepFool(),
+    "deepfool:survive_rounding=false": DeepFool(survive_rounding=False),
+    "deepfool:overshoot=0.05,steps=30,candidates=5": DeepFool(0.05, 30, 5),
+}
+BAD = {
+    "": "There are: fgsm, bim, pgd, mim, deepfool",
+    "bimm:4": "Did you mean 'bim'",
+    "bim:4,step=3": "Did you mean 'steps'",
+    "bim:4,colour=3": "There are: epsilon, step_size, steps",
+    "bim:x": "must be float, not 'x'",
+    "bim:nan": "must be float, not 'nan'",
+    "bim:4,steps=1.5": "must be int, not '1.5'",
+    "bim:4,step_size=big": "must be float or none",
+    "bim:4,": "key=value",
+    "bim:4,8": "key=value",
+    "bim:": "key=value|must be float",
+    "bim:4,steps=3,steps=4": "twice",
+    "bim:4,epsilon=4": "twice",
+    "fgsm:-1": "epsilon=-1.0 in 'fgsm:-1'",
+    "deepfool:4": "no epsilon",
+    "deepfool:survive_rounding=maybe": "must be bool, not 'maybe'",
+}
+
+
+@pytest.mark.parametrize(("spec", "attack"), GOOD.items(), ids=str)
+def test_parse(spec, attack):
+    assert parse_attack(spec) == attack
+    assert parse_attack(attack.spec) == attack
+    assert parse_attack(attack.spec).spec == attack.spec
+
+
+def test_spec_is_short():
+    assert BIM(4.0).spec == "bim:4"
+    assert BIM(2.5, steps=20).spec == "bim:2.5,steps=20"
+    assert DeepFool().spec == "deepfool"
+    assert DeepFool(survive_rounding=False).spec == "deepfool:survive_rounding=false"
+
+
+@pytest.mark.parametrize(("spec", "message"), BAD.items())
+def test_bad(spec, message):
+    with pytest.raises(ValueError, match=message):
+        parse_attack(spec)
+
+
+def test_not_a_string():
+    with pytest.raises(TypeError, match="4"):
+        parse_attack(4)
