@@ -48,7 +48,7 @@ from tf_lowdef.cli.options import default_run_folder, model_options, seed_option
 @seed_option
 @click.pass_context
 def command(
-    ctx: click.Context, model: str | None, weights: str | None, data: str | None, out: str | None, **options: Any
+    ctx: click.Context, /, model: str | None, weights: str | None, data: str | None, out: str | None, **options: Any
 ) -> None:
     r"""Attack a classifier, put defences in front of it, compare.
 

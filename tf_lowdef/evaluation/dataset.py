@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from tf_lowdef.evaluation.sources import LabelledFile, find_labelled_files
+from tf_lowdef.evaluation.sources import SourceFile, find_labelled_files
 from tf_lowdef.files import ImageReadError, read_rgb
 from tf_lowdef.threads import for_each
 
@@ -93,7 +93,7 @@ def resize(pixels: Pixels, size: Size) -> Pixels:
     return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def _from_files(source: str, files: list[LabelledFile], size: Size | None) -> ImageData:
+def _from_files(source: str, files: list[SourceFile], size: Size | None) -> ImageData:
     def read(index: int) -> Pixels:
         pixels = read_rgb(files[index].path)
         return pixels if size is None else resize(pixels, size)

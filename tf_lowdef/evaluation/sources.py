@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,15 +17,23 @@ _WNID = re.compile(r"n\d{8}")
 IMAGENET_CLASSES = 1000
 
 
-class LabelledFile(NamedTuple):
-    """One image file: what it is called in a run, where it is, and its 0-based class index."""
+class SourceFile(NamedTuple):
+    """One image file.
+
+    Attributes:
+        name: Unique; a relative path without suffix. What its adversarial image is called.
+        file: The path as the source has it, relative to the source.
+        path: Where it is.
+        label: Its 0-based class index; None where the source has no labels.
+    """
 
     name: str
+    file: str
     path: Path
-    label: int
+    label: int | None
 
 
-def find_labelled_files(source: Path) -> list[LabelledFile]:
+def find_labelled_files(source: Path) -> list[SourceFile]:
     """Return the labelled images of a CSV, or of a folder of class folders.
 
     Raises:
@@ -40,6 +49,29 @@ def find_labelled_files(source: Path) -> list[LabelledFile]:
     if not found:
         raise ValueError(f"{source}: holds no labelled images")
     return _with_unique_names(found)
+
+
+def find_files(source: Path) -> list[SourceFile]:
+    """Return the images of a CSV or a folder, with labels where it has them.
+
+    A folder has labels if it holds class folders, named by index or wnid, and no images beside them.
+
+    Raises:
+        FileNotFoundError: There is no such file or folder.
+        ValueError: It holds no images.
+    """
+    if source.is_dir() and not _has_class_folders(source):
+        found = [(path.relative_to(source).as_posix(), path, None) for path in find_images(source)]
+        if not found:
+            raise ValueError(f"{source}: holds no images")
+        return _with_unique_names(found)
+    return find_labelled_files(source)
+
+
+def _has_class_folders(source: Path) -> bool:
+    folders = [path.name for path in source.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    named = all(name.isdecimal() for name in folders) or all(_WNID.fullmatch(name) for name in folders)
+    return bool(folders) and named and not find_images(source, recursive=False)
 
 
 def _read_csv(source: Path) -> list[tuple[str, Path, int]]:
@@ -116,7 +148,7 @@ def _portable(name: str) -> str:
     return "/".join(parts)
 
 
-def _with_unique_names(found: list[tuple[str, Path, int]]) -> list[LabelledFile]:
+def _with_unique_names(found: Sequence[tuple[str, Path, int | None]]) -> list[SourceFile]:
     """Name each image by its path without the suffix; where two would be called the same, the suffix stays.
 
     The suffix alone cannot tell apart a file that is listed twice, so a number is added then.
@@ -132,4 +164,4 @@ def _with_unique_names(found: list[tuple[str, Path, int]]) -> list[LabelledFile]
             candidate, number = f"{name}-{number}", number + 1
         seen.add(candidate)
         unique.append(candidate)
-    return [LabelledFile(name, path, label) for name, (_, path, label) in zip(unique, found, strict=True)]
+    return [SourceFile(name, file, path, label) for name, (file, path, label) in zip(unique, found, strict=True)]

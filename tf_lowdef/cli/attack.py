@@ -1,0 +1,73 @@
+"""``tf-lowdef attack``: adversarial images of the images of a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tf_lowdef.cli.folder_console import folder_run, report
+from tf_lowdef.cli.options import model_options, seed_option
+
+
+@click.command(name="attack")
+@click.argument("source", type=click.Path(exists=True), metavar="DIR|CSV")
+@click.option("-o", "--out", type=click.Path(), required=True, help="Folder for the PNGs and attack.csv.")
+@model_options
+@click.option(
+    "--attack", default="deepfool", show_default=True, metavar="SPEC", help="Such as deepfool, fgsm:4, bim:4,steps=20."
+)
+@click.option(
+    "--naming",
+    type=click.Choice(["stem", "paper"]),
+    default="stem",
+    show_default=True,
+    help="stem keeps tree and names; paper: Adv_{label}-{adversarial label}.png",
+)
+@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
+@click.option("--force", is_flag=True, help="Redo what is there, and overwrite.")
+@seed_option
+def command(
+    source: str,
+    out: str,
+    model: str | None,
+    weights: str | None,
+    attack: str,
+    naming: str,
+    batch_size: int,
+    force: bool,
+    seed: int,
+) -> int:
+    r"""Make adversarial images of the images of a folder.
+
+    Images are resized to the model's input, attacked, rounded to 8 bits and written as lossless PNG; each is read back
+    and classified again. attack.csv says what became of each. Labels come from a CSV (file,label) or from class
+    folders named by index or wnid; other folders have none, and the model's own prediction takes their place.
+
+    What is there already is not done again: the same command goes on where it was stopped. Exit code 1 if a file
+    failed; failed.csv says which and why.
+
+    \b
+    Example:
+      tf-lowdef attack photos -o adversarial --model MobileNetV2 --attack deepfool
+    """
+    from tf_lowdef.attacks import parse_attack
+    from tf_lowdef.evaluation.attack_folder import attack_folder
+    from tf_lowdef.models import load_demo, open_model
+
+    if model is None and weights is not None:
+        raise click.UsageError("--weights needs --model.")
+    classifier = load_demo()[0] if model is None else open_model(model, weights)
+    with folder_run("attack") as progress:
+        summary = attack_folder(
+            classifier,
+            Path(source),
+            Path(out),
+            parse_attack(attack),
+            naming=naming,
+            batch_size=batch_size,
+            seed=seed,
+            force=force,
+            progress=progress,
+        )
+    return report(summary, "attacked")

@@ -1,0 +1,194 @@
+"""Attacking the images of a folder: lossless PNGs out, and a table that says what became of each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tf_lowdef.attacks import Attack, AttackResult
+from tf_lowdef.evaluation.attack_table import ADVERSARIAL, Record, read_table, status, write_table
+from tf_lowdef.evaluation.checks import check_labels
+from tf_lowdef.evaluation.dataset import Labels, Pixels, resize
+from tf_lowdef.evaluation.predict import Predictor, class_count, input_size
+from tf_lowdef.evaluation.run import hash_weights
+from tf_lowdef.evaluation.selection import stack
+from tf_lowdef.evaluation.sources import SourceFile, find_files
+from tf_lowdef.files import ImageReadError, read_rgb, write_png
+from tf_lowdef.folders.output import prepare, read_marker
+from tf_lowdef.folders.plan import ArgumentError
+from tf_lowdef.folders.run import Outcome, Summary, write_failed
+
+NAMINGS = ("stem", "paper")
+
+
+def attack_folder(
+    model: Any,
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    attack: Attack,
+    *,
+    naming: str = "stem",
+    batch_size: int = 32,
+    seed: int = 0,
+    force: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Summary:
+    """Attack every image of a folder and write the adversarial images as PNG, at the model's size.
+
+    Images are resized to the model's input (Pillow, bicubic) before the attack, because that is where the defence
+    sees them. Batches are written as they are done; what is there already from the same arguments is not done again.
+
+    Args:
+        model: A Keras classifier from pixels in [0, 255] to logits.
+        source: A CSV with the columns ``file,label``, a folder of class folders named by index or wnid, or any other
+            folder, whose images then have no labels: the model's own prediction takes their place, as in the paper's
+            script.
+        out: The folder for the PNGs, ``attack.csv`` and, where files failed, ``failed.csv``.
+        attack: The attack.
+        naming: ``"stem"`` keeps the tree and the stems; ``"paper"`` names ``Adv_{label}-{adversarial label}.png``.
+        batch_size: Images attacked at a time.
+        seed: For attacks that draw random numbers.
+        force: Redo what is there, and overwrite.
+        progress: Called after every batch.
+
+    Returns:
+        What became of the images: how many were written, which failed, and how many are not adversarial, and why.
+
+    Raises:
+        FileNotFoundError: There is no such folder or CSV.
+        ValueError: An argument is wrong, a label has no class in the model, an original would be overwritten, or `out`
+            holds results of other arguments.
+    """
+    source, out = Path(source), Path(out)
+    if naming not in NAMINGS:
+        raise ValueError(f"`naming` must be one of {NAMINGS}. Received: naming={naming!r}")
+    images = _find(source, out, class_count(model))
+    identity = {
+        "tool": "attack",
+        "source": os.fspath(source.resolve()),
+        "attack": attack.spec,
+        "weights": hash_weights(model),
+        "naming": naming,
+        "seed": seed,
+    }
+    ours = prepare(out, identity, [], force)
+    records = read_table(out) if ours and not force else {}
+    size, predictor = input_size(model), Predictor(model, batch_size)
+    job = _Job(model, predictor, attack, out, size, naming, seed, overwrite=ours or force)
+    waiting = [image for image in images if image.file not in records]
+    summary = Summary(scanned=len(images), present=len(images) - len(waiting))
+    for start in range(0, len(waiting), batch_size):
+        batch = waiting[start : start + batch_size]
+        _attack_batch(job, batch, records, summary)
+        write_table(out, [records[image.file] for image in images if image.file in records])
+        if progress is not None:
+            progress(start + len(batch), len(waiting))
+    summary.notes.update(record.status for record in records.values() if record.status != ADVERSARIAL)
+    write_failed(out, summary)
+    return summary
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What stays the same from batch to batch; `overwrite` is off in a folder that held files before."""
+
+    model: Any
+    predictor: Predictor
+    attack: Attack
+    out: Path
+    size: tuple[int, int] | None
+    naming: str
+    seed: int
+    overwrite: bool
+
+
+def _find(source: Path, out: Path, classes: int) -> list[SourceFile]:
+    """Return the images of the source without those below `out`, which are results, after checking their labels."""
+    results = out.resolve()
+    if source.is_dir() and source.resolve() == results:
+        raise ArgumentError(f"The output must not be the input. Received: {out}")
+    inside = read_marker(out) is not None
+    images = [
+        image
+        for image in find_files(source)
+        if not (inside and source.is_dir() and image.path.resolve().is_relative_to(results))
+    ]
+    if any(image.path.resolve().parent.is_relative_to(results) for image in images):
+        raise ArgumentError(f"The output folder must not contain the input. Received: {out} for {source}")
+    labelled = [image for image in images if image.label is not None]
+    check_labels(np.array([image.label for image in labelled], np.int64), [image.file for image in labelled], classes)
+    return images
+
+
+def _attack_batch(job: _Job, images: Sequence[SourceFile], records: dict[str, Record], summary: Summary) -> None:
+    """Attack one batch, write its images, and add its records; what cannot be read or written is a failure."""
+    readable, pixels = [], []
+    for image in images:
+        try:
+            pixels.append(_read(image.path, job.size))
+            readable.append(image)
+        except ImageReadError as error:
+            summary.add(image.file, Outcome("failed", error.reason))
+    if not readable:
+        return
+    batch = stack(pixels, os.fspath(readable[0].path.parent))
+    own = job.predictor(batch).argmax(axis=1)
+    labels = np.array([own[i] if image.label is None else image.label for i, image in enumerate(readable)], np.int64)
+    result = job.attack(job.model, batch, labels, batch_size=job.predictor.batch_size, seed=job.seed)
+    for index, image in enumerate(readable):
+        try:
+            records[image.file] = _write(job, image, labels, result, index, records)
+        except (OSError, ArgumentError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            summary.add(image.file, Outcome("failed", f"cannot be written: {reason}"))
+            continue
+        after = (job.out / records[image.file].written).stat().st_size
+        summary.add(image.file, Outcome("converted", before=image.path.stat().st_size, after=after))
+
+
+def _read(path: Path, size: tuple[int, int] | None) -> Pixels:
+    pixels = read_rgb(path)
+    return pixels if size is None else resize(pixels, size)
+
+
+def _write(
+    job: _Job, image: SourceFile, labels: Labels, result: AttackResult, index: int, records: dict[str, Record]
+) -> Record:
+    """Write one adversarial image, read it back, and say what became of it."""
+    label, before, after = int(labels[index]), int(result.clean_predictions[index]), int(result.predictions[index])
+    written = _target(job, image, f"Adv_{label}-{after}", records)
+    write_png(job.out / written, result.images[index])
+    reread = int(job.predictor(read_rgb(job.out / written)[None]).argmax())
+    fooled = result.float_success is not None and bool(result.float_success[index])
+    return Record(
+        file=image.file,
+        written=written,
+        label=label,
+        before=before,
+        after=after,
+        reread=reread,
+        l2=round(float(result.l2[index]), 6),
+        linf=float(result.linf[index]),
+        steps=int(result.steps[index]),
+        status=status(label, before, reread, fooled),
+    )
+
+
+def _target(job: _Job, image: SourceFile, paper: str, records: dict[str, Record]) -> str:
+    """Return the PNG's path in the output folder; names of the paper's kind that meet are numbered."""
+    if job.naming == "stem":
+        name = f"{image.name}.png"
+        if (job.out / name).exists() and not job.overwrite:
+            raise ArgumentError(f"{job.out / name} exists and is no result of this tool (--force overwrites it)")
+        return name
+    taken = {record.written for record in records.values()}
+    name, number = f"{paper}.png", 1
+    while name in taken or (not job.overwrite and (job.out / name).exists()):
+        number += 1
+        name = f"{paper}_{number}.png"
+    return name
