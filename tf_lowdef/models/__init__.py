@@ -1,0 +1,9 @@
+"""Classifiers from pixels in [0, 255] to logits: ``keras.applications``, the embedded default, saved models."""
+
+from __future__ import annotations
+
+from tf_lowdef.models.applications import application_names, load_application
+from tf_lowdef.models.demo import demo_class_names, load_demo
+from tf_lowdef.models.loading import load_model
+
+__all__ = ["application_names", "demo_class_names", "load_application", "load_demo", "load_model"]

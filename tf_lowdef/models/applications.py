@@ -1,0 +1,279 @@
+"""The classifiers of ``keras.applications`` as flat models from pixels in [0, 255] to logits."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+IMAGENET_CLASSES = 1000
+WEIGHT_FILES = (".weights.h5", ".h5", ".keras")
+
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_STDDEV = (0.229, 0.224, 0.225)
+_CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
+"""Source of the three: `keras/src/applications/imagenet_utils.py`, `preprocess_input`."""
+
+_SET_HERE = ("classifier_activation", "include_preprocessing", "include_top", "input_tensor", "pooling")
+
+
+@dataclass(frozen=True)
+class Application:
+    """One classifier of ``keras.applications``.
+
+    Attributes:
+        name: Its function in ``keras.applications``.
+        module: The module of ``keras.applications`` with its ``preprocess_input``.
+        size: Height and width in pixels at which its ImageNet weights were made.
+        preprocessing: What it expects of pixels in [0, 255]: ``"tf"`` (to [-1, 1]), ``"torch"`` (standardised by the
+            mean and deviation of ImageNet), ``"caffe"`` (BGR, less the mean), or ``"inside"`` (it does that itself).
+    """
+
+    name: str
+    module: str
+    size: int
+    preprocessing: Literal["tf", "torch", "caffe", "inside"]
+
+
+APPLICATIONS = {
+    row.name: row
+    for row in (
+        Application("ConvNeXtTiny", "convnext", 224, "inside"),
+        Application("ConvNeXtSmall", "convnext", 224, "inside"),
+        Application("ConvNeXtBase", "convnext", 224, "inside"),
+        Application("ConvNeXtLarge", "convnext", 224, "inside"),
+        Application("ConvNeXtXLarge", "convnext", 224, "inside"),
+        Application("DenseNet121", "densenet", 224, "torch"),
+        Application("DenseNet169", "densenet", 224, "torch"),
+        Application("DenseNet201", "densenet", 224, "torch"),
+        Application("EfficientNetB0", "efficientnet", 224, "inside"),
+        Application("EfficientNetB1", "efficientnet", 240, "inside"),
+        Application("EfficientNetB2", "efficientnet", 260, "inside"),
+        Application("EfficientNetB3", "efficientnet", 300, "inside"),
+        Application("EfficientNetB4", "efficientnet", 380, "inside"),
+        Application("EfficientNetB5", "efficientnet", 456, "inside"),
+        Application("EfficientNetB6", "efficientnet", 528, "inside"),
+        Application("EfficientNetB7", "efficientnet", 600, "inside"),
+        Application("EfficientNetV2B0", "efficientnet_v2", 224, "inside"),
+        Application("EfficientNetV2B1", "efficientnet_v2", 240, "inside"),
+        Application("EfficientNetV2B2", "efficientnet_v2", 260, "inside"),
+        Application("EfficientNetV2B3", "efficientnet_v2", 300, "inside"),
+        Application("EfficientNetV2S", "efficientnet_v2", 384, "inside"),
+        Application("EfficientNetV2M", "efficientnet_v2", 480, "inside"),
+        Application("EfficientNetV2L", "efficientnet_v2", 480, "inside"),
+        Application("InceptionResNetV2", "inception_resnet_v2", 299, "tf"),
+        Application("InceptionV3", "inception_v3", 299, "tf"),
+        Application("MobileNet", "mobilenet", 224, "tf"),
+        Application("MobileNetV2", "mobilenet_v2", 224, "tf"),
+        Application("MobileNetV3Large", "mobilenet_v3", 224, "inside"),
+        Application("MobileNetV3Small", "mobilenet_v3", 224, "inside"),
+        Application("NASNetLarge", "nasnet", 331, "tf"),
+        Application("NASNetMobile", "nasnet", 224, "tf"),
+        Application("ResNet50", "resnet", 224, "caffe"),
+        Application("ResNet101", "resnet", 224, "caffe"),
+        Application("ResNet152", "resnet", 224, "caffe"),
+        Application("ResNet50V2", "resnet_v2", 224, "tf"),
+        Application("ResNet101V2", "resnet_v2", 224, "tf"),
+        Application("ResNet152V2", "resnet_v2", 224, "tf"),
+        Application("VGG16", "vgg16", 224, "caffe"),
+        Application("VGG19", "vgg19", 224, "caffe"),
+        Application("Xception", "xception", 299, "tf"),
+    )
+}
+"""Every classifier of ``keras.applications``, Keras 3.12 to 3.15, by name."""
+
+
+def load_application(
+    name: str,
+    weights: str | os.PathLike[str] | None = "imagenet",
+    input_shape: tuple[int, int, int] | None = None,
+    classes: int | None = None,
+    **options: Any,
+) -> Any:
+    """Build a classifier of ``keras.applications`` from pixels in [0, 255] to logits.
+
+    Preprocessing is inside, as stock Keras layers, so the model saves and loads with ``safe_mode=True``. The model is
+    flat: its layers are the application's own, and weights go back and forth between it and the plain application. It
+    does not resize: images are resized before the defence.
+
+    Args:
+        name: The application's name in ``keras.applications``, such as ``"MobileNetV2"``.
+        weights: ``"imagenet"`` (Keras downloads them once), a file of weights (``.weights.h5``, ``.h5`` or ``.keras``)
+            of this application, or None for weights drawn at random.
+        input_shape: (height, width, 3) in pixels; None means the application's own.
+        classes: Number of classes; None means ImageNet's 1000.
+        **options: What else the application takes, such as ``alpha`` or ``name``.
+
+    Returns:
+        A ``keras.Model`` from float32 RGB pixels in [0, 255], shape (batch, height, width, 3), to logits of shape
+        (batch, classes). uint8 pixels are cast.
+
+    Raises:
+        TypeError: An option is unknown, or is one that this function sets.
+        ValueError: There is no such application, `input_shape` does not suit it, or the weights do not fit it.
+        FileNotFoundError: There is no such file of weights.
+        OSError: The ImageNet weights cannot be had, or the file of weights cannot be read.
+    """
+    application = find_application(name)
+    shape = _check_shape(application, input_shape)
+    number = _check_classes(classes)
+    for option in _SET_HERE:
+        if option in options:
+            raise TypeError(f"load_application sets `{option}` itself. Received: {option}={options[option]!r}")
+    file = None if weights is None or weights == "imagenet" else check_weights_file(weights)
+    if weights == "imagenet":
+        model = _build_with_imagenet(application, shape, number, options)
+    else:
+        model = _build(application, shape, number, options, weights=None)
+    if file is not None:
+        _load_weights(application, model, file)
+    return model
+
+
+def application_names() -> tuple[str, ...]:
+    """Return the names that `load_application` knows."""
+    return tuple(APPLICATIONS)
+
+
+def find_application(name: str) -> Application:
+    """Return the row of an application.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    if name in APPLICATIONS:
+        return APPLICATIONS[name]
+    by_lower = {known.lower(): known for known in APPLICATIONS}
+    close = difflib.get_close_matches(str(name).lower(), by_lower, n=3)
+    hint = f"Did you mean {', '.join(by_lower[match] for match in close)}?" if close else "See keras.applications."
+    raise ValueError(f"`name` must be a classifier of keras.applications. {hint} Received: name={name!r}")
+
+
+def check_weights_file(weights: str | os.PathLike[str]) -> Path:
+    """Return the path of a file of weights.
+
+    Raises:
+        ValueError: Its name does not end as a file of weights does.
+        FileNotFoundError: It does not exist.
+    """
+    path = Path(weights)
+    if not path.name.endswith(WEIGHT_FILES):
+        raise ValueError(
+            f"`weights` must be 'imagenet', None or a file that ends in {', '.join(WEIGHT_FILES)}. "
+            f"Received: weights={os.fspath(weights)!r}"
+        )
+    if not path.is_file():
+        raise FileNotFoundError(f"No such file of weights. Received: weights={os.fspath(weights)!r}")
+    return path
+
+
+def _check_shape(application: Application, input_shape: tuple[int, int, int] | None) -> tuple[int, int, int]:
+    if input_shape is None:
+        return application.size, application.size, 3
+    shape = tuple(input_shape)
+    whole = all(isinstance(side, (int, np.integer)) and not isinstance(side, bool) and side > 0 for side in shape)
+    if len(shape) != 3 or not whole or shape[2] != 3:
+        raise ValueError(
+            f"`input_shape` must be (height, width, 3) in pixels, or None. Received: input_shape={input_shape!r}"
+        )
+    return int(shape[0]), int(shape[1]), 3
+
+
+def _check_classes(classes: int | None) -> int:
+    if classes is None:
+        return IMAGENET_CLASSES
+    if isinstance(classes, bool) or not isinstance(classes, (int, np.integer)) or classes < 2:
+        raise ValueError(f"`classes` must be an integer of at least 2, or None. Received: classes={classes!r}")
+    return int(classes)
+
+
+def _build(
+    application: Application, shape: tuple[int, int, int], classes: int, options: dict[str, Any], weights: str | None
+) -> Any:
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError(
+            "Images are (height, width, channels) here; call keras.config.set_image_data_format('channels_last'). "
+            f"Received: image_data_format={keras.config.image_data_format()!r}"
+        )
+    pixels = keras.Input(shape, dtype="float32", name="pixels")
+    return getattr(keras.applications, application.name)(
+        include_top=True,
+        weights=weights,
+        input_tensor=_preprocess(pixels, application.preprocessing),
+        input_shape=shape,
+        classes=classes,
+        classifier_activation=None,
+        **options,
+    )
+
+
+def _build_with_imagenet(
+    application: Application, shape: tuple[int, int, int], classes: int, options: dict[str, Any]
+) -> Any:
+    try:
+        return _build(application, shape, classes, options, weights="imagenet")
+    except (ValueError, TypeError):
+        raise
+    except Exception as error:  # keras.utils.get_file raises a bare Exception where a download fails
+        raise OSError(
+            f"The ImageNet weights of {application.name} could not be downloaded; pass the path of a file as "
+            f"`weights`. {error}"
+        ) from error
+
+
+def _preprocess(pixels: Any, preprocessing: str) -> Any:
+    """Return what ``preprocess_input`` makes of pixels, in float32 whatever the policy, as layers without weights."""
+    if preprocessing == "tf":
+        return keras.layers.Rescaling(1 / 127.5, -1.0, dtype="float32", name="preprocess")(pixels)
+    if preprocessing == "torch":
+        scale = [1 / (255 * deviation) for deviation in _IMAGENET_STDDEV]
+        offset = [-mean / deviation for mean, deviation in zip(_IMAGENET_MEAN, _IMAGENET_STDDEV, strict=True)]
+        return keras.layers.Rescaling(scale, offset, dtype="float32", name="preprocess")(pixels)
+    if preprocessing == "caffe":
+        offset = [-mean for mean in _CAFFE_MEAN_BGR]
+        bgr = keras.ops.flip(pixels, axis=-1)
+        return keras.layers.Rescaling(1.0, offset, dtype="float32", name="preprocess")(bgr)
+    return pixels
+
+
+def _load_weights(application: Application, model: Any, path: Path) -> None:
+    try:
+        model.load_weights(path)
+    except (ValueError, KeyError, AttributeError) as error:
+        raise ValueError(
+            f"The weights do not fit {application.name} with input_shape={model.input_shape[1:]} and "
+            f"classes={model.output_shape[-1]}. Received: weights={os.fspath(path)!r} ({_first_line(error)})"
+        ) from error
+    except OSError as error:
+        raise OSError(f"Not a readable file of weights. Received: weights={os.fspath(path)!r} ({error})") from error
+    if application.module == "efficientnet":
+        _divide_by_variance(model)
+
+
+def _divide_by_variance(model: Any) -> None:
+    """Make an EfficientNet with Keras' ImageNet weights compute what it computes with ``weights="imagenet"``.
+
+    There Keras puts a layer without weights behind the normalisation, which divides by the square root of the standard
+    deviation once more; a model built with ``weights=None`` lacks it, and loads the same file without a word
+    (``keras/src/applications/efficientnet.py``; tensorflow/tensorflow#49930). The file shows where it came from by its
+    variance, which is ImageNet's standard deviation; its square does the work of both layers.
+    """
+    layer = next(layer for layer in model.layers if isinstance(layer, keras.layers.Normalization))
+    mean, variance, count = layer.get_weights()
+    if np.allclose(variance, _IMAGENET_STDDEV, rtol=1e-3, atol=0):
+        layer.set_weights([mean, variance**2, count])
+        layer.finalize_state()
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+__all__ = ["APPLICATIONS", "Application", "application_names", "check_weights_file", "find_application", "load_application"]

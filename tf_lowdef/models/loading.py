@@ -1,0 +1,53 @@
+"""Loading a saved model with this package's layers registered."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import keras
+
+MODEL_FILES = (".keras", ".h5", ".hdf5")
+
+
+def load_model(path: str | os.PathLike[str]) -> Any:
+    """Load a saved Keras model, defended or not, without running code from the file (``safe_mode=True``).
+
+    Args:
+        path: A ``.keras`` file, or an ``.h5`` or ``.hdf5`` file of a whole model.
+
+    Returns:
+        The ``keras.Model``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is not the file of a whole model, or holds what cannot be loaded safely.
+    """
+    file = check_model_file(path)
+    import_module("tf_lowdef.layers")  # loading a file does not import the package that registered its layers
+    try:
+        return keras.models.load_model(file, safe_mode=True)
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise ValueError(f"Not a model that Keras can load. Received: path={os.fspath(path)!r} ({error})") from error
+
+
+def check_model_file(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a saved model.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is not the file of a whole model by its name.
+    """
+    file = Path(path)
+    if file.name.endswith(".weights.h5"):
+        raise ValueError(
+            "A file of weights holds no model; pass it to load_application as `weights`. "
+            f"Received: path={os.fspath(path)!r}"
+        )
+    if not file.name.endswith(MODEL_FILES):
+        raise ValueError(f"`path` must end in {', '.join(MODEL_FILES)}. Received: path={os.fspath(path)!r}")
+    if not file.is_file():
+        raise FileNotFoundError(f"No such model. Received: path={os.fspath(path)!r}")
+    return file
