@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from tf_lowdef.models.applications import application_names, load_application
+from tf_lowdef.models.defend import defend
 from tf_lowdef.models.demo import demo_class_names, load_demo
 from tf_lowdef.models.loading import load_model
+from tf_lowdef.models.opening import open_model
 
-__all__ = ["application_names", "demo_class_names", "load_application", "load_demo", "load_model"]
+__all__ = [
+    "application_names",
+    "defend",
+    "demo_class_names",
+    "load_application",
+    "load_demo",
+    "load_model",
+    "open_model",
+]
