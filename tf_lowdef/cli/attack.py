@@ -51,12 +51,15 @@ def command(
     Example:
       tf-lowdef attack photos -o adversarial --model MobileNetV2 --attack deepfool
     """
+    if model is None and weights is not None:
+        raise click.UsageError("--weights needs --model.")
+    from tf_lowdef.cli.quiet import import_tensorflow
+
+    import_tensorflow()
     from tf_lowdef.attacks import parse_attack
     from tf_lowdef.evaluation.attack_folder import attack_folder
     from tf_lowdef.models import load_demo, open_model
 
-    if model is None and weights is not None:
-        raise click.UsageError("--weights needs --model.")
     classifier = load_demo()[0] if model is None else open_model(model, weights)
     with folder_run("attack") as progress:
         summary = attack_folder(

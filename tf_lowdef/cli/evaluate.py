@@ -59,6 +59,15 @@ def command(
       tf-lowdef evaluate --model MobileNetV2 --weights imagenet --data images.csv \
         --attack fgsm:4 --attack deepfool --defence none --defence webp:60+flip
     """
+    if model is None and data is not None:
+        raise click.UsageError("--data needs --model: the embedded classifier knows only its own classes.")
+    if model is not None and data is None:
+        raise click.UsageError("--model needs --data: a CSV or a folder of labelled images.")
+    if model is None and weights is not None:
+        raise click.UsageError("--weights needs --model.")
+    from tf_lowdef.cli.quiet import import_tensorflow
+
+    import_tensorflow()
     from tf_lowdef.cli.progress import show_progress
     from tf_lowdef.cli.tables import show_results
     from tf_lowdef.evaluation import DEFAULT_ATTACKS, DEFAULT_DEFENCES, evaluate
@@ -66,13 +75,7 @@ def command(
     from tf_lowdef.models import load_demo, open_model
     from tf_lowdef.report import write_report
 
-    if model is None and data is not None:
-        raise click.UsageError("--data needs --model: the embedded classifier knows only its own classes.")
-    if model is not None and data is None:
-        raise click.UsageError("--model needs --data: a CSV or a folder of labelled images.")
     if model is None:
-        if weights is not None:
-            raise click.UsageError("--weights needs --model.")
         classifier, *arrays = load_demo()
         source: Any = tuple(arrays)
     else:

@@ -1,0 +1,126 @@
+import csv
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tf_lowdef.attacks import BIM, DeepFool
+from tf_lowdef.evaluation.attack_folder import attack_folder
+from tf_lowdef.evaluation.attack_table import LOST, MISCLASSIFIED, NOT_FOUND, status
+
+
+def table(out):
+    with (out / "attack.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def read(path):
+    return np.asarray(Image.open(path))
+
+
+def test_labelled_images(model, csv_data, dataset, tmp_path):
+    summary = attack_folder(model, csv_data, tmp_path / "out", BIM(4), batch_size=8)
+    images, labels = dataset
+    rows = table(tmp_path / "out")
+    assert (summary.converted, summary.failed, summary.failed_csv) == (20, [], None)
+    assert [row["file"] for row in rows] == [f"images/{index:02d}.png" for index in range(20)]
+    written = np.stack([read(tmp_path / "out" / row["written"]) for row in rows])
+    predictions = model.predict(written.astype(np.float32), verbose=0).argmax(axis=1)
+    for index, row in enumerate(rows):
+        difference = written[index].astype(float) - images[index]
+        assert int(row["label"]) == labels[index]
+        assert int(row["after"]) == int(row["reread"]) == predictions[index]
+        assert float(row["linf"]) == np.abs(difference).max() <= 4
+        assert float(row["l2"]) == pytest.approx(np.sqrt(((difference / 255) ** 2).sum()), rel=1e-4)
+        assert row["status"] == status(labels[index], int(row["before"]), predictions[index], False)
+    assert rows[0]["status"] == MISCLASSIFIED
+    assert summary.notes[MISCLASSIFIED] == 1
+
+
+def test_without_labels_the_prediction_takes_their_place(model, csv_data, tmp_path):
+    attack_folder(model, csv_data.parent / "images", tmp_path / "out", BIM(4))
+    rows = table(tmp_path / "out")
+    assert all(row["label"] == row["before"] for row in rows)
+    assert {path.name for path in (tmp_path / "out").glob("*.png")} == {f"{index:02d}.png" for index in range(20)}
+
+
+def test_paper_names_never_collide(model, csv_data, tmp_path):
+    attack_folder(model, csv_data.parent / "images", tmp_path / "out", DeepFool(), naming="paper")
+    rows = table(tmp_path / "out")
+    assert len({row["written"] for row in rows}) == len(rows) == len(list((tmp_path / "out").glob("*.png"))) == 20
+    for row in rows:
+        assert row["written"].startswith(f"Adv_{row['label']}-{row['after']}")
+
+
+def test_what_is_not_adversarial_is_reported(model, csv_data, tmp_path):
+    lost = attack_folder(model, csv_data, tmp_path / "lost", DeepFool(survive_rounding=False))
+    weak = attack_folder(model, csv_data, tmp_path / "weak", BIM(1, steps=1))
+    assert lost.notes[LOST] > 0
+    assert weak.notes[NOT_FOUND] > 0
+    assert sum(row["status"] == LOST for row in table(tmp_path / "lost")) == lost.notes[LOST]
+
+
+def test_the_second_run_does_only_what_is_missing(model, csv_data, tmp_path):
+    out = tmp_path / "out"
+    attack_folder(model, csv_data, out, BIM(4))
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in out.rglob("*.png")}
+    table_before = table(out)
+    (out / "images" / "03.png").unlink()
+    summary = attack_folder(model, csv_data, out, BIM(4))
+    assert (summary.converted, summary.present) == (1, 19)
+    after = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in out.rglob("*.png")}
+    assert {path.name for path in after if after[path] != before[path]} == {"03.png"}
+    assert after[out / "images" / "03.png"][0] == before[out / "images" / "03.png"][0]
+    assert table(out) == table_before
+    assert attack_folder(model, csv_data, out, BIM(4), force=True).converted == 20
+
+
+@pytest.mark.parametrize("naming", ["stem", "paper"])
+def test_a_run_killed_before_its_table_goes_on(naming, model, csv_data, tmp_path):
+    out, undisturbed = tmp_path / "out", tmp_path / "undisturbed"
+    for folder in (out, undisturbed):
+        attack_folder(model, csv_data, folder, BIM(4), naming=naming)
+    (out / "attack.csv").unlink()
+    attack_folder(model, csv_data, out, BIM(4), naming=naming)
+    names = {path.relative_to(out): path.read_bytes() for path in out.rglob("*.png")}
+    assert names == {path.relative_to(undisturbed): path.read_bytes() for path in undisturbed.rglob("*.png")}
+    assert table(out) == table(undisturbed)
+
+
+def test_other_arguments_are_refused(model, csv_data, tmp_path):
+    attack_folder(model, csv_data, tmp_path / "out", BIM(4))
+    with pytest.raises(ValueError, match="holds results of other arguments .attack bim:4, now bim:2"):
+        attack_folder(model, csv_data, tmp_path / "out", BIM(2))
+
+
+def test_originals_and_strangers_files_stay(model, csv_data, tmp_path):
+    originals = {path: path.read_bytes() for path in csv_data.parent.rglob("*.*")}
+    for out in (csv_data.parent, csv_data.parent / "images", tmp_path):
+        for source in (csv_data, csv_data.parent / "images"):
+            with pytest.raises(ValueError, match="The output"):
+                attack_folder(model, source, out, BIM(4), force=True)
+    assert {path: path.read_bytes() for path in csv_data.parent.rglob("*.*")} == originals
+    (tmp_path / "mine" / "images").mkdir(parents=True)
+    (tmp_path / "mine" / "images" / "04.png").write_text("precious")
+    summary = attack_folder(model, csv_data, tmp_path / "mine", BIM(4))
+    assert (tmp_path / "mine" / "images" / "04.png").read_text() == "precious"
+    assert (summary.converted, len(summary.failed)) == (19, 1)
+
+
+def test_unreadable_images_are_failures(model, csv_data, tmp_path):
+    (csv_data.parent / "images" / "05.png").write_bytes(b"no image")
+    summary = attack_folder(model, csv_data, tmp_path / "out", BIM(4))
+    assert summary.converted == 19
+    assert [name for name, _ in summary.failed] == ["images/05.png"]
+    assert "images/05.png" in summary.failed_csv.read_text()
+
+
+def test_bad_arguments_are_named(model, csv_data, tmp_path):
+    with pytest.raises(ValueError, match="Received: naming='wnid'"):
+        attack_folder(model, csv_data, tmp_path / "out", BIM(4), naming="wnid")
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        attack_folder(model, tmp_path / "nowhere", tmp_path / "out", BIM(4))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="empty: holds no images"):
+        attack_folder(model, tmp_path / "empty", tmp_path / "out", BIM(4))
+    assert not (tmp_path / "out").exists()
