@@ -3,64 +3,96 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_WORDS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
-class Spec:
-    """One word of the grammar: ``webp:60,method=2`` has the name ``webp``, the value ``60`` and one option."""
+class Form:
+    """What may stand behind one name.
 
-    text: str
-    name: str
-    value: str | None = None
-    options: dict[str, str] = field(default_factory=dict)
+    Attributes:
+        keys: Each key with the types that its value may have: int, float, bool, str, NoneType.
+        first: The key that a value without one is for, where it stands first; None if there is none.
+    """
+
+    keys: Mapping[str, tuple[type, ...]]
+    first: str | None = None
 
 
-def parse_spec(text: str, kind: str, known: Iterable[str]) -> Spec:
-    """Split one specification.
+def parse_spec(text: str, kind: str, forms: Mapping[str, Form]) -> tuple[str, dict[str, Any]]:
+    """Return the name in a specification, and its values by key.
 
     Args:
-        text: Such as ``"bim:4,steps=20"`` or ``"deepfool:survive_rounding=false"``.
-        kind: What it names, for the error's text: ``"attack"`` or ``"defence"``.
-        known: The names that there are.
+        text: Such as ``"bim:4,steps=20"``, ``"deepfool:survive_rounding=false"``; case and blanks do not matter.
+        kind: What it names, for the errors' text: ``"attack"`` or ``"defence"``.
+        forms: The names that there are.
 
     Raises:
-        ValueError: The name is unknown, or the text does not follow the grammar.
+        TypeError: `text` is not a string.
+        ValueError: The name, a key or a value is wrong; the message lists what exists.
     """
-    name, _, rest = text.strip().partition(":")
-    if name not in set(known):
-        raise ValueError(unknown_name(kind, name, known))
-    parts = [part.strip() for part in rest.split(",")] if rest else []
-    value = parts.pop(0) if parts and "=" not in parts[0] else None
-    options: dict[str, str] = {}
-    for part in parts:
-        key, equals, option = part.partition("=")
-        if not (key and equals and option) or key in options:
-            raise ValueError(f"{kind} {text!r}: expected NAME[:VALUE][,KEY=VALUE ...]. Received: {part!r}")
-        options[key] = option
-    return Spec(text.strip(), name, value, options)
+    if not isinstance(text, str):
+        raise TypeError(f"The {kind} must be a string, such as {next(iter(forms))!r}. Received: {text!r}")
+    name, *rest = re.split(r"[:,]", "".join(text.split()).lower(), maxsplit=1)
+    if name not in forms:
+        raise ValueError(f"Unknown {kind} {name!r}.{_instead(name, forms)} Received: {text!r}")
+    form = forms[name]
+    values: dict[str, Any] = {}
+    for position, argument in enumerate(rest[0].split(",") if rest else []):
+        key, equals, value = argument.partition("=")
+        if not equals:
+            if position or form.first is None:
+                raise ValueError(_not_a_pair(kind, name, form, argument, text))
+            key, value = form.first, argument
+        if key in values:
+            raise ValueError(f"{key!r} is given twice. Received: {text!r}")
+        if key not in form.keys:
+            raise ValueError(f"The {kind} {name!r} has no {key!r}.{_instead(key, form.keys)} Received: {text!r}")
+        values[key] = _read(value, form.keys[key], f"{key!r} of {name!r}", text)
+    return name, values
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
-    """Return the text of the error for an unknown name: what was meant, perhaps, and what there is."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name.lower(), [each.lower() for each in names], n=1)
-    hint = next((f" Did you mean {each!r}?" for each in names if close and each.lower() == close[0]), "")
-    return f"Unknown {kind} {name!r}.{hint} There are: {', '.join(names)}"
+def format_value(value: object) -> str:
+    """Return a value as a specification spells it: 4 for 4.0, lower case for words."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).lower()
 
 
-def parse_number(spec: Spec, text: str, what: str) -> float:
-    """Return `text` as an int where it is one, else as a float; ValueError names the specification."""
-    try:
-        number = float(text)
-    except ValueError:
-        raise ValueError(f"{spec.text!r}: {what} must be a number. Received: {text!r}") from None
-    return int(number) if number.is_integer() else number
+def _read(value: str, kinds: tuple[type, ...], what: str, text: str) -> Any:
+    if type(None) in kinds and value == "none":
+        return None
+    if bool in kinds and value in _WORDS:
+        return _WORDS[value]
+    for kind in (int, float):
+        if kind in kinds:
+            try:
+                number = kind(value)
+            except ValueError:
+                continue
+            if math.isfinite(number):
+                return number
+    if str in kinds and value:
+        return value
+    wanted = " or ".join("none" if kind is type(None) else kind.__name__ for kind in kinds)
+    raise ValueError(f"{what} must be {wanted}, not {value!r}. Received: {text!r}")
 
 
-def parse_flag(spec: Spec, text: str, what: str) -> bool:
-    """Return `text` as a truth value; ValueError names the specification."""
-    if text.lower() not in ("true", "false"):
-        raise ValueError(f"{spec.text!r}: {what} must be true or false. Received: {text!r}")
-    return text.lower() == "true"
+def _not_a_pair(kind: str, name: str, form: Form, argument: str, text: str) -> str:
+    first = f"{form.first} first, then " if form.first else ""
+    return (
+        f"The {kind} {name!r} takes {first}key=value with {', '.join(form.keys)}; not {argument!r}. Received: {text!r}"
+    )
+
+
+def _instead(wrong: str, known: Iterable[str]) -> str:
+    """Say what exists, the nearest name first."""
+    names = list(known)
+    close = difflib.get_close_matches(wrong, names, n=1)
+    return (f" Did you mean {close[0]!r}?" if close else "") + f" There are: {', '.join(names)}."

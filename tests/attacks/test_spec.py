@@ -35,7 +35,7 @@ BAD = {
     "bim:4,steps=3,steps=4": "twice",
     "bim:4,epsilon=4": "twice",
     "fgsm:-1": "epsilon=-1.0 in 'fgsm:-1'",
-    "deepfool:4": "no epsilon",
+    "deepfool:4": "takes key=value with overshoot, steps, candidates, survive_rounding; not '4'",
     "deepfool:survive_rounding=maybe": "must be bool, not 'maybe'",
 }
 

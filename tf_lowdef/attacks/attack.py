@@ -22,6 +22,7 @@ from tf_lowdef.attacks.checks import (
 )
 from tf_lowdef.attacks.model_fn import Model, ModelFn, are_probabilities, as_model_fn
 from tf_lowdef.attacks.result import WHITE, AttackResult, Floats, Found, l2_norms, linf_norms
+from tf_lowdef.specs import format_value
 
 Progress = Callable[[int, int], object]
 
@@ -182,9 +183,9 @@ class Attack(ABC):
         for field in fields(self):  # type: ignore[arg-type]  # every attack is a dataclass
             value = getattr(self, field.name)
             if field.name == "epsilon":
-                parts.append(_format(value))
+                parts.append(format_value(value))
             elif value != field.default:
-                parts.append(f"{field.name}={_format(value)}")
+                parts.append(f"{field.name}={format_value(value)}")
         return self.name + (":" + ",".join(parts) if parts else "")
 
     def describe(self) -> dict[str, Any]:
@@ -200,13 +201,6 @@ class Attack(ABC):
             "loss": self.loss,
             "labels": "true",
         }
-
-
-def _format(value: object) -> str:
-    """Return a parameter as a specification spells it: 4 for 4.0, lower case for words."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).lower()
 
 
 def _pad(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:

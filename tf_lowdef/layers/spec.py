@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tf_lowdef.layers.flip import FlipLayer
 from tf_lowdef.layers.image_layer import ImageLayer
 from tf_lowdef.layers.jpeg import JPEGLayer
 from tf_lowdef.layers.webp import WebPLayer
-from tf_lowdef.specs import Spec, parse_flag, parse_number, parse_spec
+from tf_lowdef.specs import Form, format_value, parse_spec
 
 NO_DEFENCE = "none"
 
 
 class _Row(NamedTuple):
-    """One kind of layer: its class, the argument that the value sets, and how each argument is read from text."""
+    """One kind of layer: its class, what may be written of its arguments, and whether the first is always written."""
 
     layer: type[ImageLayer]
-    value: str
-    read: dict[str, Callable[[Spec, str, str], Any]]
-
-
-def _read_text(_: Spec, text: str, __: str) -> str:
-    return text
+    form: Form
+    full: bool = True
 
 
 _TABLE = {
-    "webp": _Row(WebPLayer, "quality", {"quality": parse_number, "method": parse_number, "lossless": parse_flag}),
-    "flip": _Row(FlipLayer, "mode", {"mode": _read_text}),
-    "jpeg": _Row(JPEGLayer, "quality", {"quality": parse_number}),
+    "webp": _Row(WebPLayer, Form({"quality": (int, float), "method": (int,), "lossless": (bool,)}, "quality")),
+    "flip": _Row(FlipLayer, Form({"mode": (str,)}, "mode"), full=False),
+    "jpeg": _Row(JPEGLayer, Form({"quality": (int,)}, "quality")),
 }
+_FORMS = {name: row.form for name, row in _TABLE.items()} | {NO_DEFENCE: Form({})}
 
 
 def parse_defence(text: str) -> list[ImageLayer]:
@@ -41,11 +38,13 @@ def parse_defence(text: str) -> list[ImageLayer]:
             ``flip[:horizontal|vertical|both]``, ``jpeg[:QUALITY]``.
 
     Raises:
+        TypeError: `text` is not a string.
         ValueError: A name is unknown, or an argument is out of its range.
     """
-    if text.strip() == NO_DEFENCE:
+    parts = text.split("+") if isinstance(text, str) else [text]
+    if len(parts) == 1 and parse_spec(text, "defence", _FORMS)[0] == NO_DEFENCE:
         return []
-    return [_make_layer(part) for part in text.split("+")]
+    return [_make_layer(part, text) for part in parts]
 
 
 def defence_spec(layers: Sequence[Any]) -> str:
@@ -57,31 +56,24 @@ def defence_spec(layers: Sequence[Any]) -> str:
     return "+".join(_layer_spec(layer) for layer in layers) or NO_DEFENCE
 
 
-def _make_layer(text: str) -> ImageLayer:
-    spec = parse_spec(text, "defence", [*_TABLE, NO_DEFENCE])
-    if spec.name == NO_DEFENCE:
-        raise ValueError(f"'{NO_DEFENCE}' stands alone, without +. Received: {text!r}")
-    row = _TABLE[spec.name]
-    given = {**({} if spec.value is None else {row.value: spec.value}), **spec.options}
-    for name in given:
-        if name not in row.read:
-            raise ValueError(f"{text.strip()!r}: unknown option {name!r}. There are: {', '.join(row.read)}")
-    arguments = {name: row.read[name](spec, value, name) for name, value in given.items()}
+def _make_layer(part: str, text: str) -> ImageLayer:
+    name, arguments = parse_spec(part, "defence", _FORMS)
+    if name == NO_DEFENCE:
+        raise ValueError(f"{NO_DEFENCE!r} stands alone, without +. Received: {text!r}")
     try:
-        return row.layer(**arguments)
+        return _TABLE[name].layer(**arguments)
     except ValueError as error:
-        raise ValueError(f"{text.strip()!r}: {error}") from error
+        raise ValueError(f"{part.strip()!r}: {error}") from error
 
 
 def _layer_spec(layer: Any) -> str:
     for name, row in _TABLE.items():
         if type(layer) is row.layer:
             config, default = layer.get_config(), row.layer().get_config()
-            value = "" if config[row.value] == default[row.value] and name == "flip" else f":{config[row.value]}"
-            options = [
-                f",{key}={str(config[key]).lower()}"
-                for key in row.read
-                if key != row.value and config[key] != default[key]
+            written = [
+                format_value(config[key]) if key == row.form.first else f"{key}={format_value(config[key])}"
+                for key in row.form.keys
+                if config[key] != default[key] or (row.full and key == row.form.first)
             ]
-            return name + value + "".join(options)
+            return name + (":" + ",".join(written) if written else "")
     raise ValueError(f"No defence is written for this layer. Received: {layer!r}")
