@@ -1,0 +1,144 @@
+"""The attacks beside foolbox's and ART's, on the small classifier and on a real one."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import foolbox
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from art.attacks.evasion import BasicIterativeMethod
+from art.estimators.classification import TensorFlowV2Classifier
+from PIL import Image
+
+from tf_lowdef.attacks import BIM, DeepFool
+
+STEPS = 10
+REAL_IMAGES = 40
+DEEPFOOL_IMAGES = 12
+LARGER_L2 = 1.02
+MOST_APART = 2
+"""How far the numbers of fooled images, of 100, may lie apart. On MobileNetV2 rounding errors alone move one in 83:
+they turn signs, and another batch size changes a tenth of the pixels after ten steps."""
+SAME_PIXELS = 0.99
+"""On the small classifier, where gradients hardly lie near zero, the images themselves are the same."""
+
+
+def flip(images: np.ndarray) -> np.ndarray:
+    return images[:, :, ::-1]
+
+
+DEFENCES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"none": lambda images: images, "flip": flip}
+
+
+def fooled(model: Any, images: np.ndarray, labels: np.ndarray, defence: str) -> int:
+    """Count the images whose class is wrong once they are rounded and defended."""
+    pixels = np.clip(np.rint(images), 0, 255).astype(np.uint8)
+    logits = model(DEFENCES[defence](pixels).astype(np.float32)).numpy()
+    return int((logits.argmax(1) != labels).sum())
+
+
+def foolbox_model(model: Any) -> Any:
+    return foolbox.TensorFlowModel(model, bounds=(0, 255))
+
+
+def foolbox_bim(model: Any, images: np.ndarray, labels: np.ndarray, epsilon: float) -> np.ndarray:
+    attack = foolbox.attacks.LinfBasicIterativeAttack(abs_stepsize=epsilon / 4, steps=STEPS, random_start=False)
+    x, y = tf.constant(images, tf.float32), tf.constant(labels, tf.int64)
+    return attack(foolbox_model(model), x, y, epsilons=epsilon)[1].numpy()
+
+
+def art_bim(model: Any, images: np.ndarray, labels: np.ndarray, epsilon: float) -> np.ndarray:
+    classifier = TensorFlowV2Classifier(
+        model=model,
+        nb_classes=model.output_shape[-1],
+        input_shape=images.shape[1:],
+        loss_object=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        clip_values=(0, 255),
+    )
+    attack = BasicIterativeMethod(
+        classifier, eps=epsilon, eps_step=epsilon / 4, max_iter=STEPS, batch_size=50, verbose=False
+    )
+    return attack.generate(images.astype(np.float32), labels)
+
+
+def foolbox_deepfool(model: Any, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return success and L2, with pixels in [0, 1], of foolbox's DeepFool on floats."""
+    attack = foolbox.attacks.L2DeepFoolAttack(steps=50, candidates=10, overshoot=0.02)
+    x, y = tf.constant(images, tf.float32), tf.constant(labels, tf.int64)
+    found, _, success = attack(foolbox_model(model), x, y, epsilons=None)
+    return success.numpy(), np.sqrt(((found.numpy() - images) ** 2).sum((1, 2, 3))) / 255
+
+
+def median_l2(success: np.ndarray, l2: np.ndarray) -> float:
+    return float(np.median(np.where(success, l2, np.inf)))
+
+
+@pytest.mark.parametrize("peer", [foolbox_bim, art_bim])
+@pytest.mark.parametrize("epsilon", [2, 4])
+def test_bim_is_as_strong_as_its_peers(task, peer, epsilon):
+    ours = BIM(epsilon, steps=STEPS)(task.model, task.images, task.labels, batch_size=50)
+    theirs = peer(task.model, task.images, task.labels, epsilon)
+    assert len(task.images) == 100
+    assert (ours.images == np.rint(theirs)).mean() >= SAME_PIXELS
+    for defence in DEFENCES:
+        counts = [fooled(task.model, images, task.labels, defence) for images in (ours.images, theirs)]
+        assert abs(counts[0] - counts[1]) <= MOST_APART, (defence, counts)
+        assert 0 < counts[0] < 100, (defence, counts)
+
+
+def test_deepfool_is_as_strong_as_foolbox(task):
+    ours = DeepFool(survive_rounding=False)(task.model, task.images, task.labels)
+    success, l2 = foolbox_deepfool(task.model, task.images, task.labels)
+    np.testing.assert_array_equal(ours.float_success, success)
+    assert median_l2(ours.float_success, ours.float_l2) <= LARGER_L2 * median_l2(success, l2)
+
+
+@pytest.fixture(scope="module")
+def mobilenet(imagenet: Path) -> tuple[Any, np.ndarray, np.ndarray]:
+    """MobileNetV2 on pixels, and images at its size that it classifies correctly."""
+    base = keras.applications.MobileNetV2(weights=imagenet / "MobileNetV2.weights.h5", classifier_activation=None)
+    inputs = keras.Input((224, 224, 3))
+    model = keras.Model(inputs, base(keras.layers.Rescaling(1 / 127.5, -1)(inputs)))
+    with (imagenet / "images.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))[: REAL_IMAGES + 20]
+    opened = [
+        Image.open(imagenet / row["file"]).convert("RGB").resize((224, 224), Image.Resampling.BICUBIC) for row in rows
+    ]
+    images, labels = np.stack([np.asarray(image) for image in opened]), np.array([int(row["label"]) for row in rows])
+    right = model(images.astype(np.float32)).numpy().argmax(1) == labels
+    return model, images[right][:REAL_IMAGES], labels[right][:REAL_IMAGES]
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+def test_deepfool_on_mobilenet(mobilenet):
+    model, images, labels = mobilenet
+    images, labels = images[:DEEPFOOL_IMAGES], labels[:DEEPFOOL_IMAGES]
+    assert len(images) == DEEPFOOL_IMAGES
+    plain = DeepFool(survive_rounding=False)(model, images, labels, batch_size=DEEPFOOL_IMAGES)
+    success, l2 = foolbox_deepfool(model, images, labels)
+    np.testing.assert_array_equal(plain.float_success, success)
+    assert median_l2(plain.float_success, plain.float_l2) <= LARGER_L2 * median_l2(success, l2)
+    assert not plain.success.any()  # eight bits undo it
+    surviving = DeepFool()(model, images, labels, batch_size=DEEPFOOL_IMAGES)
+    assert surviving.success.sum() >= DEEPFOOL_IMAGES - 1
+    assert np.median(surviving.l2) < 0.5
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+def test_bim_on_mobilenet(mobilenet):
+    model, images, labels = mobilenet
+    assert len(images) == REAL_IMAGES
+    ours = BIM(4, steps=STEPS)(model, images, labels, batch_size=20)
+    assert ours.success.all()
+    theirs = foolbox_bim(model, images, labels, 4)
+    for defence in DEFENCES:
+        counts = [fooled(model, adversarial, labels, defence) for adversarial in (ours.images, theirs)]
+        assert abs(counts[0] - counts[1]) <= MOST_APART, (defence, counts)
