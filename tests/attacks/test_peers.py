@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,10 @@ from art.estimators.classification import TensorFlowV2Classifier
 from PIL import Image
 
 from tf_lowdef.attacks import BIM, DeepFool
+from tf_lowdef.evaluation.predict import Predictor
+from tf_lowdef.layers import parse_defence
 
 STEPS = 10
-REAL_IMAGES = 40
 DEEPFOOL_IMAGES = 12
 LARGER_L2 = 1.02
 MOST_APART = 2
@@ -29,17 +29,13 @@ SAME_PIXELS = 0.99
 """On the small classifier, where gradients hardly lie near zero, the images themselves are the same."""
 
 
-def flip(images: np.ndarray) -> np.ndarray:
-    return images[:, :, ::-1]
-
-
-DEFENCES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"none": lambda images: images, "flip": flip}
+DEFENCES = ["none", "flip", "webp:60", "webp:60+flip", "jpeg:60"]
 
 
 def fooled(model: Any, images: np.ndarray, labels: np.ndarray, defence: str) -> int:
     """Count the images whose class is wrong once they are rounded and defended."""
     pixels = np.clip(np.rint(images), 0, 255).astype(np.uint8)
-    logits = model(DEFENCES[defence](pixels).astype(np.float32)).numpy()
+    logits = Predictor(model)(pixels, tuple(parse_defence(defence)))
     return int((logits.argmax(1) != labels).sum())
 
 
@@ -101,25 +97,24 @@ def test_deepfool_is_as_strong_as_foolbox(task):
 
 @pytest.fixture(scope="module")
 def mobilenet(imagenet: Path) -> tuple[Any, np.ndarray, np.ndarray]:
-    """MobileNetV2 on pixels, and images at its size that it classifies correctly."""
+    """MobileNetV2 on pixels, and the 100 images at its size."""
     base = keras.applications.MobileNetV2(weights=imagenet / "MobileNetV2.weights.h5", classifier_activation=None)
     inputs = keras.Input((224, 224, 3))
     model = keras.Model(inputs, base(keras.layers.Rescaling(1 / 127.5, -1)(inputs)))
     with (imagenet / "images.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))[: REAL_IMAGES + 20]
+        rows = list(csv.DictReader(file))
     opened = [
         Image.open(imagenet / row["file"]).convert("RGB").resize((224, 224), Image.Resampling.BICUBIC) for row in rows
     ]
-    images, labels = np.stack([np.asarray(image) for image in opened]), np.array([int(row["label"]) for row in rows])
-    right = model(images.astype(np.float32)).numpy().argmax(1) == labels
-    return model, images[right][:REAL_IMAGES], labels[right][:REAL_IMAGES]
+    return model, np.stack([np.asarray(image) for image in opened]), np.array([int(row["label"]) for row in rows])
 
 
 @pytest.mark.slow
 @pytest.mark.realdata
 def test_deepfool_on_mobilenet(mobilenet):
     model, images, labels = mobilenet
-    images, labels = images[:DEEPFOOL_IMAGES], labels[:DEEPFOOL_IMAGES]
+    right = np.flatnonzero(Predictor(model)(images).argmax(1) == labels)[:DEEPFOOL_IMAGES]
+    images, labels = images[right], labels[right]
     assert len(images) == DEEPFOOL_IMAGES
     plain = DeepFool(survive_rounding=False)(model, images, labels, batch_size=DEEPFOOL_IMAGES)
     success, l2 = foolbox_deepfool(model, images, labels)
@@ -131,14 +126,20 @@ def test_deepfool_on_mobilenet(mobilenet):
     assert np.median(surviving.l2) < 0.5
 
 
+@pytest.fixture(scope="module")
+def our_bim(mobilenet) -> Any:
+    model, images, labels = mobilenet
+    return BIM(4, steps=STEPS)(model, images, labels, batch_size=50)
+
+
 @pytest.mark.slow
 @pytest.mark.realdata
-def test_bim_on_mobilenet(mobilenet):
+@pytest.mark.parametrize("peer", [foolbox_bim, art_bim])
+def test_bim_on_mobilenet(mobilenet, our_bim, peer):
     model, images, labels = mobilenet
-    assert len(images) == REAL_IMAGES
-    ours = BIM(4, steps=STEPS)(model, images, labels, batch_size=20)
-    assert ours.success.all()
-    theirs = foolbox_bim(model, images, labels, 4)
+    assert len(images) == 100
+    assert our_bim.success.all()
+    theirs = np.concatenate([peer(model, images[i : i + 50], labels[i : i + 50], 4) for i in (0, 50)])
     for defence in DEFENCES:
-        counts = [fooled(model, adversarial, labels, defence) for adversarial in (ours.images, theirs)]
+        counts = [fooled(model, adversarial, labels, defence) for adversarial in (our_bim.images, theirs)]
         assert abs(counts[0] - counts[1]) <= MOST_APART, (defence, counts)
