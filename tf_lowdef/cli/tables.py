@@ -44,7 +44,7 @@ def _show_accuracy(console: Console, results: Results, threat: str) -> None:
         caption_justify="left",
     )
     for place, column in enumerate(content.columns):
-        table.add_column(column, justify="right" if place else "left", no_wrap=not place)
+        table.add_column(column, justify="right" if place else "left", no_wrap=not place, overflow="fold")
     for row in content.rows:
         table.add_row(*row)
     console.print(table)

@@ -89,7 +89,6 @@ class Grid:
         self._perturbations = {name: _Perturbations() for name in attacks}
         self._tallies = {(attack, defence): _Tally() for attack in (CLEAN, *attacks) for defence in defences}
         self._resolution: tuple[int, int] | None = None
-        self._done = 0
 
     def add(self, images: Pixels, labels: Labels, attackable: Flags, names: Sequence[str]) -> None:
         """Attack and count one batch.
@@ -108,7 +107,6 @@ class Grid:
             self._write(name, result.images, names)
             self._defend(name, result.images, labels)
             self._progress()
-        self._done += len(images)
 
     def rows(self) -> list[Row]:
         """Return the counts so far, attack by attack, in the order of the defences."""
@@ -116,11 +114,10 @@ class Grid:
 
     def _attack(self, name: str, attack: Attack, images: Pixels, labels: Labels, attackable: Flags) -> AttackResult:
         started = time.perf_counter()
-        seed = int(np.random.SeedSequence([self._seed, self._done]).generate_state(1)[0])
         with warnings.catch_warnings():
             # once for the whole run it stands among the results' warnings
             warnings.filterwarnings("ignore", "The model's outputs are nonnegative", UserWarning)
-            result = attack(self._model, images, labels, batch_size=self._predictor.batch_size, seed=seed)
+            result = attack(self._model, images, labels, batch_size=self._predictor.batch_size, seed=self._seed)
         perturbations = self._perturbations[name]
         perturbations.seconds += time.perf_counter() - started
         perturbations.add(images, result, attackable)

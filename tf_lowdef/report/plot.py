@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from textwrap import fill
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +15,9 @@ from tf_lowdef.report.table import unique
 
 COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#0072B2", "#CC79A7", "#F0E442")
 """Okabe and Ito 2008, "Color universal design": eight colours that colour-blind people can tell apart."""
+
+MAX_TICK = 12
+"""The longest name of an attack that is written in one line."""
 
 MARKERS = "osD^vPXd"
 """A shape a defence besides its colour, for print without colours."""
@@ -57,7 +62,7 @@ def _draw_defence(axes: Axes, results: Results, defence: str, attacks: list[str]
 def _dress(axes: Axes, results: Results, attacks: list[str]) -> None:
     for place in range(1, len(attacks)):
         axes.axvline(place - 0.5, color="0.85", linewidth=0.8)
-    axes.set_xticks(range(len(attacks)), ["clean" if attack == CLEAN else attack for attack in attacks])
+    axes.set_xticks(range(len(attacks)), [_tick(attack) for attack in attacks], fontsize=9)
     axes.set_xlim(-0.5, len(attacks) - 0.5)
     axes.set_ylim(-3, 103)
     axes.set_ylabel("top-1 accuracy (%)")
@@ -67,10 +72,11 @@ def _dress(axes: Axes, results: Results, attacks: list[str]) -> None:
     n = max((row.n for row in results.rows), default=0)
     model = results.run.get("model", {}).get("name", "model")
     lines = [f"{model}, {n} images: attackers who do not know of the defence", *results.warnings]
-    axes.set_title("\n".join(_wrap(line) for line in lines), loc="left", fontsize=10)
+    axes.set_title("\n".join(fill(line, 110) for line in lines), loc="left", fontsize=10)
 
 
-def _wrap(text: str, width: int = 110) -> str:
-    from textwrap import fill
-
-    return fill(text, width)
+def _tick(attack: str) -> str:
+    """Return an attack's name, broken where it would run into its neighbours."""
+    if attack == CLEAN:
+        return "clean"
+    return attack if len(attack) <= MAX_TICK else re.sub(r"([:,]|(?==))", r"\1\n", attack)

@@ -1,0 +1,77 @@
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "all_attack.py"
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of six images, and a classifier of them by the mean of red against green."""
+    (tmp_path / "photos").mkdir()
+    for index in range(6):
+        colour = [110, 110, 110]
+        colour[index % 2] += 3
+        noise = np.random.default_rng(index).integers(-2, 3, (16, 16, 1))
+        Image.fromarray((np.full((16, 16, 3), colour) + noise).astype(np.uint8)).save(tmp_path / f"photos/{index}.png")
+    inputs = keras.Input((16, 16, 3))
+    outputs = keras.layers.Dense(2, name="logits")(keras.layers.GlobalAveragePooling2D()(inputs))
+    model = keras.Model(inputs, outputs)
+    model.get_layer("logits").set_weights([np.array([[1.0, 0], [0, 1], [0, 0]]), np.zeros(2)])
+    model.save(tmp_path / "model.keras")
+    return tmp_path
+
+
+def table(folder):
+    with (folder / "attack.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_folder_of_adversarial_images(run_cli, photos):
+    arguments = ["attack", photos / "photos", "-o", photos / "out", "--model", photos / "model.keras"]
+    outcome = run_cli(*arguments)
+    assert outcome.code == 0, outcome.err
+    assert "attacked 6, already there 0, skipped 0, failed 0" in outcome.out
+    assert [row["status"] for row in table(photos / "out")] == ["adversarial"] * 6
+    assert all(row["before"] == row["label"] != row["reread"] for row in table(photos / "out"))
+    assert "attacked 0, already there 6" in run_cli(*arguments).out
+    assert "attacked 6" in run_cli(*arguments, "--force").out
+
+
+def test_a_failure_exits_with_1_and_is_named(run_cli, photos):
+    (photos / "photos" / "broken.png").write_bytes(b"")
+    outcome = run_cli("attack", photos / "photos", "-o", photos / "out", "--model", photos / "model.keras")
+    assert outcome.code == 1
+    assert "attacked 6" in outcome.out
+    assert "failed: broken.png: is empty" in outcome.err
+    assert "broken.png,is empty" in (photos / "out" / "failed.csv").read_text()
+
+
+def test_what_is_not_adversarial_is_reported(run_cli, photos):
+    outcome = run_cli(
+        "attack", photos / "photos", "-o", photos / "out", "--model", photos / "model.keras", "--attack", "fgsm:1"
+    )
+    assert outcome.code == 0
+    assert "note: 6 not adversarial" in outcome.out
+
+
+def test_wrong_arguments_exit_with_2(run_cli, photos):
+    assert run_cli("attack", photos / "photos").code == 2
+    assert run_cli("attack", photos / "nowhere", "-o", photos / "out").code == 2
+    assert run_cli("attack", photos / "photos", "-o", photos / "photos", "--model", photos / "model.keras").code == 2
+    assert run_cli("attack", photos / "photos", "-o", photos / "out", "--weights", "none").code == 2
+
+
+def test_the_papers_script(photos):
+    command = [sys.executable, SCRIPT, photos / "photos", "--model", photos / "model.keras"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    names = sorted(path.name for path in (photos / "photos_adv").glob("*.png"))
+    pairs = [(0, 1, ""), (0, 1, "_2"), (0, 1, "_3"), (1, 0, ""), (1, 0, "_2"), (1, 0, "_3")]
+    assert names == sorted(f"Adv_{label}-{other}{number}.png" for label, other, number in pairs)
