@@ -10,7 +10,10 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-REAL = Path(__file__).resolve().parents[2] / "shared" / "imagenet"
+ROOT = Path(__file__).resolve().parents[1]
+REAL = ROOT.parent / "shared" / "imagenet"
+
+os.environ["PYTHONPATH"] = str(ROOT)  # for the processes that tests start, installed or not
 
 
 @pytest.fixture(scope="session")
