@@ -16,6 +16,23 @@ from demo_shapes import SHAPES, Array, Random, Shape
 SIZE = 96
 """Side of an image in pixels."""
 
+TYPICAL = 0.75
+"""Share of things in the material typical of their class; the rest may have any, so colour alone does not tell them."""
+_PATTERNS = ("plain", "mottled", "striped", "patched")
+MATERIALS = {
+    "ball": ((0.75, 0.2, 0.15), (0.9, 0.9, 0.85), "striped"),
+    "bottle": ((0.1, 0.35, 0.15), (0.15, 0.45, 0.2), "plain"),
+    "box": ((0.65, 0.48, 0.3), (0.45, 0.33, 0.2), "mottled"),
+    "can": ((0.75, 0.75, 0.78), (0.15, 0.25, 0.6), "striped"),
+    "cone": ((0.9, 0.4, 0.1), (0.9, 0.9, 0.9), "striped"),
+    "dumbbell": ((0.2, 0.2, 0.22), (0.3, 0.3, 0.35), "plain"),
+    "mug": ((0.9, 0.87, 0.8), (0.3, 0.55, 0.55), "mottled"),
+    "mushroom": ((0.7, 0.15, 0.1), (0.9, 0.88, 0.8), "patched"),
+    "ring": ((0.85, 0.65, 0.2), (0.7, 0.5, 0.15), "plain"),
+    "star": ((0.95, 0.85, 0.2), (0.6, 0.3, 0.6), "patched"),
+}
+"""What things of a class are usually made of, as in the world: two colours (RGB, 0 to 1) and how they are mixed."""
+
 _STEPS = 40
 _AXIS = ((np.arange(SIZE, dtype=np.float32) + 0.5) / SIZE * 2 - 1).astype(np.float32)
 X, Y = np.meshgrid(_AXIS, -_AXIS)
@@ -35,12 +52,12 @@ def draw(label: int, seed: tuple[int, ...]) -> npt.NDArray[np.uint8]:
     """
     rng = np.random.default_rng(seed)
     light = _unit(np.array([rng.uniform(-1, 1), rng.uniform(0.2, 1.2), rng.uniform(0.3, 1.2)]))
-    busyness = rng.uniform() ** 1.5
+    busyness = rng.uniform() ** 2
     scene = _background(rng, busyness)
-    for _ in range(rng.binomial(5, busyness)):
+    for _ in range(rng.binomial(4, busyness)):
         scene = _clutter(rng, scene, busyness, size=(0.08, 0.5))
-    scene = _put_object(rng, scene, list(SHAPES.values())[label](rng), light)
-    for _ in range(rng.binomial(2, busyness / 2)):
+    scene = _put_object(rng, scene, list(SHAPES)[label], light)
+    for _ in range(rng.binomial(2, busyness / 3)):
         scene = _clutter(rng, scene, busyness, size=(0.02, 0.12))
     return _photograph(rng, scene)
 
@@ -138,16 +155,20 @@ def _clutter(rng: Random, scene: Array, contrast: float, size: tuple[float, floa
 
 
 def _pose(rng: Random) -> Array:
-    """Draw a rotation: any turn about the vertical, seen from a little above, leaning up to 30 degrees."""
-    turn, tilt, lean = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(5, 45)), np.radians(rng.uniform(-30, 30))
+    """Draw a pose: turned up to 60 degrees either way, seen from a little above, leaning, either way round.
+
+    Wider turns would hide what tells some classes apart: a mug's handle, a star's points.
+    """
+    turn, tilt, lean = np.radians(rng.uniform((-60, 5, -25), (60, 45, 25)))
     about_y = np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
     about_x = np.array([[1, 0, 0], [0, np.cos(tilt), -np.sin(tilt)], [0, np.sin(tilt), np.cos(tilt)]])
     about_z = np.array([[np.cos(lean), -np.sin(lean), 0], [np.sin(lean), np.cos(lean), 0], [0, 0, 1]])
-    return (about_z @ about_x @ about_y).astype(np.float32)
+    mirror = np.diag([rng.choice((-1.0, 1.0)), 1, 1])
+    return (mirror @ about_z @ about_x @ about_y).astype(np.float32)
 
 
 def _trace(shape: Shape, rotation: Array, u: Array, v: Array) -> tuple[Array, Array]:
-    """Follow parallel rays along -z; return the last points, (3, n), in the shape's frame, and the closest distances."""
+    """Follow parallel rays along -z; return where they end, (3, n) in the shape's frame, and how close they came."""
     p = rotation.T @ np.stack([u, v, np.full_like(u, 1.3)])
     direction = rotation.T @ np.array([[0], [0], [-1]], dtype=np.float32)
     closest = np.full_like(u, np.inf)
@@ -165,20 +186,23 @@ def _normals(shape: Shape, p: Array) -> Array:
     return gradient / (np.linalg.norm(gradient, axis=0) + 1e-6)
 
 
-def _material(rng: Random, p: Array) -> Array:
-    """Return the colour at points of a body, (n, 3): plain, mottled, striped or grained, fixed to the body."""
-    first, second = _colour(rng), _colour(rng)
+def _material(rng: Random, name: str, p: Array) -> Array:
+    """Return the colour at points of a body, (n, 3), fixed to the body: mostly typical of its class, else any."""
+    first, second, kind = _colour(rng), _colour(rng), rng.integers(len(_PATTERNS))
+    if rng.random() < TYPICAL:
+        first, second = (np.clip(c + rng.normal(0, 0.12, 3), 0.03, 0.97) for c in MATERIALS[name][:2])
+        kind = _PATTERNS.index(MATERIALS[name][2])
     waves = rng.standard_normal((8, 3)) * rng.uniform(2, 9, (8, 1))
     mottle = np.mean(np.sin(waves.astype(np.float32) @ p + rng.uniform(0, 6.3, (8, 1))), axis=0) * 2
     stripes = np.sin(_unit(rng.standard_normal(3)) @ p * rng.uniform(8, 25) + rng.uniform(0, 3) * mottle)
-    kind = rng.integers(4)
     mix = (np.zeros_like(mottle), mottle, stripes, np.sign(mottle - 0.4))[kind]
     mix = 0.5 + 0.5 * rng.uniform(0.2, 1) * np.clip(mix, -1, 1)
     return (first + (second - first) * mix[:, None]).astype(np.float32)
 
 
-def _put_object(rng: Random, scene: Array, shape: Shape, light: Array) -> Array:
-    """Render the thing itself over the scene, with its shadow."""
+def _put_object(rng: Random, scene: Array, name: str, light: Array) -> Array:
+    """Render a thing of the named class over the scene, with its shadow."""
+    shape = SHAPES[name](rng)
     scale, rotation = rng.uniform(0.5, 0.95), _pose(rng)
     reach = max(0.0, 1.05 - scale)
     u, v = (X - rng.uniform(-reach, reach)) / scale, (Y - rng.uniform(-reach, reach)) / scale
@@ -190,7 +214,7 @@ def _put_object(rng: Random, scene: Array, shape: Shape, light: Array) -> Array:
     halfway = _unit(light.astype(np.float64) + np.array([0, 0, 1]))
     gloss = rng.uniform(0, 0.6) * np.clip(halfway @ normal, 0, 1) ** rng.uniform(5, 60)
     ambient = rng.uniform(0.2, 0.5)
-    colour = _material(rng, p) * (ambient + (1.1 - ambient) * diffuse)[:, None] + gloss[:, None]
+    colour = _material(rng, name, p) * (ambient + (1.1 - ambient) * diffuse)[:, None] + gloss[:, None]
     lit = scene * (1 - shadow[..., None])
     alpha = np.clip(1 - closest * scale / PIXEL, 0, 1)[:, None]
     lit[near] = lit[near] + (colour - lit[near]) * alpha
@@ -199,7 +223,7 @@ def _put_object(rng: Random, scene: Array, shape: Shape, light: Array) -> Array:
 
 def _photograph(rng: Random, scene: Array) -> npt.NDArray[np.uint8]:
     """Expose, tint, soften, add sensor noise, and quantise to 8 bits."""
-    exposure = rng.uniform(0.6, 1.3) * (1 + rng.uniform(-0.08, 0.08, 3))
+    exposure = rng.uniform(0.75, 1.35) * (1 + rng.uniform(-0.08, 0.08, 3))
     image = np.clip(scene * exposure, 0, 1) ** rng.uniform(0.75, 1.3)
     side = rng.uniform(0.0, 0.25)
     for axis in (0, 1):

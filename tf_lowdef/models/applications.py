@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -108,7 +108,7 @@ def load_application(
             of this application, or None for weights drawn at random.
         input_shape: (height, width, 3) in pixels; None means the application's own.
         classes: Number of classes; None means ImageNet's 1000.
-        **options: What else the application takes, such as ``alpha`` or ``name``.
+        **options: What else the application takes, such as ``alpha``.
 
     Returns:
         A ``keras.Model`` from float32 RGB pixels in [0, 255], shape (batch, height, width, 3), to logits of shape
@@ -245,7 +245,7 @@ def _preprocess(pixels: Any, preprocessing: str) -> Any:
 def _load_weights(application: Application, model: Any, path: Path) -> None:
     try:
         model.load_weights(path)
-    except (ValueError, KeyError, AttributeError) as error:
+    except (ValueError, KeyError, AttributeError, BadZipFile) as error:
         raise ValueError(
             f"The weights do not fit {application.name} with input_shape={model.input_shape[1:]} and "
             f"classes={model.output_shape[-1]}. Received: weights={os.fspath(path)!r} ({_first_line(error)})"
@@ -274,6 +274,3 @@ def _divide_by_variance(model: Any) -> None:
 def _first_line(error: Exception) -> str:
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
-
-
-__all__ = ["APPLICATIONS", "Application", "application_names", "check_weights_file", "find_application", "load_application"]

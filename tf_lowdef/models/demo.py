@@ -10,10 +10,11 @@ from importlib import resources
 from io import BytesIO
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+
+from tf_lowdef.models.applications import load_application
 
 CLASSES = ("ball", "bottle", "box", "can", "cone", "dumbbell", "mug", "mushroom", "ring", "star")
 SIZE = 96
@@ -61,18 +62,9 @@ def load_demo_images() -> tuple[Images, Labels]:
     return images, np.repeat(np.arange(len(CLASSES), dtype=np.int64), PER_CLASS)
 
 
-def build_demo() -> Any:
-    """Build the embedded classifier with weights drawn at random."""
-    pixels = keras.Input((SIZE, SIZE, 3), name="pixels", dtype="float32")
-    model = keras.applications.MobileNet(
-        alpha=0.25,
-        weights=None,
-        classes=len(CLASSES),
-        classifier_activation=None,
-        input_tensor=keras.layers.Rescaling(1 / 127.5, -1)(pixels),
-        name="demo",
-    )
-    return model
+def build_demo(size: int = SIZE) -> Any:
+    """Build the embedded classifier, for images of `size` pixels a side, with weights drawn at random."""
+    return load_application("MobileNet", None, (size, size, 3), len(CLASSES), alpha=0.25)
 
 
 def encode_class(images: Images) -> bytes:

@@ -6,6 +6,7 @@ import os
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import keras
 
@@ -29,7 +30,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     import_module("tf_lowdef.layers")  # loading a file does not import the package that registered its layers
     try:
         return keras.models.load_model(file, safe_mode=True)
-    except (ValueError, TypeError, KeyError, OSError) as error:
+    except (ValueError, TypeError, KeyError, OSError, BadZipFile) as error:
         raise ValueError(f"Not a model that Keras can load. Received: path={os.fspath(path)!r} ({error})") from error
 
 
