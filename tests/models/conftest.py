@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -43,23 +45,30 @@ def pixels():
 
 @pytest.fixture
 def fresh_predict(tmp_path: Path):
-    """A function that saves a model, loads it in a new process with Keras alone, and predicts there."""
-    import subprocess
-    import sys
+    """A function that saves models, loads them in a new process with Keras alone, and predicts there.
 
+    It takes and gives lists, because a process that imports TensorFlow takes seconds to start.
+    """
     script = """
 import sys
+from pathlib import Path
 import keras, numpy as np
-model = keras.models.load_model(sys.argv[1], safe_mode=True)
-assert not any(name.startswith("tf_lowdef") for name in sys.modules)
-np.save(sys.argv[3], np.asarray(model(np.load(sys.argv[2]), training=False)))
+for path in sorted(Path(sys.argv[1]).glob("*.keras")):
+    model = keras.models.load_model(path, safe_mode=True)
+    np.save(path.with_suffix(".out.npy"), np.asarray(model(np.load(path.with_suffix(".npy")), training=False)))
+if any(name.startswith("tf_lowdef") for name in sys.modules):
+    sys.exit("the models need tf_lowdef")
 """
 
-    def predict(model, images):
-        paths = [str(tmp_path / name) for name in ("model.keras", "in.npy", "out.npy")]
-        model.save(paths[0])
-        np.save(paths[1], images)
-        subprocess.run([sys.executable, "-c", script, *paths], check=True, capture_output=True, cwd=tmp_path)
-        return np.load(paths[2])
+    def predict(models, batches):
+        for number, (model, images) in enumerate(zip(models, batches, strict=True)):
+            model.save(tmp_path / f"{number}.keras")
+            np.save(tmp_path / f"{number}.npy", images)
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True
+        )
+        if done.returncode:
+            pytest.fail(done.stderr)
+        return [np.load(tmp_path / f"{number}.out.npy") for number in range(len(models))]
 
     return predict

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tf_lowdef.models import application_names, load_application
-from tf_lowdef.models.applications import APPLICATIONS
+from tf_lowdef.models.applications import APPLICATIONS, _preprocess
 
 SMALL = {
     "convnext": ("ConvNeXtTiny", 32),
@@ -32,6 +32,7 @@ SMALL = {
 }
 """A small member of each family, and the smallest side that it takes."""
 QUICK = ("convnext", "efficientnet", "efficientnet_v2", "mobilenet", "mobilenet_v2", "mobilenet_v3")
+SLOW = tuple(family for family in SMALL if family not in QUICK)
 FAMILIES = [family if family in QUICK else pytest.param(family, marks=pytest.mark.slow) for family in SMALL]
 
 
@@ -52,8 +53,6 @@ def test_module_is_the_applications_own(row):
 
 @pytest.mark.parametrize("family", SMALL)
 def test_preprocessing_equals_preprocess_input(family, pixels):
-    from tf_lowdef.models.applications import _preprocess
-
     row = APPLICATIONS[SMALL[family][0]]
     images = pixels(2, 5, 7, 3)
     inputs = keras.Input((5, 7, 3))
@@ -103,23 +102,20 @@ def test_size_is_the_applications_own(row, monkeypatch):
     assert caught.value.args == (row.size,)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_loads_in_a_fresh_process(family, pixels, random_weights, fresh_predict):
-    name, side = SMALL[family]
-    model = random_weights(load_application(name, weights=None, input_shape=(side, side, 3), classes=7))
-    images = pixels(2, side, side, 3)
-    expected = np.asarray(model(images, training=False))
-    np.testing.assert_array_equal(fresh_predict(model, images), expected)
-
-
-@pytest.mark.parametrize("preprocessing", ["tf", "torch", "caffe"])
-def test_preprocessing_loads_in_a_fresh_process(preprocessing, pixels, fresh_predict):
-    from tf_lowdef.models.applications import _preprocess
-
-    inputs = keras.Input((5, 7, 3))
-    model = keras.Model(inputs, _preprocess(inputs, preprocessing))
-    images = pixels(2, 5, 7, 3)
-    np.testing.assert_array_equal(fresh_predict(model, images), np.asarray(model(images)))
+@pytest.mark.parametrize("families", [QUICK, pytest.param(SLOW, marks=pytest.mark.slow)], ids=["quick", "slow"])
+def test_loads_in_a_fresh_process(families, pixels, random_weights, fresh_predict):
+    models, batches = [], []
+    for family in families:
+        name, side = SMALL[family]
+        models.append(random_weights(load_application(name, weights=None, input_shape=(side, side, 3), classes=7)))
+        batches.append(pixels(2, side, side, 3))
+    for preprocessing in ("tf", "torch", "caffe"):
+        inputs = keras.Input((5, 7, 3))
+        models.append(keras.Model(inputs, _preprocess(inputs, preprocessing)))
+        batches.append(pixels(2, 5, 7, 3))
+    results = fresh_predict(models, batches)
+    for model, images, result in zip(models, batches, results, strict=True):
+        np.testing.assert_array_equal(result, np.asarray(model(images, training=False)), err_msg=model.name)
 
 
 @pytest.mark.slow
