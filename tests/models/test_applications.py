@@ -56,7 +56,7 @@ def test_preprocessing_equals_preprocess_input(family, pixels):
     row = APPLICATIONS[SMALL[family][0]]
     images = pixels(2, 5, 7, 3)
     inputs = keras.Input((5, 7, 3))
-    model = keras.Model(inputs, _preprocess(inputs, row.preprocessing))
+    model = keras.Model(inputs, keras.layers.Identity()(_preprocess(inputs, row.preprocessing)))
     expected = import_module(f"keras.applications.{family}").preprocess_input(images.copy())
     np.testing.assert_allclose(np.asarray(model(images)), expected, rtol=1e-5, atol=2e-6)
     assert not model.weights
