@@ -24,17 +24,17 @@ HELP_TARGET = 3.0
 
 
 def draw(folder: Path, count: int) -> None:
-    """Write photo-like images: coloured noise at several scales, which compresses as photographs do."""
+    """Write images of coloured noise at several scales; at quality 60 they take 20 to 25 kB, as photographs do."""
     import numpy as np
     from PIL import Image
 
     rng = np.random.default_rng(0)
     for number in range(count):
         image = rng.normal(0, 5, (375, 500, 3))
-        for scale in (2, 4, 12, 40, 120):
+        for scale, weight in ((2, 0.13), (4, 0.16), (12, 0.19), (40, 0.24), (120, 0.28)):
             noise = rng.integers(0, 256, (375 // scale + 2, 500 // scale + 2, 3), dtype=np.uint8)
             layer = Image.fromarray(noise).resize((500, 375), Image.Resampling.BICUBIC)
-            image += np.asarray(layer, dtype=float) * (scale / 178)
+            image += np.asarray(layer, dtype=float) * weight
         Image.fromarray(np.clip(image, 0, 255).astype(np.uint8)).save(folder / f"{number:04d}.png", compress_level=1)
 
 

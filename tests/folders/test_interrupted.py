@@ -54,6 +54,7 @@ def stop(process, stop_signal, folder, suffix, count, delay):
     deadline = time.monotonic() + 60
     while results(folder, suffix) < count and process.poll() is None:
         assert time.monotonic() < deadline
+        time.sleep(0.002)  # leaves the cores to the run
     time.sleep(delay)
     process.send_signal(stop_signal)
     process.communicate(timeout=60)
