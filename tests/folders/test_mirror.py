@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from tf_lowdef.folders import flip_path
 
@@ -45,7 +45,7 @@ def kinds(make_scene):
         "bilevel.tif": (rgb.convert("1"), {"compression": "group4"}),
         "deep.png": (deep, {}),
         "deep.tif": (deep, {}),
-        "deep.pgm": (deep, {}),
+        "deep.pgm": (Image.fromarray(np.asarray(deep).astype(np.int32)), {}),
         "deep.jp2": (deep, {}),
         "float.tif": (Image.fromarray(make_scene(1)[..., 0].astype(np.float32) / 7), {}),
         "cmyk.tif": (rgb.convert("CMYK"), {}),
@@ -82,10 +82,11 @@ def test_lossless_formats_keep_format_mode_and_every_pixel(kinds, tmp_path):
 
 def test_what_is_not_written_becomes_png(tmp_path, make_scene):
     image = Image.fromarray(make_scene(1))
-    for name in ["a.avif", "a.dds"]:
+    names = ["a.dds", "a.avif"] if features.check("avif") else ["a.dds"]
+    for name in names:
         image.save(tmp_path / name)
-    assert flip_path(tmp_path, tmp_path / "out").converted == 2
-    for name in ["a.avif", "a.dds"]:
+    assert flip_path(tmp_path, tmp_path / "out").converted == len(names)
+    for name in names:
         with Image.open(tmp_path / name) as before, Image.open(tmp_path / "out" / f"{name}.png") as after:
             assert after.format == "PNG"
             np.testing.assert_array_equal(np.asarray(after), np.asarray(before)[:, ::-1])
