@@ -7,6 +7,7 @@ ImageNet classifier, so ``--model MobileNetV2`` is the default; options are thos
 """
 
 import sys
+from pathlib import Path
 
 from tf_lowdef.cli.main import main
 
@@ -16,10 +17,10 @@ def arguments(given: list[str]) -> list[str]:
     if not given or given[0] in ("-h", "--help"):
         return ["attack", "--help"]
     places = [*given[: 2 if len(given) > 1 and not given[1].startswith("-") else 1]]
-    options = given[len(places) :]
-    out = places[1] if len(places) > 1 else places[0].rstrip("/\\") + "_adv"
-    model = [] if "--model" in options else ["--model", "MobileNetV2"]
-    return ["attack", "--naming", "paper", "--attack", "deepfool", *model, *options, "-o", out, "--", places[0]]
+    source = Path(places[0])
+    out = places[1] if len(places) > 1 else str(source.resolve().with_name(source.resolve().name + "_adv"))
+    defaults = ["--naming", "paper", "--attack", "deepfool", "--model", "MobileNetV2", "-o", out]
+    return ["attack", *defaults, *given[len(places) :], "--", str(source)]  # of an option given twice the last counts
 
 
 if __name__ == "__main__":

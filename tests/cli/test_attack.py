@@ -66,12 +66,16 @@ def test_wrong_arguments_exit_with_2(run_cli, photos):
     assert run_cli("attack", photos / "nowhere", "-o", photos / "out").code == 2
     assert run_cli("attack", photos / "photos", "-o", photos / "photos", "--model", photos / "model.keras").code == 2
     assert run_cli("attack", photos / "photos", "-o", photos / "out", "--weights", "none").code == 2
+    assert run_cli("attack", photos / "photos", "-o", photos / "out", "--attack", "nosuch").code == 2
+    assert run_cli("attack", photos / "photos", "-o", photos / "out", "--model", "NoSuchNet").code == 2
+    assert not (photos / "out").exists()
 
 
-def test_the_papers_script(photos):
-    command = [sys.executable, SCRIPT, photos / "photos", "--model", photos / "model.keras"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(("given", "out"), [([], "photos_adv"), (["-o", "mine"], "mine")])
+def test_the_papers_script(given, out, photos):
+    command = [sys.executable, SCRIPT, "photos", "--model", "model.keras", *given]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=photos)
     assert done.returncode == 0, done.stderr
-    names = sorted(path.name for path in (photos / "photos_adv").glob("*.png"))
+    names = sorted(path.name for path in (photos / out).glob("*.png"))
     pairs = [(0, 1, ""), (0, 1, "_2"), (0, 1, "_3"), (1, 0, ""), (1, 0, "_2"), (1, 0, "_3")]
     assert names == sorted(f"Adv_{label}-{other}{number}.png" for label, other, number in pairs)

@@ -107,6 +107,36 @@ def test_originals_and_strangers_files_stay(model, csv_data, tmp_path):
     assert (summary.converted, len(summary.failed)) == (19, 1)
 
 
+def test_class_folders_stay_labels_with_results_among_them(model, dataset, tmp_path):
+    images, labels = dataset
+    for index in range(4):
+        (tmp_path / str(labels[index])).mkdir(exist_ok=True)
+        Image.fromarray(images[index]).save(tmp_path / str(labels[index]) / f"{index}.png")
+    for _ in range(2):
+        attack_folder(model, tmp_path, tmp_path / "adv", BIM(4))
+        assert {row["file"]: int(row["label"]) for row in table(tmp_path / "adv")} == {
+            f"{labels[index]}/{index}.png": labels[index] for index in range(4)
+        }
+    attack_folder(model, tmp_path, tmp_path / "own", BIM(4), labels="none")
+    assert all(row["label"] == row["before"] for row in table(tmp_path / "own"))
+
+
+def test_albums_named_by_numbers_are_no_classes(model, dataset, tmp_path):
+    (tmp_path / "photos" / "2019").mkdir(parents=True)
+    Image.fromarray(dataset[0][1]).save(tmp_path / "photos" / "2019" / "a.png")
+    with pytest.raises(ValueError, match="Label 2019 .* take labels='none'"):
+        attack_folder(model, tmp_path / "photos", tmp_path / "out", BIM(4))
+    assert attack_folder(model, tmp_path / "photos", tmp_path / "out", BIM(4), labels="none").converted == 1
+
+
+def test_a_file_listed_twice_is_two_images(model, csv_data, tmp_path):
+    csv_data.write_text("file,label\nimages/01.png,1\n../some data/images/01.png,2\nimages/01.png,3\n")
+    attack_folder(model, csv_data, tmp_path / "out", BIM(4))
+    assert [row["label"] for row in table(tmp_path / "out")] == ["1", "2", "3"]
+    assert len({row["written"] for row in table(tmp_path / "out")}) == 3
+    assert attack_folder(model, csv_data, tmp_path / "out", BIM(4)).present == 3
+
+
 def test_unreadable_images_are_failures(model, csv_data, tmp_path):
     (csv_data.parent / "images" / "05.png").write_bytes(b"no image")
     summary = attack_folder(model, csv_data, tmp_path / "out", BIM(4))

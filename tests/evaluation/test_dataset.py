@@ -65,13 +65,27 @@ def test_names_are_unique_and_stay_inside(tmp_path):
     assert not any(name.startswith("/") or ".." in name for name in names)
 
 
+def test_names_are_no_folders_of_others(tmp_path):
+    write_image(tmp_path / "0" / "a.jpg")
+    write_image(tmp_path / "0" / "a.png" / "b.png")
+    assert sorted(load_data(tmp_path, None).names) == ["0/a-2", "0/a.png/b"]
+
+
+def test_links_out_of_the_folder_are_not_followed(tmp_path):
+    write_image(tmp_path / "elsewhere" / "a.png")
+    write_image(tmp_path / "data" / "0" / "b.png")
+    (tmp_path / "data" / "1").symlink_to(tmp_path / "elsewhere")
+    assert load_data(tmp_path / "data", None).names == ["0/b"]
+
+
 def test_digest_tells_images_and_labels_apart(dataset, csv_data):
     images, labels = dataset
-    digests = {load_data((images, labels), None).digest(), load_data((images, labels[::-1]), None).digest()}
-    digests.add(load_data((images[::-1], labels), None).digest())
-    digests.add(load_data(csv_data, None).digest())
-    assert len(digests) == 4
-    assert load_data((images.copy(), labels.copy()), None).digest() in digests
+    every = range(20)
+    sources = [(images, labels), (images, labels[::-1]), (images[::-1], labels), csv_data]
+    digests = {load_data(source, None).digest(every) for source in sources}
+    digests.add(load_data((images, labels), None).digest(range(19)))
+    assert len(digests) == 5
+    assert load_data((images.copy(), labels.copy()), None).digest(every) in digests
 
 
 @pytest.mark.parametrize(
@@ -83,6 +97,8 @@ def test_digest_tells_images_and_labels_apart(dataset, csv_data):
         ("file,label\na.png,-1\n", "line 2: the label .* Received: '-1'"),
         ("file,label\na.png\n", "line 2: the label .* Received: None"),
         ("file,label\n,3\n", "line 2: no file is named"),
+        ("file,label\n.,3\n", "line 2: no file is named"),
+        ("file,label\na.png,10000000000000000000000\n", "line 2: the label"),
         ("file,label\n", "holds no labelled images"),
     ],
 )

@@ -7,7 +7,10 @@ from PIL import Image
 
 from tf_lowdef import FlipLayer, WebPLayer, evaluate
 from tf_lowdef.attacks import BIM
+from tf_lowdef.evaluation.dataset import load_data
 from tf_lowdef.evaluation.grid import folder_name
+from tf_lowdef.evaluation.predict import Predictor
+from tf_lowdef.evaluation.selection import select_images
 
 ATTACKS = ["fgsm:4", "deepfool"]
 DEFENCES = ["none", "flip:vertical", "webp:30+flip"]
@@ -103,10 +106,13 @@ def test_batch_size_and_files_change_no_count(run, model, csv_data):
 
 def test_limit_draws_by_seed(model, dataset):
     def used(seed):
-        return evaluate(model, dataset, [], ["none"], limit=6, seed=seed)
+        data = load_data(dataset, None)
+        return select_images(data, Predictor(model), limit=6, seed=seed).indices
 
-    assert used(0).rows[0].n == 6
-    assert used(0).rows[0].correct == used(0).rows[0].correct
+    assert used(0) == used(0)
+    assert len({tuple(used(seed)) for seed in range(5)}) == 5
+    assert all(len(set(used(seed))) == 6 for seed in range(5))
+    assert evaluate(model, dataset, [], ["none"], limit=6).rows[0].n == 6
     assert evaluate(model, dataset, [], ["none"], limit=50).rows[0].n == 20
 
 
@@ -155,12 +161,37 @@ def test_shifted_labels_are_a_warning(model, dataset):
     assert "changed by +1" in " ".join(evaluate(model, (images, labels), [], ["none"]).warnings)
 
 
+def test_missing_gradients_are_a_warning(dataset):
+    images, labels = dataset
+    inputs = keras.Input((24, 24, 3))
+    pooled = keras.layers.Flatten()(keras.layers.AveragePooling2D(12)(inputs))
+    saturated = keras.layers.Dense(4, kernel_initializer="ones")(keras.layers.ReLU(max_value=1)(pooled))
+    model = keras.Model(inputs, saturated)
+    labels = model.predict(images.astype(np.float32), verbose=0).argmax(axis=1)
+    results = evaluate(model, (images, labels), ["bim:4"], ["none"])
+    assert results.rows[-1].top1 == 1
+    assert results.rows[-1].zero_gradient == 20
+    assert any("bim:4 met nothing but zero gradients on 20 of 20" in warning for warning in results.warnings)
+
+
+def test_an_image_that_vanishes_on_the_way_is_skipped(model, csv_data):
+    def remove(what, done, total):
+        if what.startswith("Classifying"):
+            (csv_data.parent / "images" / "05.png").unlink(missing_ok=True)
+
+    results = evaluate(model, csv_data, [], ["none"], progress=remove)
+    assert results.rows[0].n == 19
+    assert [item["image"] for item in results.run["skipped"]] == ["images/05"]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"attacks": ["pdg:4"]}, "Unknown attack 'pdg'. Did you mean 'pgd'"),
         ({"defences": ["web:60"]}, "Unknown defence 'web'. Did you mean 'webp'"),
         ({"defences": []}, "at least one defence"),
+        ({"defences": ["flip", "flip:horizontal"]}, "names one twice"),
+        ({"defences": [[WebPLayer(60, value_range=(0, 1))]]}, "No defence is written with this 'value_range'"),
         ({"threat": "adaptive"}, "must be among oblivious. Received: threat='adaptive'"),
         ({"limit": 0}, "Received: limit=0"),
         ({"batch_size": 0}, "Received: batch_size=0"),

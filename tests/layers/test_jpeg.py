@@ -16,7 +16,7 @@ def test_equals_pillow(quality, images):
         np.testing.assert_array_equal(mine, np.asarray(Image.open(buffer)))
 
 
-@pytest.mark.parametrize("quality", [-1, 101, 60.5, True])
+@pytest.mark.parametrize("quality", [-1, 101, 60.5, True, None, float("nan"), "60"])
 def test_bad_quality_is_named(quality):
-    with pytest.raises(ValueError, match=f"Received: quality={quality}"):
+    with pytest.raises(ValueError, match=f"Received: quality={quality!r}"):
         JPEGLayer(quality)

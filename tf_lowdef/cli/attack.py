@@ -24,6 +24,13 @@ from tf_lowdef.cli.options import model_options, seed_option
     show_default=True,
     help="stem keeps tree and names; paper: Adv_{label}-{adversarial label}.png",
 )
+@click.option(
+    "--labels",
+    type=click.Choice(["auto", "none"]),
+    default="auto",
+    show_default=True,
+    help="auto takes class folders for labels; none takes the model's predictions.",
+)
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
 @click.option("--force", is_flag=True, help="Redo what is there, and overwrite.")
 @seed_option
@@ -34,6 +41,7 @@ def command(
     weights: str | None,
     attack: str,
     naming: str,
+    labels: str,
     batch_size: int,
     force: bool,
     seed: int,
@@ -60,14 +68,19 @@ def command(
     from tf_lowdef.evaluation.attack_folder import attack_folder
     from tf_lowdef.models import load_demo, open_model
 
-    classifier = load_demo()[0] if model is None else open_model(model, weights)
+    try:
+        method = parse_attack(attack)
+        classifier = load_demo()[0] if model is None else open_model(model, weights)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     with folder_run("attack") as progress:
         summary = attack_folder(
             classifier,
             Path(source),
             Path(out),
-            parse_attack(attack),
+            method,
             naming=naming,
+            labels=labels,
             batch_size=batch_size,
             seed=seed,
             force=force,

@@ -19,11 +19,12 @@ from tf_lowdef.evaluation.run import hash_weights
 from tf_lowdef.evaluation.selection import stack
 from tf_lowdef.evaluation.sources import SourceFile, find_files
 from tf_lowdef.files import ImageReadError, read_rgb, write_png
-from tf_lowdef.folders.output import prepare, read_marker
+from tf_lowdef.folders.output import prepare
 from tf_lowdef.folders.plan import ArgumentError
 from tf_lowdef.folders.run import Outcome, Summary, write_failed
 
 NAMINGS = ("stem", "paper")
+LABELS = ("auto", "none")
 
 
 def attack_folder(
@@ -33,6 +34,7 @@ def attack_folder(
     attack: Attack,
     *,
     naming: str = "stem",
+    labels: str = "auto",
     batch_size: int = 32,
     seed: int = 0,
     force: bool = False,
@@ -51,6 +53,7 @@ def attack_folder(
         out: The folder for the PNGs, ``attack.csv`` and, where files failed, ``failed.csv``.
         attack: The attack.
         naming: ``"stem"`` keeps the tree and the stems; ``"paper"`` names ``Adv_{label}-{adversarial label}.png``.
+        labels: ``"auto"`` takes class folders for labels, ``"none"`` the model's predictions; a CSV has labels.
         batch_size: Images attacked at a time.
         seed: For attacks that draw random numbers.
         force: Redo what is there, and overwrite.
@@ -67,25 +70,28 @@ def attack_folder(
     source, out = Path(source), Path(out)
     if naming not in NAMINGS:
         raise ValueError(f"`naming` must be one of {NAMINGS}. Received: naming={naming!r}")
-    images = _find(source, out, class_count(model))
+    if labels not in LABELS:
+        raise ValueError(f"`labels` must be one of {LABELS}. Received: labels={labels!r}")
+    images = _find(source, out, class_count(model), labels == "auto")
     identity = {
         "tool": "attack",
         "source": os.fspath(source.resolve()),
         "attack": attack.spec,
         "weights": hash_weights(model),
         "naming": naming,
+        "labels": labels,
         "seed": seed,
     }
     ours = prepare(out, identity, [], force)
     records = read_table(out) if ours and not force else {}
     size, predictor = input_size(model), Predictor(model, batch_size)
     job = _Job(model, predictor, attack, out, size, naming, seed, overwrite=ours or force)
-    waiting = [image for image in images if image.file not in records]
+    waiting = [image for image in images if image.name not in records]
     summary = Summary(scanned=len(images), present=len(images) - len(waiting))
     for start in range(0, len(waiting), batch_size):
         batch = waiting[start : start + batch_size]
         _attack_batch(job, batch, records, summary)
-        write_table(out, [records[image.file] for image in images if image.file in records])
+        write_table(out, [records[image.name] for image in images if image.name in records])
         if progress is not None:
             progress(start + len(batch), len(waiting))
     summary.notes.update(record.status for record in records.values() if record.status != ADVERSARIAL)
@@ -107,21 +113,19 @@ class _Job:
     overwrite: bool
 
 
-def _find(source: Path, out: Path, classes: int) -> list[SourceFile]:
-    """Return the images of the source without those below `out`, which are results, after checking their labels."""
+def _find(source: Path, out: Path, classes: int, labelled: bool) -> list[SourceFile]:
+    """Return the images of the source, after checking their labels and that no original can be overwritten."""
     results = out.resolve()
-    if source.is_dir() and source.resolve() == results:
-        raise ArgumentError(f"The output must not be the input. Received: {out}")
-    inside = read_marker(out) is not None
-    images = [
-        image
-        for image in find_files(source)
-        if not (inside and source.is_dir() and image.path.resolve().is_relative_to(results))
-    ]
-    if any(image.path.resolve().parent.is_relative_to(results) for image in images):
+    if source.is_dir() and source.resolve().is_relative_to(results):
+        raise ArgumentError(f"The output must not be or contain the input. Received: {out} for {source}")
+    images = find_files(source, out, labelled)
+    if any(image.path.resolve().is_relative_to(results) for image in images):
         raise ArgumentError(f"The output folder must not contain the input. Received: {out} for {source}")
-    labelled = [image for image in images if image.label is not None]
-    check_labels(np.array([image.label for image in labelled], np.int64), [image.file for image in labelled], classes)
+    known = [image for image in images if image.label is not None]
+    try:
+        check_labels(np.array([image.label for image in known], np.int64), [image.file for image in known], classes)
+    except ValueError as error:
+        raise ValueError(f"{error}. If the folders are no classes, take labels='none'") from error
     return images
 
 
@@ -142,12 +146,12 @@ def _attack_batch(job: _Job, images: Sequence[SourceFile], records: dict[str, Re
     result = job.attack(job.model, batch, labels, batch_size=job.predictor.batch_size, seed=job.seed)
     for index, image in enumerate(readable):
         try:
-            records[image.file] = _write(job, image, labels, result, index, records)
+            records[image.name] = _write(job, image, labels, result, index, records)
         except (OSError, ArgumentError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             summary.add(image.file, Outcome("failed", f"cannot be written: {reason}"))
             continue
-        after = (job.out / records[image.file].written).stat().st_size
+        after = (job.out / records[image.name].written).stat().st_size
         summary.add(image.file, Outcome("converted", before=image.path.stat().st_size, after=after))
 
 
@@ -166,6 +170,7 @@ def _write(
     reread = int(job.predictor(read_rgb(job.out / written)[None]).argmax())
     fooled = result.float_success is not None and bool(result.float_success[index])
     return Record(
+        name=image.name,
         file=image.file,
         written=written,
         label=label,

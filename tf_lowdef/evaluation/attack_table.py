@@ -23,6 +23,7 @@ class Record:
     """One line of ``attack.csv``.
 
     Attributes:
+        name: Unique; the source without its suffix.
         file: The source, relative to the folder.
         written: The PNG, relative to the output folder.
         label: The class that the attack leads away from: the true one, or the model's where there are no labels.
@@ -35,6 +36,7 @@ class Record:
         status: What became of the image, in words.
     """
 
+    name: str
     file: str
     written: str
     label: int
@@ -60,7 +62,9 @@ def status(label: int, before: int, reread: int, fooled_in_floats: bool) -> str:
 
 
 def read_table(out: Path) -> dict[str, Record]:
-    """Return the records in an output folder whose images are still there, by source file; none without a table.
+    """Return the records in an output folder whose images are still there, by name; none without a table.
+
+    Whether an original has changed since is not noticed.
 
     Raises:
         ValueError: ``attack.csv`` is no table of this tool.
@@ -73,7 +77,7 @@ def read_table(out: Path) -> dict[str, Record]:
         return {}
     except (ValueError, TypeError, csv.Error) as error:
         raise ValueError(f"{out / TABLE}: not a table of this tool ({error}); --force makes it anew") from error
-    return {record.file: record for record in records if (out / record.written).is_file()}
+    return {record.name: record for record in records if (out / record.written).is_file()}
 
 
 def write_table(out: Path, records: Sequence[Record]) -> None:

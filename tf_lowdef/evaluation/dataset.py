@@ -30,14 +30,14 @@ class ImageData:
         names: One unique name an image, a relative path without its suffix: what its adversarial image is called.
         labels: int64, shape (n,), 0-based class indices.
         read: Gives image `i` as uint8 of shape (height, width, 3); raises ImageReadError.
-        digest: Gives a hash of every image and label, as hexadecimal text.
+        digest: Gives a hash of some images and their labels, by index, as hexadecimal text.
     """
 
     source: str
     names: Sequence[str]
     labels: Labels
     read: Callable[[int], Pixels]
-    digest: Callable[[], str]
+    digest: Callable[[Sequence[int]], str]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -59,7 +59,9 @@ class ImageData:
                 failed[index] = str(error)
 
         for_each(read, len(indices))
-        return [found[index] for index in indices if index in found], failed
+        # threads fail in any order
+        reasons = {index: failed[index] for index in indices if index in failed}
+        return [found[index] for index in indices if index in found], reasons
 
 
 def load_data(data: Any, size: Size | None) -> ImageData:
@@ -98,9 +100,9 @@ def _from_files(source: str, files: list[SourceFile], size: Size | None) -> Imag
         pixels = read_rgb(files[index].path)
         return pixels if size is None else resize(pixels, size)
 
-    def digest() -> str:
+    def digest(indices: Sequence[int]) -> str:
         total = hashlib.sha256()
-        for file in files:
+        for file in (files[index] for index in indices):
             total.update(f"{file.name}\0{file.label}\0".encode("utf-8", "surrogateescape"))
             try:
                 total.update(hashlib.sha256(file.path.read_bytes()).digest())
@@ -125,8 +127,9 @@ def _from_arrays(images: Any, labels: Any, size: Size | None) -> ImageData:
     if size is not None and images.shape[1:3] != size:
         raise ValueError(f"The model takes images of {size[0]} x {size[1]}. Received: shape={images.shape}")
 
-    def digest() -> str:
-        return hashlib.sha256(images.tobytes() + labels.astype(np.int64).tobytes()).hexdigest()
+    def digest(indices: Sequence[int]) -> str:
+        used = list(indices)
+        return hashlib.sha256(images[used].tobytes() + labels[used].astype(np.int64).tobytes()).hexdigest()
 
     width = len(str(max(len(images) - 1, 0)))
     names = [f"{index:0{width}d}" for index in range(len(images))]

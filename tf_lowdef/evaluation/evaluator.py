@@ -12,7 +12,12 @@ from typing import Any
 import numpy as np
 
 from tf_lowdef.attacks import Attack, parse_attack
-from tf_lowdef.evaluation.checks import check_labels, clean_accuracy_warnings, probability_warnings
+from tf_lowdef.evaluation.checks import (
+    check_labels,
+    clean_accuracy_warnings,
+    probability_warnings,
+    zero_gradient_warnings,
+)
 from tf_lowdef.evaluation.dataset import ImageData, load_data
 from tf_lowdef.evaluation.grid import OBLIVIOUS, Grid
 from tf_lowdef.evaluation.predict import Predictor, class_count, input_size
@@ -100,6 +105,7 @@ def evaluate(
         *clean_accuracy_warnings(selection.seen_predictions, selection.seen_labels, classes),
     ]
     grid = _fill_grid(model, predictor, by_attack, by_defence, images, selection, seed, folder, report)
+    rows = grid.rows()
     run = describe_run(model, images, selection, started)
     run |= {
         "command": command,
@@ -113,16 +119,16 @@ def evaluate(
         },
         "seed": seed,
         "seconds": round(time.perf_counter() - clock, 3),
-        "warnings": warnings,
+        "warnings": warnings + zero_gradient_warnings(rows),
     }
-    results = Results(run, grid.rows())
+    results = Results(run, rows)
     if folder is not None:
         results.save(folder)
     return results
 
 
 def name_attacks(attacks: Sequence[str | Attack]) -> dict[str, Attack]:
-    """Return attacks by name, in order; ValueError for an unknown one, or for none at all."""
+    """Return attacks by name, in order; ValueError for an unknown one."""
     if isinstance(attacks, str):
         attacks = [attacks]
     found = [parse_attack(attack) if isinstance(attack, str) else attack for attack in attacks if attack != CLEAN]
@@ -136,7 +142,10 @@ def name_defences(defences: Sequence[str | Sequence[Any]]) -> dict[str, tuple[An
     layers = [tuple(parse_defence(each)) if isinstance(each, str) else tuple(each) for each in defences]
     if not layers:
         raise ValueError("`defences` must name at least one defence; 'none' is the bare model")
-    return {defence_spec(each): each for each in layers}
+    named = {defence_spec(each): each for each in layers}
+    if len(named) < len(layers):
+        raise ValueError(f"`defences` names one twice. Received: {[defence_spec(each) for each in layers]}")
+    return named
 
 
 def _fill_grid(
@@ -165,8 +174,11 @@ def _fill_grid(
     for start in range(0, len(selection.indices), size):
         indices = selection.indices[start : start + size]
         pixels, failed = data.read_batch(indices)
-        if failed:
-            raise ValueError(f"An image can no longer be read: {next(iter(failed.values()))}")
+        if failed:  # since it was classified
+            selection.skipped += [(data.names[index], reason) for index, reason in failed.items()]
+            indices = [index for index in indices if index not in failed]
+        if not indices:
+            continue
         attackable = np.array([selection.correct[index] for index in indices])
         grid.add(stack(pixels, data.source), data.labels[indices], attackable, [data.names[i] for i in indices])
     return grid

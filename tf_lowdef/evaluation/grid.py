@@ -42,6 +42,7 @@ class _Perturbations:
     linf: list[float] = field(default_factory=list)
     ssim: list[float] = field(default_factory=list)
     success: list[bool] = field(default_factory=list)
+    zero_gradient: list[bool] = field(default_factory=list)
     left_out: int = 0
     seconds: float = 0.0
 
@@ -49,6 +50,7 @@ class _Perturbations:
         self.l2 += result.l2[attackable].tolist()
         self.linf += result.linf[attackable].tolist()
         self.success += result.success[attackable].tolist()
+        self.zero_gradient += result.zero_gradient[attackable].tolist()
         self.left_out += int((~attackable).sum())
         similarity = ssim(clean, result.images)
         if similarity is not None:
@@ -164,6 +166,7 @@ class Grid:
             "success_rate": mean_or_none(~correct[right_before]),
             "attacked": len(perturbations.l2),
             "left_out": perturbations.left_out,
+            "zero_gradient": sum(perturbations.zero_gradient),
             "l2_mean": mean_or_none(perturbations.l2),
             "linf_max": max_or_none(perturbations.linf),
             "ssim_mean": mean_or_none(perturbations.ssim),

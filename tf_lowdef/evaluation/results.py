@@ -34,6 +34,8 @@ class Row:
             when attacked; None for clean rows.
         attacked: Images in the norms below: those that the attacked model classified correctly when clean.
         left_out: Images left out of the norms because they were misclassified already.
+        zero_gradient: Of the attacked images, those for which the attack met nothing but zero gradients: that it failed
+            there says nothing.
         l2_mean: Mean L2 norm of the perturbation, images in [0, 1].
         linf_max: Greatest perturbation of a channel, in grey levels (of 255).
         ssim_mean: Mean structural similarity of the clean and the adversarial image.
@@ -54,6 +56,7 @@ class Row:
     success_rate: float | None = None
     attacked: int | None = None
     left_out: int | None = None
+    zero_gradient: int | None = None
     l2_mean: float | None = None
     linf_max: float | None = None
     ssim_mean: float | None = None

@@ -29,7 +29,10 @@ def new_run_folder(out: str | Path) -> Path:
     """
     folder = Path(out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(f"{folder}: holds files already; a run is written to a new or empty folder")
+        raise FileExistsError(
+            f"{folder}: holds files already; a run is written to a new or empty folder "
+            "(--restart moves the old one aside)"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -55,7 +58,7 @@ def describe_run(model: Any, data: ImageData, selection: Selection, started: dat
         "model": {"name": getattr(model, "name", type(model).__name__), "weights_sha256": hash_weights(model)},
         "data": {
             "source": data.source,
-            "sha256": data.digest(),
+            "sha256": data.digest(selection.indices),
             "found": len(data),
             "used": len(selection.indices),
             "left_out_misclassified": selection.left_out,

@@ -17,6 +17,9 @@ _WNID = re.compile(r"n\d{8}")
 IMAGENET_CLASSES = 1000
 
 
+_MAX_LABEL = 2**31 - 1
+
+
 class SourceFile(NamedTuple):
     """One image file.
 
@@ -41,7 +44,7 @@ def find_labelled_files(source: Path) -> list[SourceFile]:
         ValueError: It holds no labelled images; the text names the line or the folder.
     """
     if source.is_dir():
-        found = _read_class_folders(source)
+        found = _read_class_folders(source, _class_folders(source))
     elif source.exists():
         found = _read_csv(source)
     else:
@@ -51,27 +54,50 @@ def find_labelled_files(source: Path) -> list[SourceFile]:
     return _with_unique_names(found)
 
 
-def find_files(source: Path) -> list[SourceFile]:
+def find_files(source: Path, results: Path, labelled: bool) -> list[SourceFile]:
     """Return the images of a CSV or a folder, with labels where it has them.
 
     A folder has labels if it holds class folders, named by index or wnid, and no images beside them.
+
+    Args:
+        source: The CSV or the folder.
+        results: A folder whose images do not count.
+        labelled: Whether a folder's labels are wanted.
 
     Raises:
         FileNotFoundError: There is no such file or folder.
         ValueError: It holds no images.
     """
-    if source.is_dir() and not _has_class_folders(source):
-        found = [(path.relative_to(source).as_posix(), path, None) for path in find_images(source)]
-        if not found:
-            raise ValueError(f"{source}: holds no images")
-        return _with_unique_names(found)
-    return find_labelled_files(source)
+    if not source.is_dir():
+        return find_labelled_files(source)
+    folders = _class_folders(source, results)
+    if labelled and _are_classes(folders) and not find_images(source, recursive=False):
+        found: list[tuple[str, Path, int | None]] = [*_read_class_folders(source, folders)]
+    else:
+        inside = results.resolve()
+        images = [path for path in find_images(source) if not path.resolve().is_relative_to(inside)]
+        found = [(path.relative_to(source).as_posix(), path, None) for path in images]
+    if not found:
+        raise ValueError(f"{source}: holds no images")
+    return _with_unique_names(found)
 
 
-def _has_class_folders(source: Path) -> bool:
-    folders = [path.name for path in source.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    named = all(name.isdecimal() for name in folders) or all(_WNID.fullmatch(name) for name in folders)
-    return bool(folders) and named and not find_images(source, recursive=False)
+def _are_classes(folders: list[Path]) -> bool:
+    names = [folder.name for folder in folders]
+    return bool(names) and (all(map(str.isdecimal, names)) or all(map(_WNID.fullmatch, names)))
+
+
+def _class_folders(source: Path, results: Path | None = None) -> list[Path]:
+    """Return the folders in `source`, without hidden ones, `results`, and links that lead out of `source`."""
+    inside, left_out = source.resolve(), None if results is None else results.resolve()
+    return sorted(
+        path
+        for path in source.iterdir()
+        if path.is_dir()
+        and not path.name.startswith(".")
+        and path.resolve().is_relative_to(inside)
+        and path.resolve() != left_out
+    )
 
 
 def _read_csv(source: Path) -> list[tuple[str, Path, int]]:
@@ -86,16 +112,16 @@ def _read_csv(source: Path) -> list[tuple[str, Path, int]]:
         raise ValueError(f"{source}: is not a CSV: {error}") from error
     found = []
     for line, file_name, label in rows:
-        if not file_name:
-            raise ValueError(f"{source}, line {line}: no file is named")
-        if label is None or not label.strip().isdecimal():
+        name = _portable(file_name or "")
+        if not name:
+            raise ValueError(f"{source}, line {line}: no file is named. Received: {file_name!r}")
+        if label is None or not label.strip().isdecimal() or int(label) > _MAX_LABEL:
             raise ValueError(f"{source}, line {line}: the label must be a 0-based class index. Received: {label!r}")
-        found.append((_portable(file_name), source.parent / file_name, int(label)))
+        found.append((name, source.parent / file_name, int(label)))
     return found
 
 
-def _read_class_folders(source: Path) -> list[tuple[str, Path, int]]:
-    folders = sorted(path for path in source.iterdir() if path.is_dir() and not path.name.startswith("."))
+def _read_class_folders(source: Path, folders: list[Path]) -> list[tuple[str, Path, int]]:
     if not folders:
         raise ValueError(
             f"{source}: expected class folders named by index (0, 1, ...) or wnid (n01440764, ...); "
@@ -151,16 +177,18 @@ def _portable(name: str) -> str:
 def _with_unique_names(found: Sequence[tuple[str, Path, int | None]]) -> list[SourceFile]:
     """Name each image by its path without the suffix; where two would be called the same, the suffix stays.
 
-    The suffix alone cannot tell apart a file that is listed twice, so a number is added then.
+    The suffix alone cannot tell apart a file that is listed twice, so a number is added then; also where the image's
+    PNG would be called as the folder of another.
     """
     stems = [str(Path(name).with_suffix("")) for name, _, _ in found]
     often = Counter(stems)
     names = [stem if often[stem] == 1 else name for stem, (name, _, _) in zip(stems, found, strict=True)]
+    folders = {str(parent) for name in names for parent in Path(name).parents}
     seen: set[str] = set()
     unique = []
     for name in names:
         candidate, number = name, 2
-        while candidate in seen:
+        while candidate in seen or f"{candidate}.png" in folders:
             candidate, number = f"{name}-{number}", number + 1
         seen.add(candidate)
         unique.append(candidate)

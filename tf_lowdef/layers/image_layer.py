@@ -58,7 +58,7 @@ class ImageLayer(keras.layers.Layer):
         images = tf.convert_to_tensor(inputs)
         if images.shape.rank is not None:
             self.check_shape(tuple(images.shape))
-        return images
+        return tf.ensure_shape(images, (None, None, None, CHANNELS))  # where it is known only at run time
 
     def to_compute_dtype(self, images: tf.Tensor) -> tf.Tensor:
         """Cast to the dtype that the layer's policy computes in."""

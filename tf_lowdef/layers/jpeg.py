@@ -50,7 +50,8 @@ class JPEGLayer(PixelLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(gradient=gradient, value_range=value_range, **kwargs)
-        if isinstance(quality, bool) or int(quality) != quality or not 0 <= quality <= 100:
+        number = isinstance(quality, (int, float)) and not isinstance(quality, bool)
+        if not number or not 0 <= quality <= 100 or int(quality) != quality:
             raise ValueError(f"`quality` must be an integer from 0 to 100. Received: quality={quality!r}")
         self.quality = int(quality)
         self.supports_jit = False
@@ -68,7 +69,11 @@ class JPEGLayer(PixelLayer):
             encoded = tf.io.encode_jpeg(image, quality=self.quality)
             return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
 
-        return tf.map_fn(roundtrip, pixels, fn_output_signature=tf.TensorSpec(pixels.shape[1:], tf.uint8))
+        def every() -> tf.Tensor:
+            return tf.map_fn(roundtrip, pixels, fn_output_signature=tf.TensorSpec(pixels.shape[1:], tf.uint8))
+
+        # map_fn cannot stack nothing of an unknown size
+        return tf.cond(tf.shape(pixels)[0] > 0, every, lambda: pixels)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the same layer again."""

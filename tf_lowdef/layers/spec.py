@@ -27,6 +27,9 @@ _TABLE = {
     "flip": _Row(FlipLayer, Form({"mode": (str,)}, "mode"), full=False),
     "jpeg": _Row(JPEGLayer, Form({"quality": (int,)}, "quality")),
 }
+_NOT_WRITTEN = {"name", "dtype", "trainable", "num_threads"}
+"""Arguments that change no pixel."""
+
 _FORMS = {name: row.form for name, row in _TABLE.items()} | {NO_DEFENCE: Form({})}
 
 
@@ -70,6 +73,9 @@ def _layer_spec(layer: Any) -> str:
     for name, row in _TABLE.items():
         if type(layer) is row.layer:
             config, default = layer.get_config(), row.layer().get_config()
+            for key in config.keys() - row.form.keys - _NOT_WRITTEN:
+                if config[key] != default[key]:
+                    raise ValueError(f"No defence is written with this {key!r}. Received: {key}={config[key]!r}")
             written = [
                 format_value(config[key]) if key == row.form.first else f"{key}={format_value(config[key])}"
                 for key in row.form.keys
