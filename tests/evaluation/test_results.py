@@ -12,7 +12,22 @@ def results():
     clean = Row("oblivious", "none", "none", 10, 9, 0.9, (0.6, 0.98), resolution=(8, 8))
     setting = {"name": "deepfool", "norm": "L2", "epsilon": None, "steps": 50}
     attacked = Row(
-        "oblivious", "deepfool", "webp:60+flip", 10, 5, 0.5, (0.24, 0.76), 0.4, 9, 1, 0, 0.2, 3.0, 0.99, math.inf, setting
+        "oblivious",
+        "deepfool",
+        "webp:60+flip",
+        10,
+        5,
+        0.5,
+        (0.24, 0.76),
+        0.4,
+        9,
+        1,
+        0,
+        0.2,
+        3.0,
+        0.99,
+        math.inf,
+        setting,
     )
     return Results({"seed": 0, "warnings": ["first", "second"]}, [clean, attacked])
 
