@@ -36,13 +36,13 @@ class Borders:
         mask: float32, shape (n, 79): 1 where the neighbour is there.
         constant: float32, shape (n, 79): what stands there otherwise. 4x4 modes outside count as DC, 0.
         dc: float32, shape (n, 3): see DC_WEIGHTS; for sums of twice eight or sixteen pixels, halved.
-        repeat: float32, shape (n, 1): 1 where the pixels above at the right are the last above, repeated.
+        repeat: bool, shape (n, 1): where the pixels above at the right are the last above, repeated.
     """
 
     mask: Matrix
     constant: Matrix
     dc: Matrix
-    repeat: Matrix
+    repeat: npt.NDArray[np.bool_]
 
     @classmethod
     def of(cls, x: Index, y: Index, columns: int) -> Borders:
@@ -52,7 +52,7 @@ class Borders:
         mask[:, TOP:LEFT] = mask[:, TOP_MODES:LEFT_MODES] = above[:, None]
         mask[:, LEFT:CORNER] = mask[:, LEFT_MODES:] = left[:, None]
         mask[:, CORNER:TOP_RIGHT] = (left & above)[:, None]
-        mask[:, TOP_RIGHT:TOP_MODES] = (above & ~last)[:, None]
+        mask[:, TOP_RIGHT:TOP_MODES] = above[:, None]
         constant = np.zeros((len(x), ALL_EDGES), np.float32)
         constant[:, TOP:LEFT] = constant[:, TOP_RIGHT:TOP_MODES] = np.where(above, 0, _ABOVE)[:, None]
         constant[:, LEFT:CORNER] = np.where(left, 0, _BESIDE)[:, None]
@@ -65,7 +65,7 @@ class Borders:
             ],
             axis=1,
         )
-        return cls(mask, constant, dc.astype(np.float32), (last & above).astype(np.float32)[:, None])
+        return cls(mask, constant, dc.astype(np.float32), last[:, None])
 
 
 def whole(edges: tf.Tensor, dc: tf.Tensor) -> tf.Tensor:
@@ -107,7 +107,8 @@ def four_by_four(edges: tf.Tensor) -> tf.Tensor:
     """Predict 4x4 blocks in all ten modes.
 
     Args:
-        edges: float32, shape (n, 13): four at the left from the bottom up, the corner, eight above.
+        edges: float32, shape (n, 15): four at the left from the bottom up, the corner, eight above; then two modes,
+            of the blocks above and at the left, which do not count here.
 
     Returns:
         float32, shape (n, 10, 16), in libwebp's order: DC, TM, VE, HE, RD, VR, LD, VL, HD, HU.
@@ -117,7 +118,7 @@ def four_by_four(edges: tf.Tensor) -> tf.Tensor:
 
 @lru_cache(maxsize=1)
 def _i4_matrix() -> Matrix:
-    """Return the product (13, 160): each pixel of each mode is a weighted mean of edges, rounded afterwards."""
+    """Return the product (15, 160): each pixel of each mode is a weighted mean of edges, rounded afterwards."""
     # Edges along the way round the block: L, K, J, I, X (corner), A to H.
     edge = dict(zip("LKJIXABCDEFGH", np.eye(13), strict=True))
 
@@ -138,7 +139,8 @@ def _i4_matrix() -> Matrix:
             for place in places.split():
                 value = edge["L"] if names == "L" else smooth(names)
                 matrix[:, mode, int(place[1]), int(place[0])] = value
-    return matrix.reshape(13, -1).astype(np.float32)
+    matrix = np.concatenate([matrix, np.zeros((2, NUM_I4_MODES, 4, 4))])
+    return matrix.reshape(15, -1).astype(np.float32)
 
 
 _DIRECTIONAL = {
