@@ -39,8 +39,13 @@ class Encoded:
     chroma_mode: tf.Tensor
 
 
-def side_information(analysis: Analysis, segments: Segments, quality: tf.Tensor) -> tf.Tensor:
+def side_information(analysis: Analysis, segments: Segments, diffused: tf.Tensor) -> tf.Tensor:
     """Collect what the mode decision must know of each macroblock.
+
+    Args:
+        analysis: The first look.
+        segments: The segments.
+        diffused: bool, shape (batch or 1,), whether chroma errors are diffused.
 
     Returns:
         float32, shape (count, batch, 6): quantiser index, chroma AC quantiser index, whether errors are diffused,
@@ -49,8 +54,8 @@ def side_information(analysis: Analysis, segments: Segments, quality: tf.Tensor)
     by_image = tf.transpose(segments.segment)
     quantiser = tf.transpose(tf.gather(segments.quantiser, by_image, batch_dims=1))
     chroma = tf.clip_by_value(quantiser + segments.uv_shift, 0, 127)
-    diffused = tf.broadcast_to(tf.cast(quality <= MAX_DIFFUSION_QUALITY, tf.int32), tf.shape(quantiser))
-    parts = (quantiser, chroma, diffused, analysis.flat, analysis.use_i4, analysis.uv_mode)
+    diffusion = tf.broadcast_to(tf.cast(diffused, tf.int32), tf.shape(quantiser))
+    parts = (quantiser, chroma, diffusion, analysis.flat, analysis.use_i4, analysis.uv_mode)
     return tf.stack([tf.cast(part, tf.float32) for part in parts], axis=-1)
 
 
