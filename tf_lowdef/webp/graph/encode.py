@@ -98,8 +98,8 @@ def encode(blocks: tf.Tensor, side: tf.Tensor, grid: Grid, method: int) -> Encod
 
     empty = tf.zeros([lanes, batch, _FEATURES])
     out = tf.TensorArray(tf.float32, steps, element_shape=[lanes, None, 388])
-    # Nothing is to be done for no images: the loop of an empty half of the batch ends at once.
-    end = tf.where(batch > 0, steps, 0)
+    # For no images, an empty half of a batch of one, a single step gives the results their shape.
+    end = tf.where(batch > 0, steps, 1)
     *_, out = tf.while_loop(
         lambda t, *_: t < end,
         step,

@@ -38,4 +38,6 @@ def multiply(values: tf.Tensor, matrix: tf.Tensor, bias: tf.Tensor | None = None
         flat = tf.nn.bias_add(flat, bias)
     if values.shape.rank == 2:
         return flat
+    if None in values.shape[1:-1]:
+        return tf.reshape(flat, tf.concat([tf.shape(values)[:-1], [columns]], axis=0))
     return tf.reshape(flat, [-1, *values.shape[1:-1], columns])
