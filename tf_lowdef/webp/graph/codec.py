@@ -112,17 +112,20 @@ def _run(
     qualities = (quantiser_of_alpha, quality, diffused)
     with tf.device("/CPU:0"):
         if images.shape[0] in (0, 1):
-            return _half(images, qualities, method)
+            return _half(images, *qualities, method=method)
         batch = tf.shape(images)[0]
         qualities = tuple(tf.broadcast_to(part, [batch, *part.shape[1:]]) for part in qualities)
         middle = batch // 2
-        first = _half(images[:middle], tuple(part[:middle] for part in qualities), method)
-        second = _half(images[middle:], tuple(part[middle:] for part in qualities), method)
+        first = _half(images[:middle], *(part[:middle] for part in qualities), method=method)
+        second = _half(images[middle:], *(part[middle:] for part in qualities), method=method)
         return tf.ensure_shape(tf.concat([first, second], axis=0), images.shape)
 
 
-def _half(images: tf.Tensor, qualities: tuple[tf.Tensor, ...], method: int) -> tf.Tensor:
-    quantiser_of_alpha, quality, diffused = qualities
+@tf.function(autograph=False)
+def _half(
+    images: tf.Tensor, quantiser_of_alpha: tf.Tensor, quality: tf.Tensor, diffused: tf.Tensor, method: int
+) -> tf.Tensor:
+    """Run some images; a function of its own, so that the graph holds it once."""
     height, width = images.shape[1], images.shape[2]
     grid = Grid(height, width)
     blocks = to_macroblocks(*rgb_to_yuv(images), grid)

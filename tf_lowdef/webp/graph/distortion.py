@@ -133,13 +133,15 @@ def _code_i4(source: tf.Tensor, edges: tf.Tensor, quantisers: Quantisers) -> tup
     """Code luma in 4x4 blocks: pixels (n, 256), modes (n, 16), sum of scores (n,)."""
     ties = np.arange(prediction.NUM_I4_MODES) * _TIE
     costs = tf.constant(tables.FIXED_COST_I4 * (_LAMBDA_I4 / 256) + ties, tf.float64)
-    kept = intra4.keep_edges(edges)
+    way = intra4.Way(labels=1)
+    own = np.append(intra4.OWN_PIXELS, np.arange(prediction.TOP_MODES, prediction.ALL_EDGES)).astype(np.int32)
+    kept = tf.gather(edges, own, axis=1)
     blocks = tf.reshape(source[:, :256], [-1, 16, 16])
     by_size = {1: quantisers.y1, 2: quantisers.y1.repeat(2)}
     coded: list[tf.Tensor] = []
     scores = []
-    for sub_step in intra4.sub_steps():
-        near = intra4.neighbourhood(kept, coded, sub_step)
+    for sub_step in way.sub_steps():
+        near = way.neighbourhood(kept, coded)
         target = tf.reshape(tf.gather(blocks, sub_step.blocks, axis=1), [-1, 16])
         predictions = prediction.four_by_four(near)
         error = tf.reduce_sum(tf.math.squared_difference(predictions, target[:, None]), axis=-1)
@@ -151,6 +153,6 @@ def _code_i4(source: tf.Tensor, edges: tf.Tensor, quantisers: Quantisers) -> tup
         found = quantiser.quantise(forward(target - predicted))
         pixels = round_pixel(predicted + inverse(found * quantiser.step))
         coded.append(tf.concat([pixels, tf.cast(mode, tf.float32)[:, None]], axis=1))
-    together = intra4.in_raster_order(coded)
-    total = tf.reduce_sum(intra4.in_raster_order(scores), axis=[1, 2])
+    together = way.in_raster_order(coded)
+    total = tf.reduce_sum(way.in_raster_order(scores), axis=[1, 2])
     return tf.reshape(together[..., :16], [-1, 256]), together[..., 16], total

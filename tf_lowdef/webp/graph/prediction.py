@@ -107,18 +107,19 @@ def four_by_four(edges: tf.Tensor) -> tf.Tensor:
     """Predict 4x4 blocks in all ten modes.
 
     Args:
-        edges: float32, shape (n, 15): four at the left from the bottom up, the corner, eight above; then two modes,
-            of the blocks above and at the left, which do not count here.
+        edges: float32, shape (n, 13 or more): four at the left from the bottom up, the corner, eight above; what
+            follows does not count here.
 
     Returns:
         float32, shape (n, 10, 16), in libwebp's order: DC, TM, VE, HE, RD, VR, LD, VL, HD, HU.
     """
-    return tf.reshape(round_pixel(multiply(edges, tf.constant(_i4_matrix()))), [-1, NUM_I4_MODES, 16])
+    matrix = np.pad(_i4_matrix(), ((0, edges.shape[1] - 13), (0, 0)))
+    return tf.reshape(round_pixel(multiply(edges, tf.constant(matrix))), [-1, NUM_I4_MODES, 16])
 
 
 @lru_cache(maxsize=1)
 def _i4_matrix() -> Matrix:
-    """Return the product (15, 160): each pixel of each mode is a weighted mean of edges, rounded afterwards."""
+    """Return the product (13, 160): each pixel of each mode is a weighted mean of edges, rounded afterwards."""
     # Edges along the way round the block: L, K, J, I, X (corner), A to H.
     edge = dict(zip("LKJIXABCDEFGH", np.eye(13), strict=True))
 
@@ -139,8 +140,7 @@ def _i4_matrix() -> Matrix:
             for place in places.split():
                 value = edge["L"] if names == "L" else smooth(names)
                 matrix[:, mode, int(place[1]), int(place[0])] = value
-    matrix = np.concatenate([matrix, np.zeros((2, NUM_I4_MODES, 4, 4))])
-    return matrix.reshape(15, -1).astype(np.float32)
+    return matrix.reshape(13, -1).astype(np.float32)
 
 
 _DIRECTIONAL = {
