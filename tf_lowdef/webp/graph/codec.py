@@ -15,7 +15,7 @@ from tf_lowdef.webp.graph.colour_out import yuv_to_rgb
 from tf_lowdef.webp.graph.encode import MAX_DIFFUSION_QUALITY, encode, side_information
 from tf_lowdef.webp.graph.layout import Grid, from_macroblocks, to_macroblocks
 from tf_lowdef.webp.graph.loop_filter import loop_filter
-from tf_lowdef.webp.graph.segments import assign
+from tf_lowdef.webp.graph.segments import assign, strengthen
 from tf_lowdef.webp.pillow import check_method, check_quality, check_side
 
 MAX_METHOD = 4
@@ -133,7 +133,8 @@ def _half(
     segments = assign(analysis, quantiser_of_alpha)
     encoded = encode(blocks, side_information(analysis, segments, diffused), grid, method)
     by_image = tf.transpose(segments.segment)
-    level = tf.transpose(tf.gather(segments.filter_level, by_image, batch_dims=1))
+    levels = segments.filter_level if encoded.edge is None else strengthen(segments, encoded.edge)
+    level = tf.transpose(tf.gather(levels, by_image, batch_dims=1))
     y, u, v = from_macroblocks(loop_filter(encoded.pixels, level, encoded.inner, grid), grid)
     chroma = (slice(None), slice(math.ceil(height / 2)), slice(math.ceil(width / 2)))
     rgb = yuv_to_rgb(y[:, :height, :width], u[chroma], v[chroma])

@@ -94,11 +94,11 @@ def code_luma_dc(pairs: tf.Tensor, quantiser: Quantiser) -> tuple[tf.Tensor, tf.
     """Code the DCs of 16x16 luma by themselves.
 
     Args:
-        pairs: float32, shape (n, 16, 32): the coefficients of 16 blocks.
-        quantiser: The ``y2`` of :class:`Quantisers`.
+        pairs: float32, shape (n, modes, 16, 32): the coefficients of 16 blocks.
+        quantiser: The ``y2`` of :class:`Quantisers`, over blocks.
 
     Returns:
-        Their levels as pairs, shape (n, 32), and the decoded DCs, shape (n, 16).
+        Their levels as pairs, shape (n, modes, 32), and the decoded DCs, shape (n, modes, 16).
     """
     found = quantiser.quantise(forward_wht(pairs[..., 0]))
     return found, inverse_wht(found * quantiser.step)
@@ -114,36 +114,35 @@ def code_chroma_dc(
     """Code the chroma DCs, each with 7/16 of the error above it and 8/16 of the one at its left.
 
     Args:
-        dc: float32, shape (n, 8): four of U, four of V.
+        dc: float32, shape (n, modes, 8): four of U, four of V.
         quantiser: (r, s, step), each of shape (n, 1).
         diffusion: float32, shape (n, 1): 1 to diffuse errors, 0 not to (quality above 98).
-        above: Errors of the macroblock above, shape (n, 4): two of U, two of V. None for zeros.
+        above: Errors of the macroblock above, shape (n, 4): two of U, two of V. None for zeros, as methods 0 to 2
+            have it.
         left: The same of the macroblock at the left.
 
     Returns:
-        The decoded DCs, shape (n, 8); their levels with sign, (n, 8); the errors (n, 2, 3) of blocks 1, 2 and 3.
+        The decoded DCs, shape (n, modes, 8); their levels with sign, of the same shape; the errors of blocks 1, 2 and
+        3, shape (n, modes, 2, 3).
     """
-    r, s, step = (part[:, :, None] for part in quantiser)
-    diffusion = diffusion[:, :, None]
-    values = tf.reshape(dc, [-1, 2, 4])
+    r, s, step = (part[:, :, None, None] for part in quantiser)
+    diffusion = diffusion[:, :, None, None]
+    modes = dc.shape[1]
+    values = tf.reshape(dc, [-1, modes, 2, 4])
 
     def single(value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         level = tf.sign(value) * round_level(tf.abs(value) * r + s)
         return level, tf.floor((value - level * step) * 0.5) * diffusion
 
-    first, middle, last = values[..., :1], values[..., 1:3], values[..., 3:]
-    if above is not None and left is not None:
-        above, left = tf.reshape(above, [-1, 2, 2]), tf.reshape(left, [-1, 2, 2])
-        first = first + tf.floor(0.875 * above[..., :1] + left[..., :1])
-        level0, error0 = single(first)
-        from_above = tf.concat([above[..., 1:], error0], axis=-1)
-        from_left = tf.concat([error0, left[..., 1:]], axis=-1)
-        middle = middle + tf.floor(0.875 * from_above + from_left)
+    if above is None or left is None:
+        level0, error0 = single(values[..., :1])
+        arriving = error0 * tf.constant([1.0, 0.875])
     else:
-        level0, error0 = single(first)
-        middle = middle + tf.floor(error0 * tf.constant([1.0, 0.875]))
-    level12, error12 = single(middle)
-    level3, error3 = single(last + tf.floor(0.875 * error12[..., :1] + error12[..., 1:]))
+        above, left = tf.reshape(above, [-1, 1, 2, 2]), tf.reshape(left, [-1, 1, 2, 2])
+        level0, error0 = single(values[..., :1] + tf.floor(0.875 * above[..., :1] + left[..., :1]))
+        arriving = tf.concat([0.875 * above[..., 1:] + error0, 0.875 * error0 + left[..., 1:]], axis=-1)
+    level12, error12 = single(values[..., 1:3] + tf.floor(arriving))
+    level3, error3 = single(values[..., 3:] + tf.floor(0.875 * error12[..., :1] + error12[..., 1:]))
     found = tf.concat([level0, level12, level3], axis=-1)
     errors = tf.concat([error12, error3], axis=-1)
-    return tf.reshape(found * step, [-1, 8]), tf.reshape(found, [-1, 8]), errors
+    return tf.reshape(found * step, [-1, modes, 8]), tf.reshape(found, [-1, modes, 8]), errors

@@ -119,11 +119,11 @@ def _code_whole(
     )
     pairs = forward(tf.reshape(source - predicted, [-1, 24, 16]))
     luma, chroma = pairs[:, :16], pairs[:, 16:]
-    _, luma_dc = code_luma_dc(luma, quantisers.y2)
-    chroma_dc, _, _ = code_chroma_dc(chroma[..., 0], quantisers.uv_dc, diffusion)
+    _, luma_dc = code_luma_dc(luma[:, None], quantisers.y2.over_blocks())
+    chroma_dc, _, _ = code_chroma_dc(chroma[:, None, :, 0], quantisers.uv_dc, diffusion)
     y1, uv = quantisers.y1_ac.over_blocks(), quantisers.uv_ac.over_blocks()
     ac = tf.concat([y1.quantise(luma) * y1.step, uv.quantise(chroma) * uv.step], axis=1)
-    dequantised = tf.concat([ac, tf.concat([luma_dc, chroma_dc], axis=1)[..., None]], axis=2)
+    dequantised = tf.concat([ac, tf.concat([luma_dc, chroma_dc], axis=2)[:, 0, :, None]], axis=2)
     residual = tf.reshape(inverse(dequantised), [-1, 384])
     inner = tf.reduce_any(tf.not_equal(dequantised, 0.0), axis=[1, 2])
     return round_pixel(predicted + residual), inner[:, None]

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tf_lowdef.webp.graph.analysis import Analysis
 from tf_lowdef.webp.graph.distortion import Coded, code_macroblocks
+from tf_lowdef.webp.graph.encode_rd import encode_rd
 from tf_lowdef.webp.graph.layout import Grid, pixel_index, wavefront
 from tf_lowdef.webp.graph.prediction import Borders
 from tf_lowdef.webp.graph.segments import Segments
@@ -30,6 +31,7 @@ class Encoded:
         inner: float32, shape (count, batch), 1 where edges inside the macroblock are filtered.
         luma_mode: float32, shape (count, batch), the 16x16 mode, 0 to 3.
         chroma_mode: float32, shape (count, batch), 0 to 3.
+        edge: float32, shape (count, batch): what the filter's strength may have to rise to (methods 3 and 4).
     """
 
     pixels: tf.Tensor
@@ -37,6 +39,7 @@ class Encoded:
     inner: tf.Tensor
     luma_mode: tf.Tensor
     chroma_mode: tf.Tensor
+    edge: tf.Tensor | None = None
 
 
 def side_information(analysis: Analysis, segments: Segments, diffused: tf.Tensor) -> tf.Tensor:
@@ -60,16 +63,19 @@ def side_information(analysis: Analysis, segments: Segments, diffused: tf.Tensor
 
 
 def encode(blocks: tf.Tensor, side: tf.Tensor, grid: Grid, method: int) -> Encoded:
-    """Encode and decode macroblocks with methods 0 to 2.
+    """Encode and decode macroblocks.
 
-    The wavefront goes along x + 2 * y, since a macroblock needs the one above at the right.
+    Methods 3 and 4 go their own way, see ``encode_rd``. For methods 0 to 2 the wavefront goes along x + 2 * y, since a macroblock needs the one above at the right.
 
     Args:
         blocks: float32, shape (count, batch, 384), the source.
         side: float32, shape (count, batch, 6), of :func:`side_information`.
         grid: The picture's grid.
-        method: 0, 1 or 2.
+        method: 0 to 4.
     """
+    if method >= 3:
+        found = encode_rd(blocks, side, grid, method)
+        return Encoded(found[..., :384], *(found[..., 384 + k] for k in range(5)))
     schedule = wavefront(grid.rows, grid.columns, slope=2)
     lanes, steps = schedule.lanes, schedule.steps
     batch = tf.shape(blocks)[1]

@@ -100,6 +100,24 @@ def _filter_level(quantiser: tf.Tensor, beta: tf.Tensor) -> tf.Tensor:
     return tf.where(level < 2, 0, tf.minimum(level, 63))
 
 
+def strengthen(segments: Segments, edge: tf.Tensor) -> tf.Tensor:
+    """Raise filter levels where blocks without AC have steep edges (src/enc/filter_enc.c, VP8AdjustFilterStrength).
+
+    Args:
+        segments: The segments.
+        edge: float32, shape (count, batch), of ``encode.Encoded``.
+
+    Returns:
+        int32, shape (batch, 4).
+    """
+    by_image = tf.transpose(segments.segment)
+    merged = tf.one_hot(tf.gather(segments.same_as, by_image, batch_dims=1), NUM_SEGMENTS, dtype=tf.int32)
+    largest = tf.reduce_max(merged * tf.cast(tf.transpose(edge), tf.int32)[..., None], axis=1)
+    largest = tf.gather(largest, segments.same_as, batch_dims=1)
+    level = tf.bitwise.right_shift(largest * tf.gather(tables.Y2_AC_QUANT, segments.quantiser), 3)
+    return tf.maximum(segments.filter_level, tf.minimum(level, 63))
+
+
 def _first_equal(key: tf.Tensor) -> tf.Tensor:
     """Return the first index with the same key, int32, shape (batch, 4)."""
     equal = tf.cast(tf.equal(key[:, :, None], key[:, None, :]), tf.int32)
