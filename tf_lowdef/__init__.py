@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tf_lowdef.evaluation import Results, evaluate
-    from tf_lowdef.layers import FlipLayer, JPEGLayer, PixelLayer, WebPLayer
+    from tf_lowdef.layers import FlipLayer, JPEGLayer, PixelLayer, WebPLayer, codec_scope
     from tf_lowdef.models import defend, load_application, load_demo, load_model
 
 __version__ = "0.1.0"
@@ -20,6 +20,7 @@ _HOME = {
     "JPEGLayer": "tf_lowdef.layers",
     "PixelLayer": "tf_lowdef.layers",
     "WebPLayer": "tf_lowdef.layers",
+    "codec_scope": "tf_lowdef.layers",
     "defend": "tf_lowdef.models",
     "load_application": "tf_lowdef.models",
     "load_demo": "tf_lowdef.models",
@@ -36,6 +37,7 @@ __all__ = [
     "Results",
     "WebPLayer",
     "__version__",
+    "codec_scope",
     "defend",
     "evaluate",
     "load_application",
