@@ -111,14 +111,24 @@ def _run(
     """Run the batch as two halves, whose loops do not wait for each other."""
     qualities = (quantiser_of_alpha, quality, diffused)
     with tf.device("/CPU:0"):
-        if images.shape[0] in (0, 1):
+        if images.shape[0] == 0:
+            return images
+        if images.shape[0] == 1:
             return _half(images, *qualities, method=method)
         batch = tf.shape(images)[0]
         qualities = tuple(tf.broadcast_to(part, [batch, *part.shape[1:]]) for part in qualities)
         middle = batch // 2
-        first = _half(images[:middle], *(part[:middle] for part in qualities), method=method)
-        second = _half(images[middle:], *(part[middle:] for part in qualities), method=method)
-        return tf.ensure_shape(tf.concat([first, second], axis=0), images.shape)
+        halves = []
+        for half in (slice(middle), slice(middle, None)):
+            some, about = images[half], tuple(part[half] for part in qualities)
+            halves.append(_unless_empty(some, about, method))
+        return tf.ensure_shape(tf.concat(halves, axis=0), images.shape)
+
+
+def _unless_empty(images: tf.Tensor, qualities: tuple[tf.Tensor, ...], method: int) -> tf.Tensor:
+    if images.shape[0]:
+        return _half(images, *qualities, method=method)
+    return tf.cond(tf.shape(images)[0] > 0, lambda: _half(images, *qualities, method=method), lambda: images)
 
 
 @tf.function(autograph=False)

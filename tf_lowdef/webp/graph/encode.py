@@ -104,10 +104,8 @@ def encode(blocks: tf.Tensor, side: tf.Tensor, grid: Grid, method: int) -> Encod
 
     empty = tf.zeros([lanes, batch, _FEATURES])
     out = tf.TensorArray(tf.float32, steps, element_shape=[lanes, None, 388])
-    # For no images, an empty half of a batch of one, a single step gives the results their shape.
-    end = tf.where(batch > 0, steps, 1)
     *_, out = tf.while_loop(
-        lambda t, *_: t < end,
+        lambda t, *_: t < steps,
         step,
         (tf.constant(0), empty, empty, empty, out),
         maximum_iterations=steps,

@@ -82,9 +82,8 @@ def encode_rd(blocks: tf.Tensor, side: tf.Tensor, grid: Grid, method: int) -> tf
     seen = tf.zeros([batch if schedule.epochs > 1 else 0, token_costs.SIZE], tf.int32)
     out = tf.TensorArray(tf.float32, steps, element_shape=[lanes, None, _RESULT])
     left_there = tf.zeros([count + 1, batch, _ABOVE + _LEFT])
-    end = tf.where(batch > 0, steps, 1)
     loop = (tf.constant(0), left_there, out, (first.levels, first.table), seen)
-    _, _, out, _, _ = tf.while_loop(lambda t, *_: t < end, step, loop, maximum_iterations=steps)
+    _, _, out, _, _ = tf.while_loop(lambda t, *_: t < steps, step, loop, maximum_iterations=steps)
     return tf.gather(tf.reshape(out.stack(), [steps * lanes, -1, _RESULT]), schedule.slot)
 
 

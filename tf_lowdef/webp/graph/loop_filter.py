@@ -70,9 +70,8 @@ def loop_filter(blocks: tf.Tensor, level: tf.Tensor, inner: tf.Tensor, grid: Gri
         return t + 1, left, bottom, out.write(t, done)
 
     out = tf.TensorArray(tf.float32, steps, element_shape=[384, None])
-    end = tf.where(batch > 0, steps, 1)
     start = (tf.constant(0), tf.zeros([_STRIP, count]), tf.zeros([_BOTTOM, count]), out)
-    *_, out = tf.while_loop(lambda t, *_: t < end, step, start, maximum_iterations=steps)
+    *_, out = tf.while_loop(lambda t, *_: t < steps, step, start, maximum_iterations=steps)
     done = tf.reshape(out.stack(), [steps, 384, lanes, -1])
     done = tf.reshape(tf.transpose(done, [0, 2, 3, 1]), [steps * lanes, -1, 384])
     return _assemble(done, schedule.slot.reshape(grid.rows + 1, grid.columns + 1))
