@@ -20,6 +20,7 @@ from tf_lowdef.webp.graph.rd_intra4 import pick_intra4
 from tf_lowdef.webp.graph.rd_scores import Weights, texture
 from tf_lowdef.webp.graph.rd_whole import Around, pick_whole
 from tf_lowdef.webp.graph.tables import Floats
+from tf_lowdef.webp.graph.tokens import offsets
 
 _SIDE = 6
 _ABOVE, _LEFT = 49, 49
@@ -46,7 +47,9 @@ def encode_rd(blocks: tf.Tensor, side: tf.Tensor, grid: Grid, method: int) -> tf
     schedule = epoch_schedule(grid.rows, grid.columns)
     lanes, steps, count = schedule.lanes, schedule.steps, grid.count
     batch = tf.shape(blocks)[1]
-    offset = tf.tile(tf.range(batch) * token_costs.SIZE, [lanes])
+    image = tf.tile(tf.range(batch), [lanes])
+    # Before the first refresh all images have the same costs.
+    offset = offsets(image if schedule.epochs > 1 else tf.zeros_like(image))
     textures = texture(tf.reshape(blocks[..., :256], [count, -1, 16, 16]))
     given = tf.gather(tf.concat([blocks, side, textures], axis=2), schedule.source)
     places, mask, constant, dc, repeat, target, valid, fresh = _constants(schedule, grid)
@@ -77,8 +80,6 @@ def encode_rd(blocks: tf.Tensor, side: tf.Tensor, grid: Grid, method: int) -> tf
         return t + 1, left_there, out.write(t, tf.reshape(result, [lanes, batch, _RESULT])), state, seen
 
     first = token_costs.initial(batch if schedule.epochs > 1 else 1)
-    if schedule.epochs == 1:
-        offset = tf.zeros_like(offset)
     seen = tf.zeros([batch if schedule.epochs > 1 else 0, token_costs.SIZE], tf.int32)
     out = tf.TensorArray(tf.float32, steps, element_shape=[lanes, None, _RESULT])
     left_there = tf.zeros([count + 1, batch, _ABOVE + _LEFT])

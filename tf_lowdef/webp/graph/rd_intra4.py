@@ -61,17 +61,15 @@ def pick_intra4(
         quantiser: The ``y1`` of the macroblocks.
         weights: Of the macroblocks.
         table: See ``tokens.costs``.
-        offset: See ``tokens.costs``.
+        offset: See ``tokens.offsets``.
     """
     way = intra4.Way(labels=2)
     blocks = tf.concat([tf.reshape(source, [-1, 16, 16]), source_texture[..., None]], axis=2)
     of_size = {
         size: (
             (quantiser if size == 1 else quantiser.repeat(size)).over_blocks(),
-            *(
-                (part if size == 1 else tf.repeat(part, size))[:, None]
-                for part in (weights.i4, weights.texture, offset)
-            ),
+            *((part if size == 1 else tf.repeat(part, size))[:, None] for part in (weights.i4, weights.texture)),
+            offset if size == 1 else tf.repeat(offset, size, axis=0),
         )
         for size in (1, 2)
     }
@@ -113,7 +111,7 @@ def _pick_block(
     distortion = error + tf.floor((texture_error * texture_weight + 128.0) / 256.0)
     block = tokens.tokenise(found, _TYPE)
     keys = block.with_context((near[:, 15] + near[:, 16])[:, None], _TYPE)
-    cost, count = tokens.costs(keys, found, table, offset[:, 0])
+    cost, count = tokens.costs(keys, found, table, offset)
     modes = np.arange(prediction.NUM_I4_MODES)
     penalty = tf.cast(count <= float(_FLAT), tf.float32) * (_FLAT_PENALTY * (modes > 0)).astype(np.float32)
     header = tf.gather_nd(tables.FIXED_COST_I4.astype(np.float32), tf.cast(near[:, 13:15], tf.int32))

@@ -110,7 +110,7 @@ def pick_whole(
         diffusion: float32, shape (n, 1), see ``coding.code_chroma_dc``.
         around: What the neighbours left.
         table: See ``tokens.costs``.
-        offset: See ``tokens.costs``.
+        offset: See ``tokens.offsets``.
     """
     found, dequantised, errors = _code(source, predictions, quantisers, diffusion, around)
     pixels = round_pixel(predictions + tf.reshape(inverse(dequantised), [-1, 4, 384]))
@@ -169,12 +169,11 @@ def _code(
     """Return levels (n, 4, 25, 32), dequantised values (n, 4, 24, 33) and chroma DC errors (n, 4, 2, 3)."""
     pairs = forward(tf.reshape(source[:, None] - predictions, [-1, 4, 24, 16]))
     luma, chroma = pairs[:, :, :16], pairs[:, :, 16:]
-    y2, y1, uv = (part.over_blocks() for part in (quantisers.y2, quantisers.y1_ac, quantisers.uv_ac))
-    dc_levels, luma_dc = code_luma_dc(luma, y2)
+    dc_levels, luma_dc = code_luma_dc(luma, quantisers.y2)
     chroma_dc, chroma_dc_levels, errors = code_chroma_dc(
         chroma[..., 0], quantisers.uv_dc, diffusion, around.errors_above, around.errors_left
     )
-    y1, uv = y1.over_blocks(), uv.over_blocks()
+    y1, uv = (part.over_blocks().over_blocks() for part in (quantisers.y1_ac, quantisers.uv_ac))
     luma_levels, chroma_levels = y1.quantise(luma), uv.quantise(chroma)
     ac = tf.concat([luma_levels * y1.step, chroma_levels * uv.step], axis=2)
     dc = tf.concat([luma_dc, chroma_dc], axis=2)
