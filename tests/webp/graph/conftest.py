@@ -33,7 +33,7 @@ def _flat(rng: np.random.Generator, height: int, width: int) -> Pixels:
 
 
 def _gradient(rng: np.random.Generator, height: int, width: int) -> Pixels:
-    y, x = np.mgrid[:height, :width, None][:2]
+    y, x = np.mgrid[:height, :width, :1][:2]
     slope_y, slope_x = rng.uniform(-3, 3, (2, 3))
     return np.clip(y * slope_y + x * slope_x + rng.uniform(0, 255, 3), 0, 255).astype(np.uint8)
 

@@ -49,12 +49,18 @@ def test_eager_takes_arrays_and_single_images(sample, expected):
     assert graph.roundtrip(sample[:0], 60, 2).shape == (0, HEIGHT, WIDTH, 3)
 
 
-def test_compiled(pictures):
-    _, pixels = pictures(3, 20, 33, 4)
-    for method in (2, 4):
-        compiled = tf.function(lambda images, method=method: graph.roundtrip(images, 75, method), jit_compile=True)
-        found = compiled(tf.constant(pixels)).numpy()
-        np.testing.assert_array_equal(found, pillow.roundtrip(pixels, 75, method))
+@pytest.mark.parametrize(
+    ("method", "height", "width"),
+    [
+        (2, 20, 33),
+        pytest.param(4, 20, 33, marks=pytest.mark.slow),
+        pytest.param(4, 160, 170, marks=pytest.mark.slow),
+    ],
+)
+def test_compiled(method, height, width, pictures):
+    _, pixels = pictures(1 if method == 2 else 3, height, width, 4)
+    compiled = tf.function(lambda images: graph.roundtrip(images, 75, method), jit_compile=True)
+    np.testing.assert_array_equal(compiled(tf.constant(pixels)).numpy(), pillow.roundtrip(pixels, 75, method))
 
 
 def test_in_a_dataset(sample, expected):

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tf_lowdef.webp.graph import prediction
 from tf_lowdef.webp.graph.layout import Grid, pixel_index
-from tf_lowdef.webp.graph.rounding import multiply
+from tf_lowdef.webp.graph.rounding import count_values, multiply
 from tf_lowdef.webp.graph.transform import forward
 
 _BINS = 32
@@ -100,7 +100,7 @@ def _alphas(pixels: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
     magnitudes = tf.maximum(coefficients[:, :16], coefficients[:, 16:])
     bins = tf.cast(tf.minimum(magnitudes / 8.0, float(_BINS - 1)), tf.int32)
     rows = tf.reshape(bins, [-1, size])
-    histogram = tf.math.bincount(rows, minlength=_BINS, maxlength=_BINS, axis=-1)
+    histogram = count_values(rows, _BINS)
     top, last = tf.reduce_max(histogram, axis=-1), tf.reduce_max(rows, axis=-1)
     alpha = tf.where(top > 1, 510 * last // tf.maximum(top, 1), 0)
     return tf.reshape(alpha, [pixels.shape[0], -1, modes])

@@ -19,6 +19,7 @@ from tf_lowdef.webp.graph.prediction import ALL_EDGES, Borders
 from tf_lowdef.webp.graph.rd_intra4 import pick_intra4
 from tf_lowdef.webp.graph.rd_scores import Weights, texture
 from tf_lowdef.webp.graph.rd_whole import Around, pick_whole
+from tf_lowdef.webp.graph.rounding import count_values
 from tf_lowdef.webp.graph.tables import Floats
 from tf_lowdef.webp.graph.tokens import offsets
 
@@ -74,9 +75,7 @@ def encode_rd(blocks: tf.Tensor, side: tf.Tensor, grid: Grid, method: int) -> tf
             # A free lane's keys become 0, which no probability counts.
             keys = tf.reshape(keys, [lanes, batch, KEYS]) * valid[t]
             keys = tf.reshape(tf.transpose(keys, [1, 0, 2]), [batch, lanes * KEYS])
-            seen += tf.raw_ops.DenseBincount(
-                input=tf.cast(keys, tf.int32), size=token_costs.SIZE, weights=tf.zeros([0], tf.int32)
-            )
+            seen += count_values(tf.cast(keys, tf.int32), token_costs.SIZE)
         return t + 1, left_there, out.write(t, tf.reshape(result, [lanes, batch, _RESULT])), state, seen
 
     first = token_costs.initial(batch if schedule.epochs > 1 else 1)

@@ -53,3 +53,17 @@ def unflatten(flat: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     if None in like.shape[1:-1]:
         return tf.reshape(flat, tf.concat([tf.shape(like)[:-1], [columns]], axis=0))
     return tf.reshape(flat, [-1, *like.shape[1:-1], columns])
+
+
+def count_values(values: tf.Tensor, size: int) -> tf.Tensor:
+    """Count whole numbers row by row.
+
+    Args:
+        values: int32, shape (n, m), 0 to size - 1.
+        size: How many counts there are. ``tf.math.bincount`` would compute it in the graph, where XLA wants a constant.
+
+    Returns:
+        int32, shape (n, size).
+    """
+    counts = tf.raw_ops.DenseBincount(input=values, size=tf.constant(size), weights=tf.zeros([0], tf.int32))
+    return tf.ensure_shape(counts, [None, size])
