@@ -80,7 +80,9 @@ def _encode(blocks, quantiser_of_alpha, quality, grid, method):
 
 
 @pytest.mark.parametrize("method", [0, 2, 4])
-@pytest.mark.parametrize("crop", [pytest.param("96x96", marks=pytest.mark.slow), "75x100", pytest.param("224x224", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "crop", [pytest.param("96x96", marks=pytest.mark.slow), "75x100", pytest.param("224x224", marks=pytest.mark.slow)]
+)
 def test_encoder(stages, crop, method):
     grid = _grid(crop)
     for quality in (60, 30):

@@ -186,7 +186,7 @@ def test_schedules_keep_the_order_of_prediction(rows, columns):
         for y, x in np.ndindex(rows, columns):
             here = step[y * columns + x]
             for dy, dx in ((0, -1), (-1, -1), (-1, 0), (-1, 1)):
-                if 0 <= y + dy and 0 <= x + dx < columns:
+                if y + dy >= 0 and 0 <= x + dx < columns:
                     assert step[(y + dy) * columns + x + dx] < here
     fresh = np.flatnonzero(rd.fresh)
     assert len(fresh) == rd.epochs - 1 == len(starts) - 1

@@ -160,7 +160,11 @@ def test_whole_number_quantiser():
     [(rounding.round_pixel, 0, 255), (rounding.round_level, 0, 65535), (rounding.round_s5, -16, 15)],
 )
 def test_rounding_in_one_operation(function, low, high):
-    values = np.arange(-70000 * 8, 70000 * 8, dtype=np.float64) / 8 if high > 255 else np.arange(-3000 * 128, 3000 * 128) / 128
+    values = (
+        np.arange(-70000 * 8, 70000 * 8, dtype=np.float64) / 8
+        if high > 255
+        else np.arange(-3000 * 128, 3000 * 128) / 128
+    )
     found = function(tf.constant(values, tf.float32)).numpy()
     expected = np.floor(np.clip(values, low, high) + 0.5)
     np.testing.assert_array_equal(found, expected)

@@ -113,7 +113,7 @@ def _check_images(images: tf.Tensor) -> None:
 
 
 def _quality_tensors(quality: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Return the quantiser table (n, 255), the whole quality (n,) and whether to diffuse errors (n,), n one or batch."""
+    """Return quantiser table (n, 255), whole quality (n,) and whether to diffuse errors (n,); n is 1 or the batch."""
     if not isinstance(quality, (tf.Tensor, tf.Variable, np.ndarray, list, tuple)):
         number = check_quality(quality)
         table = tf.constant(tables.quantiser_of_alpha(float(number))[None])
@@ -124,7 +124,7 @@ def _quality_tensors(quality: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     if tensor.shape.rank not in (0, 1):
         raise ValueError(f"A `quality` tensor must be a scalar or of shape (batch,). Received: shape={tensor.shape}")
     static = tf.get_static_value(tensor)
-    if static is not None and static.size and not (0 <= static.min() and static.max() <= 100):
+    if static is not None and static.size and not (static.min() >= 0 and static.max() <= 100):
         raise ValueError(f"`quality` must be from 0 to 100. Received: quality={static}")
     whole = tf.reshape(tf.cast(tensor, tf.int32), [-1])
     return tf.gather(tables.quantiser_of_alpha_all(), whole), whole, whole <= MAX_DIFFUSION_QUALITY

@@ -103,7 +103,7 @@ def _lookup_rows() -> tuple[Floats, Floats, Floats]:
             parts[:, 0, 0], parts[:, 1, 0], parts[:, 2, 0] = 0, -0.5, 0
         return np.concatenate([parts, parts], axis=2).reshape(128, 96)
 
-    chroma_dc = rows["uv_dc"].reshape(128, 3, 16)[:, :, 0] - np.float32([0, 0.5, 0])
+    chroma_dc = rows["uv_dc"].reshape(128, 3, 16)[:, :, 0] - np.array([0, 0.5, 0], np.float32)
     luma = np.concatenate([doubled("y1"), doubled("y1", with_dc=False)], axis=1)
     return luma, doubled("uv_ac"), chroma_dc
 

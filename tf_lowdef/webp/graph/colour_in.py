@@ -36,4 +36,4 @@ def _chroma(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     # VP8RGBToU, VP8RGBToV on sums of four: 10 bits by 16 bits stay below 2**31.
     u = tf.bitwise.right_shift(-9719 * r - 19081 * g + 28800 * b + _ROUND_CHROMA, 18)
     v = tf.bitwise.right_shift(28800 * r - 24116 * g - 4684 * b + _ROUND_CHROMA, 18)
-    return tuple(tf.cast(tf.clip_by_value(plane, 0, 255), tf.float32) for plane in (u, v))  # type: ignore[return-value]
+    return tuple(tf.cast(tf.clip_by_value(plane, 0, 255), tf.float32) for plane in (u, v))

@@ -129,7 +129,7 @@ def _i4_matrix() -> Matrix:
         return (parts[0] + parts[1]) / 2 if len(parts) == 2 else (parts[0] + 2 * parts[1] + parts[2]) / 4
 
     matrix = np.zeros((13, NUM_I4_MODES, 4, 4))
-    matrix[:, 0] = (sum(edge[name] for name in "LKJIABCD") / 8)[:, None, None]
+    matrix[:, 0] = np.mean([edge[name] for name in "LKJIABCD"], axis=0)[:, None, None]
     for row in range(4):
         for column in range(4):
             matrix[:, 1, row, column] = edge["IJKL"[row]] + edge["ABCD"[column]] - edge["X"]

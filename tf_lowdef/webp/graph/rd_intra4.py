@@ -78,7 +78,8 @@ def pick_intra4(
     for sub_step in way.sub_steps():
         near = way.neighbourhood(own, coded)
         target = tf.reshape(tf.gather(blocks, sub_step.blocks, axis=1), [-1, 17])
-        best = _pick_block(near, target, *of_size[len(sub_step.blocks)], table)
+        own_quantiser, weight, texture_weight, own_offset = of_size[len(sub_step.blocks)]
+        best = _pick_block(near, target, own_quantiser, weight, texture_weight, own_offset, table)
         coded.append(best[:, :18])
         rest.append(best[:, 18:])
     together, rest = way.in_raster_order(coded), way.in_raster_order(rest)
@@ -101,7 +102,7 @@ def _pick_block(
     offset: tf.Tensor,
     table: tf.Tensor,
 ) -> tf.Tensor:
-    """Return of each block its pixels, mode, flag, rate, distortion and keys: float32, shape (n, 16 + 1 + 1 + 2 + 16)."""
+    """Return pixels (16), mode, flag, rate, distortion and keys (16) of each block, float32, shape (n, 36)."""
     predictions = prediction.four_by_four(near)
     found = quantiser.quantise(forward(target[:, None, :16] - predictions))
     pixels = round_pixel(predictions + inverse(found * quantiser.step))

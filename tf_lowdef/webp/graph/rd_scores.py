@@ -18,7 +18,7 @@ from tf_lowdef.webp.graph.transform import wht_matrices
 
 TIE = 2.0**-10
 """Added to a score once per mode index, so that the first of equal modes wins; scores are whole numbers."""
-_TEXTURE_WEIGHTS = np.float32([38, 32, 20, 9, 32, 28, 17, 7, 20, 17, 10, 4, 9, 7, 4, 2])
+_TEXTURE_WEIGHTS = np.array([38, 32, 20, 9, 32, 28, 17, 7, 20, 17, 10, 4, 9, 7, 4, 2], np.float32)
 """kWeightY, symmetric in rows and columns."""
 _SNS_STRENGTH = 50
 
@@ -52,7 +52,9 @@ class Weights:
         step = tf.bitwise.right_shift(step, 4)
         uv = tf.maximum(tf.bitwise.right_shift(3 * step * step, 6), 1)
         i16, i4, mode, texture, least_error = luma
-        return cls(i16, i4, tf.cast(uv, tf.float64), mode, tf.cast(texture, tf.float32), tf.cast(least_error, tf.float32))
+        return cls(
+            i16, i4, tf.cast(uv, tf.float64), mode, tf.cast(texture, tf.float32), tf.cast(least_error, tf.float32)
+        )
 
 
 @lru_cache(maxsize=2)

@@ -19,7 +19,7 @@ from tf_lowdef.webp.graph.rounding import round_pixel
 from tf_lowdef.webp.graph.tables import Floats
 from tf_lowdef.webp.graph.transform import forward, inverse
 
-BLOCK_TYPES = np.repeat(np.int32([0, 2, 1]), [16, 8, 1])
+BLOCK_TYPES = np.repeat(np.array([0, 2, 1], np.int32), [16, 8, 1])
 """A macroblock's 25 blocks: luma without DC, chroma, luma DC."""
 _LUMA, _CHROMA, _DC = slice(0, 16), slice(16, 24), slice(24, 25)
 _FLAT_CHROMA, _FLAT_PENALTY = 2, 140 * 8
@@ -134,7 +134,7 @@ def pick_whole(
 
     chroma_flat = tf.cast(tf.reduce_sum(count[..., _CHROMA], axis=-1) <= float(_FLAT_CHROMA), tf.float32)
     chroma_rate = tf.reduce_sum(cost[..., _CHROMA], axis=-1) + tables.FIXED_COST_UV.astype(np.float32)
-    chroma_rate += chroma_flat * np.float32([0, 1, 1, 1]) * float(_FLAT_PENALTY)
+    chroma_rate += chroma_flat * np.array([0, 1, 1, 1], np.float32) * float(_FLAT_PENALTY)
     chroma_error = tf.reduce_sum(error[..., 256:], axis=-1)
     chroma_mode = _first_least(score(chroma_rate, chroma_error, weights.uv[:, None]) + ties)
 
@@ -154,7 +154,11 @@ def pick_whole(
         score=tf.gather(score(luma_rate, distortion, weights.mode[:, None]), luma_mode, batch_dims=1),
         keys=tf.concat([of_luma(keys[:, :, _LUMA]), of_chroma(keys[:, :, _CHROMA]), of_luma(keys[:, :, _DC])], axis=1),
         nonzero=tf.concat(
-            [of_luma(blocks.nonzero[..., _LUMA]), of_chroma(blocks.nonzero[..., _CHROMA]), of_luma(blocks.nonzero[..., _DC])],
+            [
+                of_luma(blocks.nonzero[..., _LUMA]),
+                of_chroma(blocks.nonzero[..., _CHROMA]),
+                of_luma(blocks.nonzero[..., _DC]),
+            ],
             axis=1,
         ),
         errors=of_chroma(errors),

@@ -61,12 +61,13 @@ def linear_light() -> Ints:
 
 @lru_cache(maxsize=1)
 def gamma_of_sum() -> Ints:
-    """Return the way back for the sum of four linear values, shape (16381,), to 10 bits (src/dsp/yuv.c, Interpolate)."""
+    """Return the way back from a sum of four linear values, shape (16381,), to 10 bits (src/dsp/yuv.c)."""
     scale = (1 << 7) / 4095
     knots = np.array([int(255 * math.pow(scale * k, 1 / 0.8) + 0.5) for k in range(34)], np.int64)
     sums = np.arange(4 * 4095 + 1)
     index, rest = sums >> 9, sums & 511
-    return ((knots[index + 1] * rest + knots[index] * (512 - rest) + 64) >> 7).astype(np.int32)
+    back: Ints = ((knots[index + 1] * rest + knots[index] * (512 - rest) + 64) >> 7).astype(np.int32)
+    return back
 
 
 @lru_cache(maxsize=128)

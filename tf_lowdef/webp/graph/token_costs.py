@@ -118,7 +118,7 @@ def _level_costs(probabilities: tf.Tensor) -> tf.Tensor:
     """Return the cost of each level by band and context (VP8CalculateLevelCosts)."""
     zero, one = (tf.cast(tf.gather(np.ascontiguousarray(cost), probabilities), tf.float32) for cost in bit_costs())
     levels = tf.tensordot(tf.concat([zero, one], axis=-1), tf.constant(_level_weights()), 1)
-    return levels + one[..., :1] * np.float32([0, 1, 1])[:, None]
+    return levels + one[..., :1] * np.array([0, 1, 1], np.float32)[:, None]
 
 
 def _table(probabilities: tf.Tensor, levels: tf.Tensor) -> tf.Tensor:
@@ -133,7 +133,7 @@ def _table(probabilities: tf.Tensor, levels: tf.Tensor) -> tf.Tensor:
     counted = np.zeros((POSITIONS, 1, MAX_VARIABLE_LEVEL + 1), np.float32)
     counted[1:, :, 1:] = 1 << COUNT_SHIFT
     # In context 0 the bit "there is more" is not in the level's cost; it is coded at the first position only.
-    started = more * np.float32([1, 0, 0])
+    started = more * np.array([1, 0, 0], np.float32)
     costs = tf.gather(levels, bands, axis=2) + fixed + counted + one * started[..., None]
     table = tf.concat([zero * more[..., None], costs], axis=-1) * used[..., None]
     level_costs = tables.LEVEL_FIXED_COST

@@ -102,5 +102,5 @@ def offsets(image: tf.Tensor) -> tf.Tensor:
     Returns:
         int32, shape (n, 48).
     """
-    part = np.repeat(np.int32([0, 1]), [32, 16])
+    part = np.repeat(np.array([0, 1], np.int32), [32, 16])
     return (token_costs.BEYOND + image * token_costs.SIZE)[:, None] * part
