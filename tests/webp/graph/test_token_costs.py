@@ -113,12 +113,12 @@ def test_costs_and_counts(blocks):
     for kind in range(4):
         some, context = levels[kinds == kind], contexts[kinds == kind]
         keys, pairs = _keys(some, kind, context)
-        cost, count = tokens.costs(keys, pairs, state.table, tokens.offsets(tf.zeros(len(some), tf.int32)))
+        total = tokens.costs(keys, pairs, state.table, tokens.offsets(tf.zeros(len(some), tf.int32)))
         expected = [
             _block_cost(block, kind, ctx, tables.COEFF_PROBA_DEFAULT) for block, ctx in zip(some, context, strict=True)
         ]
-        np.testing.assert_array_equal(cost, expected)
-        np.testing.assert_array_equal(count, (some[:, 1:] > 0).sum(axis=1))
+        np.testing.assert_array_equal(tokens.cost_of(total), expected)
+        np.testing.assert_array_equal(tokens.count_of(total), (some[:, 1:] > 0).sum(axis=1))
 
 
 def test_refresh(blocks):
@@ -152,7 +152,8 @@ def test_refresh(blocks):
             expected = [
                 _block_cost(block, kind, ctx, tables_of_image) for block, ctx in zip(some, context, strict=True)
             ]
-            np.testing.assert_array_equal(tokens.costs(keys, pairs, state.table, offsets)[0], expected)
+            total = tokens.costs(keys, pairs, state.table, offsets)
+            np.testing.assert_array_equal(tokens.cost_of(total), expected)
 
 
 def test_levels_keep_their_costs_where_all_probabilities_are_back_at_their_default(blocks):

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lowdef.webp.graph import tables
-from tf_lowdef.webp.graph.rounding import round_level
+from tf_lowdef.webp.graph.rounding import round_level, twice
 from tf_lowdef.webp.graph.tables import Floats, Ints
 from tf_lowdef.webp.graph.transform import forward_wht, inverse_wht, levels
 
@@ -33,9 +33,9 @@ class Quantiser:
         """Return the same for several blocks each: (n, 1, 32)."""
         return Quantiser(*(part[:, None] for part in (self.r, self.s, self.step)))
 
-    def repeat(self, times: int) -> Quantiser:
-        """Return the same with each row `times` times: (n * times, 32)."""
-        return Quantiser(*(tf.repeat(part, times, axis=0) for part in (self.r, self.s, self.step)))
+    def twice(self) -> Quantiser:
+        """Return the same with each row twice: (2 * n, 32)."""
+        return Quantiser(*(twice(part) for part in (self.r, self.s, self.step)))
 
 
 @dataclass(frozen=True)

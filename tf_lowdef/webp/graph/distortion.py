@@ -137,7 +137,7 @@ def _code_i4(source: tf.Tensor, edges: tf.Tensor, quantisers: Quantisers) -> tup
     own = np.append(intra4.OWN_PIXELS, np.arange(prediction.TOP_MODES, prediction.ALL_EDGES)).astype(np.int32)
     kept = tf.gather(edges, own, axis=1)
     blocks = tf.reshape(source[:, :256], [-1, 16, 16])
-    by_size = {1: quantisers.y1, 2: quantisers.y1.repeat(2)}
+    by_size = {1: quantisers.y1, 2: quantisers.y1.twice()}
     coded: list[tf.Tensor] = []
     scores = []
     for sub_step in way.sub_steps():

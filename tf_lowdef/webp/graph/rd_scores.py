@@ -32,7 +32,7 @@ class Weights:
         i4: Among 4x4 modes.
         uv: Among chroma modes.
         mode: Between 4x4 and 16x16.
-        texture: Weight of the texture distortion, in 1/256.
+        texture: Weight of the texture distortion, over 256: exact in float32, as a multiple of 1/256.
         least_error: From which squared error on a block without AC makes the loop filter stronger.
     """
 
@@ -64,7 +64,8 @@ def _luma_weights(method: int) -> np.ndarray[tuple[int, int], np.dtype[np.float6
     q4, q16 = rows["average_y1"].astype(np.int64), rows["average_y2"].astype(np.int64)
     scale = _SNS_STRENGTH if method >= 4 else 0
     parts = [3 * q16 * q16, (3 * q4 * q4) >> 7, (q4 * q4) >> 7, (scale * q4) >> 5]
-    return np.stack([*(np.maximum(part, 1) for part in parts), 20 * tables.DC_QUANT], axis=1).astype(np.float64)
+    i16, i4, mode, texture = (np.maximum(part, 1) for part in parts)
+    return np.stack([i16, i4, mode, texture / 256, 20 * tables.DC_QUANT], axis=1)
 
 
 @lru_cache(maxsize=1)
@@ -73,8 +74,8 @@ def _texture_matrix() -> Floats:
 
 
 def texture(blocks: tf.Tensor) -> tf.Tensor:
-    """Return the weighted sum of a block's Hadamard coefficients, float32, shape (...) of (..., 16); at most 1.05e6."""
-    return tf.reduce_sum(tf.abs(multiply(blocks, tf.constant(_texture_matrix()))) * _TEXTURE_WEIGHTS, axis=-1)
+    """Return the weighted sum of a block's Hadamard coefficients, over 32: float32, (...) of (..., 16), below 32,641."""
+    return tf.reduce_sum(tf.abs(multiply(blocks, tf.constant(_texture_matrix()))) * (_TEXTURE_WEIGHTS / 32), axis=-1)
 
 
 def score(rate: tf.Tensor, distortion: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:

@@ -119,7 +119,8 @@ def pick_whole(
     known = tf.concat([blocks.nonzero, tf.repeat(around.nonzero[:, None], 4, axis=1)], axis=2)
     pair = tf.reshape(tf.gather(known, _context_index(), axis=2), [-1, 4, 2, 25])
     keys = blocks.with_context(tf.reduce_sum(pair, axis=2), BLOCK_TYPES)
-    cost, count = tokens.costs(keys, found, table, offset)
+    total = tokens.costs(keys, found, table, offset)
+    cost, count = tokens.cost_of(total), tokens.count_of(total)
 
     luma_cost = tf.reduce_sum(cost[..., _LUMA], axis=-1) + cost[..., 24]
     luma_rate = luma_cost + tables.FIXED_COST_I16.astype(np.float32)
@@ -189,9 +190,9 @@ def _code(
 def _texture_error(pixels: tf.Tensor, source_texture: tf.Tensor, weights: Weights) -> tf.Tensor:
     """Return the weighted texture distortion of each mode, float64, shape (n, 4)."""
     own = texture(tf.reshape(pixels[..., :256], [-1, 4, 16, 16]))
-    difference = tf.floor(tf.abs(own - source_texture[:, None]) / 32.0)
+    difference = tf.floor(tf.abs(own - source_texture[:, None]))
     total = tf.cast(tf.reduce_sum(difference, axis=-1), tf.float64)
-    return tf.floor((total * tf.cast(weights.texture, tf.float64)[:, None] + 128.0) / 256.0)
+    return tf.floor(total * tf.cast(weights.texture, tf.float64)[:, None] + 0.5)
 
 
 def _first_least(scores: tf.Tensor) -> tf.Tensor:

@@ -55,6 +55,11 @@ def unflatten(flat: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     return tf.reshape(flat, [-1, *like.shape[1:-1], columns])
 
 
+def twice(rows: tf.Tensor) -> tf.Tensor:
+    """Return rows of shape (n, k), each of them twice, shape (2 * n, k), in two operations."""
+    return tf.reshape(tf.concat([rows, rows], axis=1), [-1, rows.shape[1]])
+
+
 def count_values(values: tf.Tensor, size: int) -> tf.Tensor:
     """Count whole numbers row by row.
 

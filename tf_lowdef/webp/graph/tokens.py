@@ -73,8 +73,8 @@ def tokenise(pairs: tf.Tensor, types: Ints) -> Tokens:
     return Tokens(multiply(parts, third) + base, tf.minimum(parts[..., 0], 1.0))
 
 
-def costs(keys: tf.Tensor, pairs: tf.Tensor, table: tf.Tensor, offset: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return what blocks cost in 1/256 bit, and how many nonzero AC levels they have.
+def costs(keys: tf.Tensor, pairs: tf.Tensor, table: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
+    """Return what blocks cost, with how many nonzero AC levels they have in the bits above; see `cost_of`, `count_of`.
 
     Args:
         keys: float32, shape (n, ..., 16).
@@ -83,14 +83,21 @@ def costs(keys: tf.Tensor, pairs: tf.Tensor, table: tf.Tensor, offset: tf.Tensor
         offset: int32, shape (n, 48), of :func:`offsets`.
 
     Returns:
-        Both float32, shape (n, ...).
+        int32, shape (n, ...).
     """
     offset = tf.reshape(offset, [-1, *[1] * (keys.shape.rank - 2), 48])
     index = tf.cast(tf.concat([pairs, keys], axis=-1), tf.int32) + offset
-    total = tf.reduce_sum(tf.gather(table, index), axis=-1)
-    count = tf.bitwise.right_shift(total, token_costs.COUNT_SHIFT)
-    cost = total - tf.bitwise.left_shift(count, token_costs.COUNT_SHIFT)
-    return tf.cast(cost, tf.float32), tf.cast(count, tf.float32)
+    return tf.reduce_sum(tf.gather(table, index), axis=-1)
+
+
+def cost_of(total: tf.Tensor) -> tf.Tensor:
+    """Return the cost part of :func:`costs`, float32, in 1/256 bit."""
+    return tf.cast(tf.bitwise.bitwise_and(total, (1 << token_costs.COUNT_SHIFT) - 1), tf.float32)
+
+
+def count_of(total: tf.Tensor) -> tf.Tensor:
+    """Return the count part of :func:`costs`, float32."""
+    return tf.cast(tf.bitwise.right_shift(total, token_costs.COUNT_SHIFT), tf.float32)
 
 
 def offsets(image: tf.Tensor) -> tf.Tensor:
