@@ -74,7 +74,7 @@ def _texture_matrix() -> Floats:
 
 
 def texture(blocks: tf.Tensor) -> tf.Tensor:
-    """Return the weighted sum of a block's Hadamard coefficients, over 32: float32, (...) of (..., 16), below 32,641."""
+    """Return the weighted sum of Hadamard coefficients over 32, at most 32,640: float32, (...) of (..., 16)."""
     return tf.reduce_sum(tf.abs(multiply(blocks, tf.constant(_texture_matrix()))) * (_TEXTURE_WEIGHTS / 32), axis=-1)
 
 

@@ -73,17 +73,20 @@ def forward_matrices() -> tuple[tuple[Matrix, Matrix], ...]:
     return tuple((m.astype(np.float32), b.astype(np.float32)) for m, b in ((m1, b1), (m2, b2), (m3, b3)))
 
 
-def forward(residual: tf.Tensor) -> tf.Tensor:
+def forward(residual: tf.Tensor, pairs: bool = True) -> tf.Tensor:
     """Transform residuals of -255 to 255.
 
     Args:
         residual: float32, shape (..., 16).
+        pairs: Whether to give the negatives too.
 
     Returns:
-        float32, shape (..., 32): the coefficients and their negatives.
+        float32, shape (..., 32): the coefficients and their negatives; or the coefficients alone, shape (..., 16).
     """
     values = flatten(residual)
-    for matrix, bias in forward_matrices():
+    first, second, (last, last_bias) = forward_matrices()
+    columns = 32 if pairs else 16
+    for matrix, bias in (first, second, (last[:, :columns], last_bias[:columns])):
         values = tf.floor(multiply(values, tf.constant(matrix), tf.constant(bias)))
     return unflatten(values, residual)
 
