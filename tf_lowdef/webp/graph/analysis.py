@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tf_lowdef.webp.graph import prediction
 from tf_lowdef.webp.graph.layout import Grid, pixel_index
-from tf_lowdef.webp.graph.rounding import multiply
+from tf_lowdef.webp.graph.rounding import count_values, multiply
 from tf_lowdef.webp.graph.transform import forward
 
 _BINS = 32
@@ -48,7 +48,7 @@ def analyse(blocks: tf.Tensor, grid: Grid, method: int, quality: tf.Tensor) -> A
         method: 0 to 4.
         quality: int32, shape (batch,), the quality cut to a whole number.
     """
-    predictions = _predictions(blocks, grid)[:, :2]
+    predictions = _predictions(blocks, grid)
     chroma = _alphas(blocks[..., 256:], predictions[..., 256:])
     if method >= 2:
         luma = tf.reduce_max(_alphas(blocks[..., :256], predictions[..., :256]), axis=-1)
@@ -67,7 +67,7 @@ def analyse(blocks: tf.Tensor, grid: Grid, method: int, quality: tf.Tensor) -> A
 
 
 def _predictions(blocks: tf.Tensor, grid: Grid) -> tf.Tensor:
-    """Predict every macroblock from its neighbours in the source, shape (count * batch, 4, 384)."""
+    """Predict every macroblock from its neighbours in the source in modes DC and TM, shape (count * batch, 2, 384)."""
     place = pixel_index()
     bottom = [place[p, s - 1, c] for p, s in ((0, 16), (1, 8), (2, 8)) for c in range(s)]
     right = [place[p, r, s - 1] for p, s in ((0, 16), (1, 8), (2, 8)) for r in range(s)]
@@ -88,7 +88,7 @@ def _predictions(blocks: tf.Tensor, grid: Grid) -> tf.Tensor:
     edges = edges * borders.mask[:, None, : prediction.EDGES] + borders.constant[:, None, : prediction.EDGES]
     batch = tf.shape(blocks)[1]
     dc = tf.reshape(tf.tile(borders.dc[:, None], [1, batch, 1]), [-1, prediction.DC_WEIGHTS])
-    return prediction.whole(tf.reshape(edges, [-1, prediction.EDGES]), dc)
+    return prediction.whole(tf.reshape(edges, [-1, prediction.EDGES]), dc, modes=2)
 
 
 def _alphas(pixels: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
@@ -96,11 +96,10 @@ def _alphas(pixels: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
     size = pixels.shape[-1]
     modes = predictions.shape[1]
     residual = tf.reshape(pixels, [-1, 1, size]) - predictions
-    coefficients = forward(tf.reshape(residual, [-1, 16]))
-    magnitudes = tf.maximum(coefficients[:, :16], coefficients[:, 16:])
-    bins = tf.cast(tf.minimum(magnitudes / 8.0, float(_BINS - 1)), tf.int32)
+    coefficients = forward(tf.reshape(residual, [-1, 16]), pairs=False)
+    bins = tf.cast(tf.minimum(tf.abs(coefficients) * 0.125, float(_BINS - 1)), tf.int32)
     rows = tf.reshape(bins, [-1, size])
-    histogram = tf.math.bincount(rows, minlength=_BINS, maxlength=_BINS, axis=-1)
+    histogram = count_values(rows, _BINS)
     top, last = tf.reduce_max(histogram, axis=-1), tf.reduce_max(rows, axis=-1)
     alpha = tf.where(top > 1, 510 * last // tf.maximum(top, 1), 0)
     return tf.reshape(alpha, [pixels.shape[0], -1, modes])

@@ -13,6 +13,7 @@ from tf_lowdef.webp.graph.analysis import analyse
 from tf_lowdef.webp.graph.colour_in import rgb_to_yuv
 from tf_lowdef.webp.graph.colour_out import yuv_to_rgb
 from tf_lowdef.webp.graph.encode import MAX_DIFFUSION_QUALITY, encode, side_information
+from tf_lowdef.webp.graph.epochs import EXACT_COUNT
 from tf_lowdef.webp.graph.layout import Grid, from_macroblocks, to_macroblocks
 from tf_lowdef.webp.graph.loop_filter import loop_filter
 from tf_lowdef.webp.graph.segments import assign, strengthen
@@ -43,7 +44,8 @@ def roundtrip(images: Any, quality: Any = 60, method: int = 4) -> tf.Tensor:
 
     Raises:
         TypeError: `images` is not uint8, or a quality tensor holds no integers.
-        ValueError: Another shape or static size, or an argument out of its range.
+        ValueError: Another shape or static size, an argument out of its range, or another number of qualities than of
+            images.
         tf.errors.InvalidArgumentError: At run time, a quality tensor in a graph holds a number outside 0 to 100.
     """
     check_graph_method(method)
@@ -51,7 +53,13 @@ def roundtrip(images: Any, quality: Any = 60, method: int = 4) -> tf.Tensor:
     _check_images(images)
     if images.shape.rank == 3:
         return roundtrip(images[None], quality, method)[0]
-    return _run(images, *_quality_tensors(quality), method=int(method))
+    qualities = _quality_tensors(quality)
+    if not qualities[1].shape.is_compatible_with([1]) and not qualities[1].shape.is_compatible_with(images.shape[:1]):
+        raise ValueError(
+            "A `quality` tensor must hold one quality per image. "
+            f"Received: shape={qualities[1].shape} for {images.shape[0]} images"
+        )
+    return _run(images, *qualities, method=int(method))
 
 
 def check_graph_method(method: int) -> int:
@@ -66,6 +74,24 @@ def check_graph_method(method: int) -> int:
             f"Received: method={method!r}"
         )
     return int(method)
+
+
+def always_exact(height: int, width: int, method: int) -> bool:
+    """Return whether the pixels are libwebp's for every picture of a size.
+
+    libwebp's methods 3 and 4 count symbols in 16 bits and halve the counts when one is about to overflow, which cannot
+    happen up to 455 macroblocks (336 x 336 pixels). In larger pictures it takes very dense ones, such as noise at
+    quality 100; those may differ.
+
+    Args:
+        height: In pixels.
+        width: In pixels.
+        method: 0 to 4.
+
+    Raises:
+        ValueError: The graph codec does not have the method.
+    """
+    return check_graph_method(method) <= 2 or Grid(height, width).count <= EXACT_COUNT
 
 
 def _check_images(images: tf.Tensor) -> None:
@@ -87,7 +113,7 @@ def _check_images(images: tf.Tensor) -> None:
 
 
 def _quality_tensors(quality: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Return the quantiser table (n, 255), the whole quality (n,) and whether to diffuse errors (n,), n one or batch."""
+    """Return quantiser table (n, 255), whole quality (n,) and whether to diffuse errors (n,); n is 1 or the batch."""
     if not isinstance(quality, (tf.Tensor, tf.Variable, np.ndarray, list, tuple)):
         number = check_quality(quality)
         table = tf.constant(tables.quantiser_of_alpha(float(number))[None])
@@ -98,7 +124,7 @@ def _quality_tensors(quality: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     if tensor.shape.rank not in (0, 1):
         raise ValueError(f"A `quality` tensor must be a scalar or of shape (batch,). Received: shape={tensor.shape}")
     static = tf.get_static_value(tensor)
-    if static is not None and static.size and not (0 <= static.min() and static.max() <= 100):
+    if static is not None and static.size and not (static.min() >= 0 and static.max() <= 100):
         raise ValueError(f"`quality` must be from 0 to 100. Received: quality={static}")
     whole = tf.reshape(tf.cast(tensor, tf.int32), [-1])
     return tf.gather(tables.quantiser_of_alpha_all(), whole), whole, whole <= MAX_DIFFUSION_QUALITY
@@ -111,14 +137,24 @@ def _run(
     """Run the batch as two halves, whose loops do not wait for each other."""
     qualities = (quantiser_of_alpha, quality, diffused)
     with tf.device("/CPU:0"):
-        if images.shape[0] in (0, 1):
+        if images.shape[0] == 0:
+            return images
+        if images.shape[0] == 1:
             return _half(images, *qualities, method=method)
         batch = tf.shape(images)[0]
         qualities = tuple(tf.broadcast_to(part, [batch, *part.shape[1:]]) for part in qualities)
         middle = batch // 2
-        first = _half(images[:middle], *(part[:middle] for part in qualities), method=method)
-        second = _half(images[middle:], *(part[middle:] for part in qualities), method=method)
-        return tf.ensure_shape(tf.concat([first, second], axis=0), images.shape)
+        halves = []
+        for half in (slice(middle), slice(middle, None)):
+            some, about = images[half], tuple(part[half] for part in qualities)
+            halves.append(_unless_empty(some, about, method))
+        return tf.ensure_shape(tf.concat(halves, axis=0), images.shape)
+
+
+def _unless_empty(images: tf.Tensor, qualities: tuple[tf.Tensor, ...], method: int) -> tf.Tensor:
+    if images.shape[0]:
+        return _half(images, *qualities, method=method)
+    return tf.cond(tf.shape(images)[0] > 0, lambda: _half(images, *qualities, method=method), lambda: images)
 
 
 @tf.function(autograph=False)

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lowdef.webp.graph import tables
-from tf_lowdef.webp.graph.rounding import round_level
-from tf_lowdef.webp.graph.tables import Floats
+from tf_lowdef.webp.graph.rounding import round_level, twice
+from tf_lowdef.webp.graph.tables import Floats, Ints
 from tf_lowdef.webp.graph.transform import forward_wht, inverse_wht, levels
 
 
@@ -33,9 +33,27 @@ class Quantiser:
         """Return the same for several blocks each: (n, 1, 32)."""
         return Quantiser(*(part[:, None] for part in (self.r, self.s, self.step)))
 
-    def repeat(self, times: int) -> Quantiser:
-        """Return the same with each row `times` times: (n * times, 32)."""
-        return Quantiser(*(tf.repeat(part, times, axis=0) for part in (self.r, self.s, self.step)))
+    def twice(self) -> Quantiser:
+        """Return the same with each row twice: (2 * n, 32)."""
+        return Quantiser(*(twice(part) for part in (self.r, self.s, self.step)))
+
+
+@dataclass(frozen=True)
+class WideQuantiser:
+    """libwebp's own whole-number rule, for coefficients too large for float32: the second luma transform's.
+
+    Attributes:
+        rule: int32, shape (n, 2, 32): multiplier and offset, in 1/2**17.
+        step: float32, shape (n, 1, 32).
+    """
+
+    rule: tf.Tensor
+    step: tf.Tensor
+
+    def quantise(self, pairs: tf.Tensor) -> tf.Tensor:
+        """Return the levels of pairs of shape (n, modes, 32); 16,320 * 2**14 is below 2**31."""
+        product = tf.cast(pairs, tf.int32) * self.rule[:, :1] + self.rule[:, 1:]
+        return tf.nn.relu(tf.cast(tf.bitwise.right_shift(product, 17), tf.float32))
 
 
 @dataclass(frozen=True)
@@ -52,7 +70,7 @@ class Quantisers:
 
     y1: Quantiser
     y1_ac: Quantiser
-    y2: Quantiser
+    y2: WideQuantiser
     uv_ac: Quantiser
     uv_dc: tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 
@@ -65,9 +83,9 @@ class Quantisers:
             uv_index: int32, shape (n,), the index for chroma AC.
         """
         luma, chroma_ac, chroma_dc = _lookup_rows()
-        y1, y1_ac, y2 = (
-            Quantiser(*tf.split(part, 3, axis=1)) for part in tf.split(tf.gather(luma, index), 3, axis=1)
-        )
+        y1, y1_ac = (Quantiser(*tf.split(part, 3, axis=1)) for part in tf.split(tf.gather(luma, index), 2, axis=1))
+        rule, wide_step = wide_rows()
+        y2 = WideQuantiser(tf.gather(rule, index), tf.gather(wide_step, index))
         uv_ac = Quantiser(*tf.split(tf.gather(chroma_ac, uv_index), 3, axis=1))
         r, s, step = tf.split(tf.gather(chroma_dc, index), 3, axis=1)
         return cls(y1, y1_ac, y2, uv_ac, (r, s, step))
@@ -75,7 +93,7 @@ class Quantisers:
 
 @lru_cache(maxsize=1)
 def _lookup_rows() -> tuple[Floats, Floats, Floats]:
-    """Return rows by quantiser index: (y1, y1 without DC, y2) x (r, s, step) x 32; the same for chroma AC; chroma DC."""
+    """Return rows by quantiser index: (y1, y1 without DC) x (r, s, step) x 32; the same for chroma AC; chroma DC."""
     rows = tables.quantiser_rows()
 
     def doubled(name: str, with_dc: bool = True) -> Floats:
@@ -85,17 +103,24 @@ def _lookup_rows() -> tuple[Floats, Floats, Floats]:
             parts[:, 0, 0], parts[:, 1, 0], parts[:, 2, 0] = 0, -0.5, 0
         return np.concatenate([parts, parts], axis=2).reshape(128, 96)
 
-    chroma_dc = rows["uv_dc"].reshape(128, 3, 16)[:, :, 0] - np.float32([0, 0.5, 0])
-    luma = np.concatenate([doubled("y1"), doubled("y1", with_dc=False), doubled("y2")], axis=1)
+    chroma_dc = rows["uv_dc"].reshape(128, 3, 16)[:, :, 0] - np.array([0, 0.5, 0], np.float32)
+    luma = np.concatenate([doubled("y1"), doubled("y1", with_dc=False)], axis=1)
     return luma, doubled("uv_ac"), chroma_dc
 
 
-def code_luma_dc(pairs: tf.Tensor, quantiser: Quantiser) -> tuple[tf.Tensor, tf.Tensor]:
+@lru_cache(maxsize=1)
+def wide_rows() -> tuple[Ints, Floats]:
+    """Return, by quantiser index, rule and step of :class:`WideQuantiser`."""
+    rows = tables.quantiser_rows()
+    return np.tile(rows["y2_rule"], 2), np.tile(rows["y2_step"][:, None], 2)
+
+
+def code_luma_dc(pairs: tf.Tensor, quantiser: WideQuantiser) -> tuple[tf.Tensor, tf.Tensor]:
     """Code the DCs of 16x16 luma by themselves.
 
     Args:
         pairs: float32, shape (n, modes, 16, 32): the coefficients of 16 blocks.
-        quantiser: The ``y2`` of :class:`Quantisers`, over blocks.
+        quantiser: The ``y2`` of :class:`Quantisers`.
 
     Returns:
         Their levels as pairs, shape (n, modes, 32), and the decoded DCs, shape (n, modes, 16).

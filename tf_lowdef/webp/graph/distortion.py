@@ -119,7 +119,7 @@ def _code_whole(
     )
     pairs = forward(tf.reshape(source - predicted, [-1, 24, 16]))
     luma, chroma = pairs[:, :16], pairs[:, 16:]
-    _, luma_dc = code_luma_dc(luma[:, None], quantisers.y2.over_blocks())
+    _, luma_dc = code_luma_dc(luma[:, None], quantisers.y2)
     chroma_dc, _, _ = code_chroma_dc(chroma[:, None, :, 0], quantisers.uv_dc, diffusion)
     y1, uv = quantisers.y1_ac.over_blocks(), quantisers.uv_ac.over_blocks()
     ac = tf.concat([y1.quantise(luma) * y1.step, uv.quantise(chroma) * uv.step], axis=1)
@@ -137,7 +137,7 @@ def _code_i4(source: tf.Tensor, edges: tf.Tensor, quantisers: Quantisers) -> tup
     own = np.append(intra4.OWN_PIXELS, np.arange(prediction.TOP_MODES, prediction.ALL_EDGES)).astype(np.int32)
     kept = tf.gather(edges, own, axis=1)
     blocks = tf.reshape(source[:, :256], [-1, 16, 16])
-    by_size = {1: quantisers.y1, 2: quantisers.y1.repeat(2)}
+    by_size = {1: quantisers.y1, 2: quantisers.y1.twice()}
     coded: list[tf.Tensor] = []
     scores = []
     for sub_step in way.sub_steps():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -65,7 +66,8 @@ def side_information(analysis: Analysis, segments: Segments, diffused: tf.Tensor
 def encode(blocks: tf.Tensor, side: tf.Tensor, grid: Grid, method: int) -> Encoded:
     """Encode and decode macroblocks.
 
-    Methods 3 and 4 go their own way, see ``encode_rd``. For methods 0 to 2 the wavefront goes along x + 2 * y, since a macroblock needs the one above at the right.
+    Methods 3 and 4 go their own way, see ``encode_rd``. For methods 0 to 2 the wavefront goes along x + 2 * y, since a
+    macroblock needs the one above at the right.
 
     Args:
         blocks: float32, shape (count, batch, 384), the source.
@@ -87,7 +89,9 @@ def encode(blocks: tf.Tensor, side: tf.Tensor, grid: Grid, method: int) -> Encod
         for part in (borders.mask, borders.constant, borders.dc, borders.repeat)
     )
 
-    def step(t: tf.Tensor, last: tf.Tensor, above: tf.Tensor, corner: tf.Tensor, out: tf.TensorArray) -> tuple:
+    def step(
+        t: tf.Tensor, last: tf.Tensor, above: tf.Tensor, corner: tf.Tensor, out: tf.TensorArray
+    ) -> tuple[Any, ...]:
         right = tf.concat([last[-1:], last[:-1]], axis=0)
         edges = _edges(last, right, above, corner, repeat[t]) * mask[t] + constant[t]
         weights = tf.broadcast_to(dc[t], [lanes, batch, 3])
@@ -104,10 +108,8 @@ def encode(blocks: tf.Tensor, side: tf.Tensor, grid: Grid, method: int) -> Encod
 
     empty = tf.zeros([lanes, batch, _FEATURES])
     out = tf.TensorArray(tf.float32, steps, element_shape=[lanes, None, 388])
-    # For no images, an empty half of a batch of one, a single step gives the results their shape.
-    end = tf.where(batch > 0, steps, 1)
     *_, out = tf.while_loop(
-        lambda t, *_: t < end,
+        lambda t, *_: t < steps,
         step,
         (tf.constant(0), empty, empty, empty, out),
         maximum_iterations=steps,

@@ -7,6 +7,7 @@ but prediction orders the macroblocks. What they leave to neighbours is kept in 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,12 +15,13 @@ import tensorflow as tf
 from tf_lowdef.webp.graph import intra4, prediction, token_costs
 from tf_lowdef.webp.graph.coding import Quantisers
 from tf_lowdef.webp.graph.epochs import EpochSchedule, epoch_schedule
-from tf_lowdef.webp.graph.layout import Grid, pixel_index
+from tf_lowdef.webp.graph.layout import Grid, Index, pixel_index
 from tf_lowdef.webp.graph.prediction import ALL_EDGES, Borders
 from tf_lowdef.webp.graph.rd_intra4 import pick_intra4
 from tf_lowdef.webp.graph.rd_scores import Weights, texture
 from tf_lowdef.webp.graph.rd_whole import Around, pick_whole
-from tf_lowdef.webp.graph.tables import Floats
+from tf_lowdef.webp.graph.rounding import count_values
+from tf_lowdef.webp.graph.tokens import offsets
 
 _SIDE = 6
 _ABOVE, _LEFT = 49, 49
@@ -46,12 +48,16 @@ def encode_rd(blocks: tf.Tensor, side: tf.Tensor, grid: Grid, method: int) -> tf
     schedule = epoch_schedule(grid.rows, grid.columns)
     lanes, steps, count = schedule.lanes, schedule.steps, grid.count
     batch = tf.shape(blocks)[1]
-    offset = tf.tile(tf.range(batch) * token_costs.SIZE, [lanes])
+    image = tf.tile(tf.range(batch), [lanes])
+    # Before the first refresh all images have the same costs.
+    offset = offsets(image if schedule.epochs > 1 else tf.zeros_like(image))
     textures = texture(tf.reshape(blocks[..., :256], [count, -1, 16, 16]))
     given = tf.gather(tf.concat([blocks, side, textures], axis=2), schedule.source)
     places, mask, constant, dc, repeat, target, valid, fresh = _constants(schedule, grid)
 
-    def step(t: tf.Tensor, left_there: tf.Tensor, out: tf.TensorArray, state: tuple, seen: tf.Tensor) -> tuple:
+    def step(
+        t: tf.Tensor, left_there: tf.Tensor, out: tf.TensorArray, state: tuple[tf.Tensor, ...], seen: tf.Tensor
+    ) -> tuple[Any, ...]:
         if schedule.epochs > 1:
             state = tf.cond(fresh[t], lambda: _refreshed(seen, state), lambda: state)
         edges = _edges(tf.gather(left_there, places[t]), repeat[t]) * mask[t] + constant[t]
@@ -71,30 +77,25 @@ def encode_rd(blocks: tf.Tensor, side: tf.Tensor, grid: Grid, method: int) -> tf
             # A free lane's keys become 0, which no probability counts.
             keys = tf.reshape(keys, [lanes, batch, KEYS]) * valid[t]
             keys = tf.reshape(tf.transpose(keys, [1, 0, 2]), [batch, lanes * KEYS])
-            seen += tf.raw_ops.DenseBincount(
-                input=tf.cast(keys, tf.int32), size=token_costs.SIZE, weights=tf.zeros([0], tf.int32)
-            )
+            seen += count_values(tf.cast(keys, tf.int32), token_costs.SIZE)
         return t + 1, left_there, out.write(t, tf.reshape(result, [lanes, batch, _RESULT])), state, seen
 
     first = token_costs.initial(batch if schedule.epochs > 1 else 1)
-    if schedule.epochs == 1:
-        offset = tf.zeros_like(offset)
     seen = tf.zeros([batch if schedule.epochs > 1 else 0, token_costs.SIZE], tf.int32)
     out = tf.TensorArray(tf.float32, steps, element_shape=[lanes, None, _RESULT])
     left_there = tf.zeros([count + 1, batch, _ABOVE + _LEFT])
-    end = tf.where(batch > 0, steps, 1)
     loop = (tf.constant(0), left_there, out, (first.levels, first.table), seen)
-    _, _, out, _, _ = tf.while_loop(lambda t, *_: t < end, step, loop, maximum_iterations=steps)
+    _, _, out, _, _ = tf.while_loop(lambda t, *_: t < steps, step, loop, maximum_iterations=steps)
     return tf.gather(tf.reshape(out.stack(), [steps * lanes, -1, _RESULT]), schedule.slot)
 
 
-def _refreshed(seen: tf.Tensor, state: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+def _refreshed(seen: tf.Tensor, state: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, tf.Tensor]:
     new = token_costs.refresh(seen, token_costs.State(*state))
     return new.levels, new.table
 
 
 def _constants(schedule: EpochSchedule, grid: Grid) -> tuple[tf.Tensor, ...]:
-    """Return what each step takes: neighbours' places, border mask, constant, DC weights, repeat; target, valid, fresh."""
+    """Return what each step takes: neighbours' places, mask, constant, DC weights, repeat, target, valid, fresh."""
     x, y = grid.positions()
     source = schedule.source
     x, y = x[source], y[source]
@@ -106,7 +107,10 @@ def _constants(schedule: EpochSchedule, grid: Grid) -> tuple[tf.Tensor, ...]:
     places = np.stack([left, right, above, corner], axis=1).astype(np.int32)
     borders = Borders.of(x.ravel(), y.ravel(), grid.columns)
     there_above, there_left = borders.mask[:, :1], borders.mask[:, prediction.LEFT : prediction.LEFT + 1]
-    more = [np.repeat(part, size, axis=1) for part, size in ((there_above, 9), (there_left, 9), (there_above, 4), (there_left, 4))]
+    more = [
+        np.repeat(part, size, axis=1)
+        for part, size in ((there_above, 9), (there_left, 9), (there_above, 4), (there_left, 4))
+    ]
     mask = np.concatenate([borders.mask, *more], axis=1)
     constant = np.concatenate([borders.constant, np.zeros((len(mask), 26), np.float32)], axis=1)
     shape = (schedule.steps, schedule.lanes, 1, -1)
@@ -117,7 +121,7 @@ def _constants(schedule: EpochSchedule, grid: Grid) -> tuple[tf.Tensor, ...]:
 
 
 def _edges(around: tf.Tensor, repeat: tf.Tensor) -> tf.Tensor:
-    """Collect the edges from what the neighbours (left, above right, above, corner) left, shape (4, lanes, batch, 98)."""
+    """Collect the edges from what left, above right, above and corner left, shape (4, lanes, batch, 98)."""
     left, right, above, corner = tf.unstack(around)
     above_right = tf.where(repeat, above[..., 15:16], right[..., :4])
     below = _ABOVE
@@ -177,12 +181,16 @@ def _leaves(pixels: tf.Tensor, modes: tf.Tensor, nonzero: tf.Tensor, errors: tf.
 
 
 @lru_cache(maxsize=1)
-def _leaves_index() -> Floats:
+def _leaves_index() -> Index:
     place = pixel_index()
     sizes = ((0, 16), (1, 8), (2, 8))
     modes, flags, errors = 384, 400, 426
     bottom = [place[plane, size - 1, k] for plane, size in sizes for k in range(size)]
     right = [place[plane, k, size - 1] for plane, size in sizes for k in range(size)]
-    below = [*bottom, *(modes + k for k in (12, 13, 14, 15)), *(flags + k for k in (12, 13, 14, 15, 18, 19, 22, 23, 24))]
+    below = [
+        *bottom,
+        *(modes + k for k in (12, 13, 14, 15)),
+        *(flags + k for k in (12, 13, 14, 15, 18, 19, 22, 23, 24)),
+    ]
     beside = [*right, *(modes + k for k in (3, 7, 11, 15)), *(flags + k for k in (3, 7, 11, 15, 17, 19, 21, 23, 25))]
     return np.array([*below, *range(errors, errors + 4), *beside, *range(errors + 4, errors + 8)], np.int32)

@@ -1,4 +1,4 @@
-"""The order of macroblocks for methods 3 and 4: between two refreshes of the costs, as parallel as prediction allows."""
+"""The order of macroblocks for methods 3 and 4: between refreshes of the costs, as parallel as prediction allows."""
 
 from __future__ import annotations
 

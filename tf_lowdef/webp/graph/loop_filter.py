@@ -14,6 +14,7 @@ and a row of macroblocks of level 0 beyond the picture flush the rest.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -56,7 +57,7 @@ def loop_filter(blocks: tf.Tensor, level: tf.Tensor, inner: tf.Tensor, grid: Gri
     limits = tf.reshape(_limits(tf.gather(level, source), tf.gather(inner, source), x, y, outside), [5, steps, count])
     limits = tf.transpose(limits, [1, 0, 2])
 
-    def step(t: tf.Tensor, left: tf.Tensor, bottom: tf.Tensor, out: tf.TensorArray) -> tuple:
+    def step(t: tf.Tensor, left: tf.Tensor, bottom: tf.Tensor, out: tf.TensorArray) -> tuple[Any, ...]:
         edge_left, edge_top, edge_inner, interior, variance = tf.unstack(limits[t])
         inside = Limits(edge_inner, interior, variance)
         tile = tf.concat([left, tiles[t]], axis=0)
@@ -70,9 +71,8 @@ def loop_filter(blocks: tf.Tensor, level: tf.Tensor, inner: tf.Tensor, grid: Gri
         return t + 1, left, bottom, out.write(t, done)
 
     out = tf.TensorArray(tf.float32, steps, element_shape=[384, None])
-    end = tf.where(batch > 0, steps, 1)
     start = (tf.constant(0), tf.zeros([_STRIP, count]), tf.zeros([_BOTTOM, count]), out)
-    *_, out = tf.while_loop(lambda t, *_: t < end, step, start, maximum_iterations=steps)
+    *_, out = tf.while_loop(lambda t, *_: t < steps, step, start, maximum_iterations=steps)
     done = tf.reshape(out.stack(), [steps, 384, lanes, -1])
     done = tf.reshape(tf.transpose(done, [0, 2, 3, 1]), [steps * lanes, -1, 384])
     return _assemble(done, schedule.slot.reshape(grid.rows + 1, grid.columns + 1))
@@ -154,10 +154,7 @@ def _strip_end() -> Index:
 def _bottom_places() -> list[Place]:
     """Return (plane, row, column) of the carried last four rows, without the last four columns."""
     return [
-        (p, row, column)
-        for p, size in enumerate(_SIZES)
-        for row in range(size - 4, size)
-        for column in range(size - 4)
+        (p, row, column) for p, size in enumerate(_SIZES) for row in range(size - 4, size) for column in range(size - 4)
     ]
 
 
@@ -195,9 +192,7 @@ def own_places() -> list[Place]:
 
 def left_places() -> list[Place]:
     """Return the same of the macroblock at the left."""
-    return [
-        (p, row, col) for p, size in enumerate(_SIZES) for row in range(size - 4) for col in range(size - 4, size)
-    ]
+    return [(p, row, col) for p, size in enumerate(_SIZES) for row in range(size - 4) for col in range(size - 4, size)]
 
 
 def _assemble(done: tf.Tensor, slot: Index) -> tf.Tensor:

@@ -68,22 +68,24 @@ class Borders:
         return cls(mask, constant, dc.astype(np.float32), last[:, None])
 
 
-def whole(edges: tf.Tensor, dc: tf.Tensor) -> tf.Tensor:
+def whole(edges: tf.Tensor, dc: tf.Tensor, modes: int = 4) -> tf.Tensor:
     """Predict whole macroblocks, luma and chroma, in all four modes.
 
     Args:
         edges: float32, shape (n, at least 67).
         dc: float32, shape (n, 3): the ``dc`` of :class:`Borders`.
+        modes: How many of the modes are wanted, 2 or 4.
 
     Returns:
-        float32, shape (n, 4, 384); the modes are DC, TM, V, H (libwebp's order).
+        float32, shape (n, modes, 384); the modes are DC, TM, V, H (libwebp's order).
     """
     means = multiply(edges[:, :CORNER], tf.constant(_mean_matrix()))
     means = means[:, :3] * dc[:, :1] + means[:, 3:] * dc[:, 1:2] + dc[:, 2:]
     sources = tf.concat([edges[:, :EDGES], round_pixel(means)], axis=1)
     parts = tf.reshape(tf.gather(sources, _whole_index(), axis=1), [-1, 4, 384])
     flat, corner, above, beside = tf.unstack(parts, axis=1)
-    return tf.stack([flat, round_pixel(above + beside - corner), above, beside], axis=1)
+    every = [flat, round_pixel(above + beside - corner), above, beside]
+    return tf.stack(every[:modes], axis=1)
 
 
 @lru_cache(maxsize=1)
@@ -129,7 +131,7 @@ def _i4_matrix() -> Matrix:
         return (parts[0] + parts[1]) / 2 if len(parts) == 2 else (parts[0] + 2 * parts[1] + parts[2]) / 4
 
     matrix = np.zeros((13, NUM_I4_MODES, 4, 4))
-    matrix[:, 0] = (sum(edge[name] for name in "LKJIABCD") / 8)[:, None, None]
+    matrix[:, 0] = np.mean([edge[name] for name in "LKJIABCD"], axis=0)[:, None, None]
     for row in range(4):
         for column in range(4):
             matrix[:, 1, row, column] = edge["IJKL"[row]] + edge["ABCD"[column]] - edge["X"]

@@ -13,7 +13,8 @@ import tensorflow as tf
 from tf_lowdef.webp.graph import intra4, prediction, tables, tokens
 from tf_lowdef.webp.graph.coding import Quantiser
 from tf_lowdef.webp.graph.rd_scores import TIE, Weights, score, texture
-from tf_lowdef.webp.graph.rounding import round_pixel
+from tf_lowdef.webp.graph.rounding import round_pixel, twice
+from tf_lowdef.webp.graph.token_costs import COUNT_SHIFT
 from tf_lowdef.webp.graph.transform import forward, inverse
 
 _TYPE = np.array(3, np.int32)
@@ -61,17 +62,14 @@ def pick_intra4(
         quantiser: The ``y1`` of the macroblocks.
         weights: Of the macroblocks.
         table: See ``tokens.costs``.
-        offset: See ``tokens.costs``.
+        offset: See ``tokens.offsets``.
     """
     way = intra4.Way(labels=2)
     blocks = tf.concat([tf.reshape(source, [-1, 16, 16]), source_texture[..., None]], axis=2)
     of_size = {
         size: (
-            (quantiser if size == 1 else quantiser.repeat(size)).over_blocks(),
-            *(
-                (part if size == 1 else tf.repeat(part, size))[:, None]
-                for part in (weights.i4, weights.texture, offset)
-            ),
+            (quantiser if size == 1 else quantiser.twice()).over_blocks(),
+            *(part if size == 1 else twice(part) for part in (weights.i4[:, None], weights.texture[:, None], offset)),
         )
         for size in (1, 2)
     }
@@ -80,7 +78,8 @@ def pick_intra4(
     for sub_step in way.sub_steps():
         near = way.neighbourhood(own, coded)
         target = tf.reshape(tf.gather(blocks, sub_step.blocks, axis=1), [-1, 17])
-        best = _pick_block(near, target, *of_size[len(sub_step.blocks)], table)
+        own_quantiser, weight, texture_weight, own_offset = of_size[len(sub_step.blocks)]
+        best = _pick_block(near, target, own_quantiser, weight, texture_weight, own_offset, table)
         coded.append(best[:, :18])
         rest.append(best[:, 18:])
     together, rest = way.in_raster_order(coded), way.in_raster_order(rest)
@@ -103,24 +102,26 @@ def _pick_block(
     offset: tf.Tensor,
     table: tf.Tensor,
 ) -> tf.Tensor:
-    """Return of each block its pixels, mode, flag, rate, distortion and keys: float32, shape (n, 16 + 1 + 1 + 2 + 16)."""
+    """Return pixels (16), mode, flag, rate, distortion and keys (16) of each block, float32, shape (n, 36)."""
     predictions = prediction.four_by_four(near)
-    found = quantiser.quantise(forward(target[:, None, :16] - predictions))
+    source = target[:, None, :16]
+    found = quantiser.quantise(forward(source - predictions))
     pixels = round_pixel(predictions + inverse(found * quantiser.step))
-    error = tf.reduce_sum(tf.math.squared_difference(pixels, target[:, None, :16]), axis=-1)
-    # A texture of at most 1.05e6 / 32 times a weight of at most 431 stays below 2**24.
-    texture_error = tf.floor(tf.abs(texture(pixels) - target[:, 16:]) / 32.0)
-    distortion = error + tf.floor((texture_error * texture_weight + 128.0) / 256.0)
+    error = tf.reduce_sum(tf.math.squared_difference(pixels, source), axis=-1)
+    # A texture below 32,641 times a weight of at most 431 / 256 stays below 2**24 / 256.
+    texture_error = tf.floor(tf.abs(texture(pixels) - target[:, 16:]))
+    distortion = error + tf.floor(texture_error * texture_weight + 0.5)
     block = tokens.tokenise(found, _TYPE)
-    keys = block.with_context((near[:, 15] + near[:, 16])[:, None], _TYPE)
-    cost, count = tokens.costs(keys, found, table, offset[:, 0])
+    keys = block.with_context(tf.reduce_sum(near[:, 15:], axis=1, keepdims=True), _TYPE)
+    total = tokens.costs(keys, found, table, offset)
     modes = np.arange(prediction.NUM_I4_MODES)
-    penalty = tf.cast(count <= float(_FLAT), tf.float32) * (_FLAT_PENALTY * (modes > 0)).astype(np.float32)
+    flat = total < (_FLAT + 1) << COUNT_SHIFT
+    penalty = tf.cast(flat, tf.float32) * (_FLAT_PENALTY * (modes > 0)).astype(np.float32)
     header = tf.gather_nd(tables.FIXED_COST_I4.astype(np.float32), tf.cast(near[:, 13:15], tf.int32))
-    rate = cost + header + penalty
+    rate = tokens.cost_of(total) + header + penalty
     mode = tf.argmin(score(rate, distortion, weight) + modes * TIE, axis=1, output_type=tf.int32)
     numbers = [
-        tf.broadcast_to(tf.constant(modes, tf.float32), tf.shape(rate)),
+        tf.zeros_like(rate) + modes.astype(np.float32),
         block.nonzero,
         rate,
         distortion,

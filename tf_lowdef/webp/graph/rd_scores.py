@@ -18,7 +18,7 @@ from tf_lowdef.webp.graph.transform import wht_matrices
 
 TIE = 2.0**-10
 """Added to a score once per mode index, so that the first of equal modes wins; scores are whole numbers."""
-_TEXTURE_WEIGHTS = np.float32([38, 32, 20, 9, 32, 28, 17, 7, 20, 17, 10, 4, 9, 7, 4, 2])
+_TEXTURE_WEIGHTS = np.array([38, 32, 20, 9, 32, 28, 17, 7, 20, 17, 10, 4, 9, 7, 4, 2], np.float32)
 """kWeightY, symmetric in rows and columns."""
 _SNS_STRENGTH = 50
 
@@ -32,7 +32,7 @@ class Weights:
         i4: Among 4x4 modes.
         uv: Among chroma modes.
         mode: Between 4x4 and 16x16.
-        texture: Weight of the texture distortion, in 1/256.
+        texture: Weight of the texture distortion, over 256: exact in float32, as a multiple of 1/256.
         least_error: From which squared error on a block without AC makes the loop filter stronger.
     """
 
@@ -52,7 +52,9 @@ class Weights:
         step = tf.bitwise.right_shift(step, 4)
         uv = tf.maximum(tf.bitwise.right_shift(3 * step * step, 6), 1)
         i16, i4, mode, texture, least_error = luma
-        return cls(i16, i4, tf.cast(uv, tf.float64), mode, tf.cast(texture, tf.float32), tf.cast(least_error, tf.float32))
+        return cls(
+            i16, i4, tf.cast(uv, tf.float64), mode, tf.cast(texture, tf.float32), tf.cast(least_error, tf.float32)
+        )
 
 
 @lru_cache(maxsize=2)
@@ -62,7 +64,8 @@ def _luma_weights(method: int) -> np.ndarray[tuple[int, int], np.dtype[np.float6
     q4, q16 = rows["average_y1"].astype(np.int64), rows["average_y2"].astype(np.int64)
     scale = _SNS_STRENGTH if method >= 4 else 0
     parts = [3 * q16 * q16, (3 * q4 * q4) >> 7, (q4 * q4) >> 7, (scale * q4) >> 5]
-    return np.stack([*(np.maximum(part, 1) for part in parts), 20 * tables.DC_QUANT], axis=1).astype(np.float64)
+    i16, i4, mode, texture = (np.maximum(part, 1) for part in parts)
+    return np.stack([i16, i4, mode, texture / 256, 20 * tables.DC_QUANT], axis=1)
 
 
 @lru_cache(maxsize=1)
@@ -71,8 +74,8 @@ def _texture_matrix() -> Floats:
 
 
 def texture(blocks: tf.Tensor) -> tf.Tensor:
-    """Return the weighted sum of a block's Hadamard coefficients, float32, shape (...) of (..., 16); at most 1.05e6."""
-    return tf.reduce_sum(tf.abs(multiply(blocks, tf.constant(_texture_matrix()))) * _TEXTURE_WEIGHTS, axis=-1)
+    """Return the weighted sum of Hadamard coefficients over 32, at most 32,640: float32, (...) of (..., 16)."""
+    return tf.reduce_sum(tf.abs(multiply(blocks, tf.constant(_texture_matrix()))) * (_TEXTURE_WEIGHTS / 32), axis=-1)
 
 
 def score(rate: tf.Tensor, distortion: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:

@@ -19,7 +19,7 @@ from tf_lowdef.webp.graph.rounding import round_pixel
 from tf_lowdef.webp.graph.tables import Floats
 from tf_lowdef.webp.graph.transform import forward, inverse
 
-BLOCK_TYPES = np.repeat(np.int32([0, 2, 1]), [16, 8, 1])
+BLOCK_TYPES = np.repeat(np.array([0, 2, 1], np.int32), [16, 8, 1])
 """A macroblock's 25 blocks: luma without DC, chroma, luma DC."""
 _LUMA, _CHROMA, _DC = slice(0, 16), slice(16, 24), slice(24, 25)
 _FLAT_CHROMA, _FLAT_PENALTY = 2, 140 * 8
@@ -110,7 +110,7 @@ def pick_whole(
         diffusion: float32, shape (n, 1), see ``coding.code_chroma_dc``.
         around: What the neighbours left.
         table: See ``tokens.costs``.
-        offset: See ``tokens.costs``.
+        offset: See ``tokens.offsets``.
     """
     found, dequantised, errors = _code(source, predictions, quantisers, diffusion, around)
     pixels = round_pixel(predictions + tf.reshape(inverse(dequantised), [-1, 4, 384]))
@@ -119,7 +119,8 @@ def pick_whole(
     known = tf.concat([blocks.nonzero, tf.repeat(around.nonzero[:, None], 4, axis=1)], axis=2)
     pair = tf.reshape(tf.gather(known, _context_index(), axis=2), [-1, 4, 2, 25])
     keys = blocks.with_context(tf.reduce_sum(pair, axis=2), BLOCK_TYPES)
-    cost, count = tokens.costs(keys, found, table, offset)
+    total = tokens.costs(keys, found, table, offset)
+    cost, count = tokens.cost_of(total), tokens.count_of(total)
 
     luma_cost = tf.reduce_sum(cost[..., _LUMA], axis=-1) + cost[..., 24]
     luma_rate = luma_cost + tables.FIXED_COST_I16.astype(np.float32)
@@ -134,7 +135,7 @@ def pick_whole(
 
     chroma_flat = tf.cast(tf.reduce_sum(count[..., _CHROMA], axis=-1) <= float(_FLAT_CHROMA), tf.float32)
     chroma_rate = tf.reduce_sum(cost[..., _CHROMA], axis=-1) + tables.FIXED_COST_UV.astype(np.float32)
-    chroma_rate += chroma_flat * np.float32([0, 1, 1, 1]) * float(_FLAT_PENALTY)
+    chroma_rate += chroma_flat * np.array([0, 1, 1, 1], np.float32) * float(_FLAT_PENALTY)
     chroma_error = tf.reduce_sum(error[..., 256:], axis=-1)
     chroma_mode = _first_least(score(chroma_rate, chroma_error, weights.uv[:, None]) + ties)
 
@@ -154,7 +155,11 @@ def pick_whole(
         score=tf.gather(score(luma_rate, distortion, weights.mode[:, None]), luma_mode, batch_dims=1),
         keys=tf.concat([of_luma(keys[:, :, _LUMA]), of_chroma(keys[:, :, _CHROMA]), of_luma(keys[:, :, _DC])], axis=1),
         nonzero=tf.concat(
-            [of_luma(blocks.nonzero[..., _LUMA]), of_chroma(blocks.nonzero[..., _CHROMA]), of_luma(blocks.nonzero[..., _DC])],
+            [
+                of_luma(blocks.nonzero[..., _LUMA]),
+                of_chroma(blocks.nonzero[..., _CHROMA]),
+                of_luma(blocks.nonzero[..., _DC]),
+            ],
             axis=1,
         ),
         errors=of_chroma(errors),
@@ -169,12 +174,11 @@ def _code(
     """Return levels (n, 4, 25, 32), dequantised values (n, 4, 24, 33) and chroma DC errors (n, 4, 2, 3)."""
     pairs = forward(tf.reshape(source[:, None] - predictions, [-1, 4, 24, 16]))
     luma, chroma = pairs[:, :, :16], pairs[:, :, 16:]
-    y2, y1, uv = (part.over_blocks() for part in (quantisers.y2, quantisers.y1_ac, quantisers.uv_ac))
-    dc_levels, luma_dc = code_luma_dc(luma, y2)
+    dc_levels, luma_dc = code_luma_dc(luma, quantisers.y2)
     chroma_dc, chroma_dc_levels, errors = code_chroma_dc(
         chroma[..., 0], quantisers.uv_dc, diffusion, around.errors_above, around.errors_left
     )
-    y1, uv = y1.over_blocks(), uv.over_blocks()
+    y1, uv = (part.over_blocks().over_blocks() for part in (quantisers.y1_ac, quantisers.uv_ac))
     luma_levels, chroma_levels = y1.quantise(luma), uv.quantise(chroma)
     ac = tf.concat([luma_levels * y1.step, chroma_levels * uv.step], axis=2)
     dc = tf.concat([luma_dc, chroma_dc], axis=2)
@@ -186,9 +190,9 @@ def _code(
 def _texture_error(pixels: tf.Tensor, source_texture: tf.Tensor, weights: Weights) -> tf.Tensor:
     """Return the weighted texture distortion of each mode, float64, shape (n, 4)."""
     own = texture(tf.reshape(pixels[..., :256], [-1, 4, 16, 16]))
-    difference = tf.floor(tf.abs(own - source_texture[:, None]) / 32.0)
+    difference = tf.floor(tf.abs(own - source_texture[:, None]))
     total = tf.cast(tf.reduce_sum(difference, axis=-1), tf.float64)
-    return tf.floor((total * tf.cast(weights.texture, tf.float64)[:, None] + 128.0) / 256.0)
+    return tf.floor(total * tf.cast(weights.texture, tf.float64)[:, None] + 0.5)
 
 
 def _first_least(scores: tf.Tensor) -> tf.Tensor:

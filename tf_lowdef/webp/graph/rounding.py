@@ -1,7 +1,9 @@
 """Whole-number arithmetic in float32: the few operations the codec is written in.
 
-Every value is a whole number, or a whole number over a power of two, small enough (below 2**24 units) that float32
-holds it exactly; so the order of a sum, and whether a product and a sum are fused, do not matter.
+Every sum is of whole numbers, or of whole numbers over a power of two, small enough (below 2**24 units) that float32
+holds it exactly; so the order of a sum, and whether a product and a sum are fused, do not matter. Two places divide
+by other numbers, the quantiser and the terms of the inverse transform: there floors come out right all the same, for
+every value that can occur, which exhaustive tests show.
 """
 
 from __future__ import annotations
@@ -32,12 +34,41 @@ def multiply(values: tf.Tensor, matrix: tf.Tensor, bias: tf.Tensor | None = None
         matrix: float32, shape (m, n), static.
         bias: float32, shape (n,).
     """
-    rows, columns = matrix.shape
-    flat = tf.matmul(tf.reshape(values, [-1, rows]), matrix)
+    flat = tf.matmul(flatten(values), matrix)
     if bias is not None:
         flat = tf.nn.bias_add(flat, bias)
-    if values.shape.rank == 2:
+    return unflatten(flat, values)
+
+
+def flatten(values: tf.Tensor) -> tf.Tensor:
+    """Return a tensor of any rank as one of rank 2 with the same last axis."""
+    return values if values.shape.rank == 2 else tf.reshape(values, [-1, values.shape[-1]])
+
+
+def unflatten(flat: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    """Return what :func:`flatten` made of a tensor like `like` in that shape again, but for the last axis."""
+    if like.shape.rank == 2:
         return flat
-    if None in values.shape[1:-1]:
-        return tf.reshape(flat, tf.concat([tf.shape(values)[:-1], [columns]], axis=0))
-    return tf.reshape(flat, [-1, *values.shape[1:-1], columns])
+    columns = flat.shape[-1]
+    if None in like.shape[1:-1]:
+        return tf.reshape(flat, tf.concat([tf.shape(like)[:-1], [columns]], axis=0))
+    return tf.reshape(flat, [-1, *like.shape[1:-1], columns])
+
+
+def twice(rows: tf.Tensor) -> tf.Tensor:
+    """Return rows of shape (n, k), each of them twice, shape (2 * n, k), in two operations."""
+    return tf.reshape(tf.concat([rows, rows], axis=1), [-1, rows.shape[1]])
+
+
+def count_values(values: tf.Tensor, size: int) -> tf.Tensor:
+    """Count whole numbers row by row.
+
+    Args:
+        values: int32, shape (n, m), 0 to size - 1.
+        size: How many counts there are. ``tf.math.bincount`` would compute it in the graph, where XLA wants a constant.
+
+    Returns:
+        int32, shape (n, size).
+    """
+    counts = tf.raw_ops.DenseBincount(input=values, size=tf.constant(size), weights=tf.zeros([0], tf.int32))
+    return tf.ensure_shape(counts, [None, size])

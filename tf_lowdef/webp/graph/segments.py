@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tf_lowdef.webp.graph import tables
 from tf_lowdef.webp.graph.analysis import Analysis
+from tf_lowdef.webp.graph.rounding import count_values
 
 NUM_SEGMENTS = 4
 _ITERATIONS = 6
@@ -48,7 +49,7 @@ def assign(analysis: Analysis, quantiser_of_alpha: tf.Tensor) -> Segments:
     """
     alphas = tf.transpose(analysis.alpha)
     count = alphas.shape[1]
-    histogram = tf.math.bincount(alphas, minlength=256, maxlength=256, axis=-1)
+    histogram = count_values(alphas, 256)
     of_alpha, centres, middle = _k_means(histogram, alphas)
     segment = tf.gather(of_alpha, alphas, batch_dims=1)
     low, high = tf.reduce_min(centres, 1, keepdims=True), tf.reduce_max(centres, 1, keepdims=True)

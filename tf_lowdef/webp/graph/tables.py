@@ -10,6 +10,7 @@ import json
 import math
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,8 +42,8 @@ LEVEL_CODES = _NUMBERS["level_codes"]
 
 MAX_COEFFICIENT = 2300
 """No transformed 4x4 residual is larger: 16 residuals of 255 give at most 2,040, error diffusion adds less than 150."""
-MAX_WHT = 16400
-"""No coefficient of the second luma transform is larger: 16 x 2,040 / 2 is 16,320."""
+MAX_WHT = 16320
+"""No coefficient of the second luma transform is larger: 16 x 2,040 / 2."""
 
 _BIAS = {"y1": (96, 110), "y2": (96, 108), "uv": (110, 115)}
 """Rounding biases for (DC, AC), in 1/256 (libwebp src/enc/quant_enc.c, kBiasMatrices)."""
@@ -60,12 +61,13 @@ def linear_light() -> Ints:
 
 @lru_cache(maxsize=1)
 def gamma_of_sum() -> Ints:
-    """Return the way back for the sum of four linear values, shape (16381,), to 10 bits (src/dsp/yuv.c, Interpolate)."""
+    """Return the way back from a sum of four linear values, shape (16381,), to 10 bits (src/dsp/yuv.c)."""
     scale = (1 << 7) / 4095
     knots = np.array([int(255 * math.pow(scale * k, 1 / 0.8) + 0.5) for k in range(34)], np.int64)
     sums = np.arange(4 * 4095 + 1)
     index, rest = sums >> 9, sums & 511
-    return ((knots[index + 1] * rest + knots[index] * (512 - rest) + 64) >> 7).astype(np.int32)
+    back: Ints = ((knots[index + 1] * rest + knots[index] * (512 - rest) + 64) >> 7).astype(np.int32)
+    return back
 
 
 @lru_cache(maxsize=128)
@@ -89,10 +91,10 @@ def quantiser_of_alpha_all() -> Ints:
     return np.stack([quantiser_of_alpha(quality) for quality in range(101)])
 
 
-def integer_quantiser(step: Ints, bias: int, sharpen: Ints | int = 0) -> tuple[Ints, Ints]:
+def integer_quantiser(step: Ints, bias: int | Ints, sharpen: Ints | int = 0) -> tuple[Ints, Ints]:
     """Return libwebp's (multiplier, offset) of 2**17: a magnitude c has the level (c * multiplier + offset) >> 17."""
     multiplier = ((1 << 17) // step).astype(np.int32)
-    return multiplier, (sharpen * multiplier + (bias << 9)).astype(np.int32)
+    return multiplier, (sharpen * multiplier + bias * 512).astype(np.int32)
 
 
 def float_quantiser(step: Ints, bias: int, limit: int, sharpen: Ints | int = 0) -> tuple[Floats, Floats]:
@@ -119,13 +121,14 @@ def expand_matrix(dc: Ints, ac: Ints) -> Ints:
 
 
 @lru_cache(maxsize=1)
-def quantiser_rows() -> dict[str, Floats]:
+def quantiser_rows() -> dict[str, npt.NDArray[Any]]:
     """Return what coding a block takes, by quantiser index.
 
     Returns:
-        ``y1``, ``y2``, ``uv_dc``, ``uv_ac``: float32 of shape (128, 48), each row [r, s, step] for 16 coefficients in
-        raster order; ``uv_dc`` is zero but at coefficient 0, ``uv_ac`` is zero there. ``average_y1``, ``average_y2``:
-        int32 of shape (128,), the mean steps libwebp calls q_i4 and q_i16.
+        ``y1``, ``uv_dc``, ``uv_ac``: float32 of shape (128, 48), each row [r, s, step] for 16 coefficients in raster
+        order; ``uv_dc`` is zero but at coefficient 0, ``uv_ac`` is zero there. ``y2_rule``: int32 of shape
+        (128, 2, 16), multiplier and offset; ``y2_step``: float32 of shape (128, 16). ``average_y1``, ``average_y2``:
+        int32 of shape (128,), the mean steps libwebp calls q_i4 and q_i16. ``step_uv_dc``: int32 of shape (128,).
     """
     sharpen = (AC_QUANT[:, None] * FREQ_SHARPENING) >> 11
     sharpen[:, 0] = (DC_QUANT * FREQ_SHARPENING[0]) >> 11
@@ -134,9 +137,12 @@ def quantiser_rows() -> dict[str, Floats]:
     uv_dc_rows, uv_ac_rows = zero.copy(), zero.copy()
     uv_rows = _rows("uv", uv_dc, AC_QUANT, MAX_COEFFICIENT).reshape(128, 3, 16)
     uv_dc_rows[:, :, 0], uv_ac_rows[:, :, 1:] = uv_rows[:, :, 0], uv_rows[:, :, 1:]
+    y2_step = np.repeat(np.stack([2 * DC_QUANT, Y2_AC_QUANT], axis=1), [1, 15], axis=1)
+    y2_rule = integer_quantiser(y2_step, np.repeat(_BIAS["y2"], [1, 15]))
     return {
         "y1": _rows("y1", DC_QUANT, AC_QUANT, MAX_COEFFICIENT, sharpen),
-        "y2": _rows("y2", 2 * DC_QUANT, Y2_AC_QUANT, MAX_WHT),
+        "y2_rule": np.stack(y2_rule, axis=1),
+        "y2_step": y2_step.astype(np.float32),
         "uv_dc": uv_dc_rows.reshape(128, 48),
         "uv_ac": uv_ac_rows.reshape(128, 48),
         "average_y1": expand_matrix(DC_QUANT, AC_QUANT),

@@ -26,6 +26,8 @@ TOKENS = MAX_VARIABLE_LEVEL + 2
 SIZE = TYPES * POSITIONS * CONTEXTS * TOKENS
 FIRST = (1, 0, 0, 0)
 """First position of each type: luma without DC, luma DC, chroma, luma with DC."""
+BEYOND = 2048
+"""The table of costs begins with what a level costs more than the highest token, for every level there is."""
 COUNT_SHIFT = 22
 """Above a cost's bits an entry counts 1 for a nonzero AC level. A block costs at most 16 * 25,000 < 2**22."""
 _BIT_8 = 8 * 256
@@ -37,7 +39,7 @@ class State:
 
     Attributes:
         levels: float32, shape (batch, 4, 8, 3, 68), costs of levels: by type, band, context.
-        table: int32, shape (batch * SIZE,), costs of tokens by key.
+        table: int32, shape (BEYOND + batch * SIZE,), costs of levels beyond tokens, then of tokens by key.
     """
 
     levels: tf.Tensor
@@ -116,11 +118,11 @@ def _level_costs(probabilities: tf.Tensor) -> tf.Tensor:
     """Return the cost of each level by band and context (VP8CalculateLevelCosts)."""
     zero, one = (tf.cast(tf.gather(np.ascontiguousarray(cost), probabilities), tf.float32) for cost in bit_costs())
     levels = tf.tensordot(tf.concat([zero, one], axis=-1), tf.constant(_level_weights()), 1)
-    return levels + one[..., :1] * np.float32([0, 1, 1])[:, None]
+    return levels + one[..., :1] * np.array([0, 1, 1], np.float32)[:, None]
 
 
 def _table(probabilities: tf.Tensor, levels: tf.Tensor) -> tf.Tensor:
-    """Return the cost of each token by key, int32, shape (batch * SIZE,)."""
+    """Return the ``table`` of :class:`State`."""
     bands = tables.BANDS[:POSITIONS]
     used, more = _masks()
     zero, one = (
@@ -131,10 +133,12 @@ def _table(probabilities: tf.Tensor, levels: tf.Tensor) -> tf.Tensor:
     counted = np.zeros((POSITIONS, 1, MAX_VARIABLE_LEVEL + 1), np.float32)
     counted[1:, :, 1:] = 1 << COUNT_SHIFT
     # In context 0 the bit "there is more" is not in the level's cost; it is coded at the first position only.
-    started = more * np.float32([1, 0, 0])
+    started = more * np.array([1, 0, 0], np.float32)
     costs = tf.gather(levels, bands, axis=2) + fixed + counted + one * started[..., None]
     table = tf.concat([zero * more[..., None], costs], axis=-1) * used[..., None]
-    return tf.reshape(tf.cast(table, tf.int32), [-1])
+    level_costs = tables.LEVEL_FIXED_COST
+    beyond = np.where(np.arange(BEYOND) > MAX_VARIABLE_LEVEL, level_costs - level_costs[MAX_VARIABLE_LEVEL], 0)
+    return tf.concat([beyond.astype(np.int32), tf.reshape(tf.cast(table, tf.int32), [-1])], axis=0)
 
 
 def refresh(histogram: tf.Tensor, state: State) -> State:

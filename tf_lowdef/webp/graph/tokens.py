@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lowdef.webp.graph import tables, token_costs
-from tf_lowdef.webp.graph.rounding import multiply
+from tf_lowdef.webp.graph.rounding import flatten, multiply, unflatten
 from tf_lowdef.webp.graph.tables import Floats, Ints
 from tf_lowdef.webp.graph.token_costs import CONTEXTS, FIRST, MAX_VARIABLE_LEVEL, POSITIONS, TOKENS
 
@@ -65,42 +65,49 @@ def tokenise(pairs: tf.Tensor, types: Ints) -> Tokens:
         types: int32, of the last axes before the 32: the blocks' types.
     """
     first, first_bias, second, second_bias, third = (tf.constant(each) for each in _matrices())
-    capped = tf.minimum(pairs, float(MAX_VARIABLE_LEVEL))
+    capped = tf.minimum(flatten(pairs), float(MAX_VARIABLE_LEVEL))
     parts = tf.minimum(multiply(capped, first, first_bias), multiply(capped, second, second_bias))
+    parts = unflatten(parts, pairs)
     base = ((types[..., None] * POSITIONS + np.arange(POSITIONS)) * CONTEXTS * TOKENS).astype(np.float32)
     # The first token of type 0, which has no DC, ends a block too: the sum from there on is that from 1 on.
     return Tokens(multiply(parts, third) + base, tf.minimum(parts[..., 0], 1.0))
 
 
-@lru_cache(maxsize=1)
-def _beyond() -> Floats:
-    """Return what a level costs more than the highest token, shape (2048,): fixed bits."""
-    fixed = tables.LEVEL_FIXED_COST.astype(np.float32)
-    return np.maximum(np.arange(2048) > MAX_VARIABLE_LEVEL, 0) * (fixed - fixed[MAX_VARIABLE_LEVEL])
-
-
-def costs(keys: tf.Tensor, pairs: tf.Tensor, table: tf.Tensor, offset: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return what blocks cost in 1/256 bit, and how many nonzero AC levels they have.
+def costs(keys: tf.Tensor, pairs: tf.Tensor, table: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
+    """Return what blocks cost, with how many nonzero AC levels they have in the bits above; see `cost_of`, `count_of`.
 
     Args:
         keys: float32, shape (n, ..., 16).
         pairs: float32, shape (n, ..., 32), their levels.
         table: int32, of ``token_costs.State``.
-        offset: int32, shape (n,), where the image's part of the table begins.
+        offset: int32, shape (n, 48), of :func:`offsets`.
 
     Returns:
-        Both float32, shape (n, ...).
+        int32, shape (n, ...).
     """
-    offset = tf.reshape(offset, [-1, *[1] * (keys.shape.rank - 1)])
-    total = tf.reduce_sum(tf.gather(table, tf.cast(keys, tf.int32) + offset), axis=-1)
-    count = tf.bitwise.right_shift(total, token_costs.COUNT_SHIFT)
-    cost = tf.cast(total - tf.bitwise.left_shift(count, token_costs.COUNT_SHIFT), tf.float32)
+    offset = tf.reshape(offset, [-1, *[1] * (keys.shape.rank - 2), 48])
+    index = tf.cast(tf.concat([pairs, keys], axis=-1), tf.int32) + offset
+    return tf.reduce_sum(tf.gather(table, index), axis=-1)
 
-    def with_large() -> tf.Tensor:
-        beyond = tf.gather(tf.constant(_beyond(), tf.float32), tf.cast(pairs, tf.int32))
-        return cost + tf.reduce_sum(beyond, axis=-1)
 
-    # Levels this large are rare but at the highest qualities; no levels at all have no maximum above any.
-    largest = tf.reduce_max(pairs)
-    cost = tf.cond(largest > float(MAX_VARIABLE_LEVEL), with_large, lambda: cost)
-    return cost, tf.cast(count, tf.float32)
+def cost_of(total: tf.Tensor) -> tf.Tensor:
+    """Return the cost part of :func:`costs`, float32, in 1/256 bit."""
+    return tf.cast(tf.bitwise.bitwise_and(total, (1 << token_costs.COUNT_SHIFT) - 1), tf.float32)
+
+
+def count_of(total: tf.Tensor) -> tf.Tensor:
+    """Return the count part of :func:`costs`, float32."""
+    return tf.cast(tf.bitwise.right_shift(total, token_costs.COUNT_SHIFT), tf.float32)
+
+
+def offsets(image: tf.Tensor) -> tf.Tensor:
+    """Return what to add to levels (32, nothing) and keys (16) of blocks of an image to find their costs.
+
+    Args:
+        image: int32, shape (n,), which part of the table is a block's.
+
+    Returns:
+        int32, shape (n, 48).
+    """
+    part = np.repeat(np.array([0, 1], np.int32), [32, 16])
+    return (token_costs.BEYOND + image * token_costs.SIZE)[:, None] * part

@@ -15,13 +15,18 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tf_lowdef.webp.graph.rounding import multiply, round_level
+from tf_lowdef.webp.graph.rounding import flatten, multiply, round_level, unflatten
 
 Matrix = npt.NDArray[np.float32]
 _K1, _K2 = 2217, 5352
 """The forward transform's sine and cosine, in 1/4096."""
 _MUL1, _MUL2 = 65536 + 20091, 35468
 """The inverse transform's, in 1/65536."""
+
+MAX_TERM = 5864
+"""Up to here the inverse transform's floors are exact. What goes in stays below 3,900: 2,040 of the picture, one
+quantiser step of error for each coefficient that goes into a sum (864 by way of the luma DCs, 809 of AC), and 150 of
+diffused chroma error."""
 
 
 @lru_cache(maxsize=1)
@@ -68,19 +73,22 @@ def forward_matrices() -> tuple[tuple[Matrix, Matrix], ...]:
     return tuple((m.astype(np.float32), b.astype(np.float32)) for m, b in ((m1, b1), (m2, b2), (m3, b3)))
 
 
-def forward(residual: tf.Tensor) -> tf.Tensor:
+def forward(residual: tf.Tensor, pairs: bool = True) -> tf.Tensor:
     """Transform residuals of -255 to 255.
 
     Args:
         residual: float32, shape (..., 16).
+        pairs: Whether to give the negatives too.
 
     Returns:
-        float32, shape (..., 32): the coefficients and their negatives.
+        float32, shape (..., 32): the coefficients and their negatives; or the coefficients alone, shape (..., 16).
     """
-    values = residual
-    for matrix, bias in forward_matrices():
+    values = flatten(residual)
+    first, second, (last, last_bias) = forward_matrices()
+    columns = 32 if pairs else 16
+    for matrix, bias in (first, second, (last[:, :columns], last_bias[:columns])):
         values = tf.floor(multiply(values, tf.constant(matrix), tf.constant(bias)))
-    return values
+    return unflatten(values, residual)
 
 
 @lru_cache(maxsize=1)
@@ -92,7 +100,8 @@ def inverse_matrices() -> tuple[Matrix, ...]:
     3. (16, 24): the terms of the horizontal pass.
     4. (24, 16): their sums over 8; the rounding 4 / 8 is left to ``round_pixel``.
 
-    A term c * k / 65536 is one float32 product; its floor is exact for every whole c up to 7,296 (a test counts them).
+    A term c * k / 65536 is one float32 product; its floor is exact for every whole c up to ``MAX_TERM`` (a test counts
+    them).
     """
     terms, sums = np.zeros((16, 24)), np.zeros((24, 16))
     for i in range(4):
@@ -119,10 +128,10 @@ def inverse(dequantised: tf.Tensor) -> tf.Tensor:
     Returns:
         float32, shape (..., 16). The pixel is ``round_pixel(prediction + residual)``.
     """
-    first, second, third, fourth = (tf.constant(matrix) for matrix in inverse_matrices())
-    terms = tf.floor(multiply(dequantised, first[: dequantised.shape[-1]]))
+    first, second, third, fourth = inverse_matrices()
+    terms = tf.floor(multiply(flatten(dequantised), first[: dequantised.shape[-1]]))
     terms = tf.floor(multiply(multiply(terms, second), third))
-    return multiply(terms, fourth)
+    return unflatten(multiply(terms, fourth), dequantised)
 
 
 @lru_cache(maxsize=1)
