@@ -21,6 +21,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from PIL import Image
 
+from tf_lowdef.threads import available_cores
 from tf_lowdef.webp import libwebp_version, pillow
 from tf_lowdef.webp.graph import roundtrip
 
@@ -91,7 +92,7 @@ def main(
     count = max(batches)
     pixels = from_folder(folder, count, size) if folder else made_up(count, size, seed=0)
     version = f"TensorFlow {tf.__version__}, Pillow with libwebp {libwebp_version()}"
-    click.echo(f"{version}, {pillow.available_cores()} cores, {platform.machine()}, {size}x{size}, quality {quality}\n")
+    click.echo(f"{version}, {available_cores()} cores, {platform.machine()}, {size}x{size}, quality {quality}\n")
     click.echo("| method | batch | Pillow, ms | graph, ms | ratio | first call, s | nodes | exact |")
     click.echo("|---|---|---|---|---|---|---|---|")
     for method in methods:
