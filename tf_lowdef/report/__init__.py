@@ -5,15 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from tf_lowdef.evaluation.results import Results
+from tf_lowdef.report.cam import grad_cam
+from tf_lowdef.report.cam_study import CamRow, CamStudy, cam_study
 from tf_lowdef.report.markdown import CAVEATS, to_markdown, write_markdown
 from tf_lowdef.report.plot import plot_accuracy
 from tf_lowdef.report.table import Table, accuracy_table, attack_table
 
 __all__ = [
     "CAVEATS",
+    "CamRow",
+    "CamStudy",
     "Table",
     "accuracy_table",
     "attack_table",
+    "cam_study",
+    "grad_cam",
     "plot_accuracy",
     "to_markdown",
     "write_markdown",
