@@ -26,7 +26,7 @@ def pixels():
 
 
 def closed_form(flat, pixels, classes):
-    features = keras.Model(flat.inputs, flat.get_layer("features").output)(pixels.astype(np.float32)).numpy()
+    features = keras.Model(flat.inputs[0], flat.get_layer("features").output)(pixels.astype(np.float32)).numpy()
     weights = flat.get_layer("scores").kernel.numpy()[:, classes].T
     maps = np.maximum(np.einsum("nhwc,nc->nhw", features, weights), 0)
     return maps / np.maximum(maps.max((1, 2), keepdims=True), 1e-30)

@@ -94,7 +94,7 @@ def _take_apart(model: Any, name: str | None) -> _Parts:
     networks = [each for each in own if isinstance(each, keras.Model)]
     if not networks:
         found = _feature_layer(model, own, name)
-        return _Parts([], keras.Model(model.input, [found.output, model.outputs[0]]), [])
+        return _Parts([], keras.Model(model.inputs[0], [found.output, model.outputs[0]]), [])
     if not isinstance(model, keras.Sequential) or len(networks) > 1:
         raise ValueError(
             "Grad-CAM needs a flat model, or a Sequential with one network in it. "
