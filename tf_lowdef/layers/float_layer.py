@@ -37,12 +37,15 @@ class FloatLayer(ImageLayer):
             (0, 255), in which they could not be told from mistakes.
     """
 
+    gradients: tuple[str, ...] = FLOAT_GRADIENTS
+    """What `gradient` may be."""
+
     def __init__(
         self, gradient: str = "exact", value_range: tuple[float, float] = (0, 255), **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        if gradient not in FLOAT_GRADIENTS:
-            raise ValueError(f"`gradient` must be one of {FLOAT_GRADIENTS}. Received: gradient={gradient!r}")
+        if gradient not in self.gradients:
+            raise ValueError(f"`gradient` must be one of {self.gradients}. Received: gradient={gradient!r}")
         self.gradient = gradient
         self.value_range = check_value_range(value_range)
 
