@@ -89,8 +89,8 @@ class RandomisedLayer(ImageLayer):
 def draw_uniform(keys: tf.Tensor, shape: Any) -> tf.Tensor:
     """Return float32 numbers in [0, 1), `shape` of them for each key; shape (batch, *shape).
 
-    Philox (Salmon et al. 2011), which draws the same on every device and under XLA, one key after the other, so that
-    an image's numbers do not depend on its batch.
+    Philox (Salmon et al. 2011), one key after the other, so that an image's numbers do not depend on its batch. Drawn
+    are whole numbers, which are the same under XLA; TensorFlow's own way from those to floats is another there.
 
     Args:
         keys: int64, shape (batch, 2).
@@ -99,7 +99,8 @@ def draw_uniform(keys: tf.Tensor, shape: Any) -> tf.Tensor:
     static = tf.TensorShape(tf.get_static_value(tf.convert_to_tensor(shape, tf.int32), partial=True))
 
     def one(key: tf.Tensor) -> tf.Tensor:
-        return tf.random.stateless_uniform(shape, key, alg="philox")
+        bits = tf.random.stateless_uniform(shape, key, minval=None, maxval=None, dtype=tf.uint32, alg="philox")
+        return tf.cast(bits // 2**8, tf.float32) * 2.0**-24  # as many bits as a float32 holds exactly
 
     # One key before all, because map_fn cannot stack nothing of an unknown size.
     every = tf.concat([tf.zeros((1, 2), keys.dtype), keys], axis=0)
@@ -112,12 +113,12 @@ def draw_integers(keys: tf.Tensor, shape: Any, low: Any, high: Any) -> tf.Tensor
 
 
 def to_integers(uniform: tf.Tensor, low: Any, high: Any) -> tf.Tensor:
-    """Return int32 numbers from `low` to `high` inclusive, alike likely up to 2**-23.
+    """Return int32 numbers from `low` to `high` inclusive, alike likely up to 2**-24.
 
     Args:
         uniform: float32 in [0, 1).
         low: Whole numbers that broadcast against `uniform`.
-        high: The same, at least `low`; high - low is below 2**23.
+        high: The same, at least `low`; high - low is below 2**24.
     """
     number = tf.floor(uniform * tf.cast(high - low + 1, tf.float32))
     return tf.minimum(tf.cast(number, tf.int32) + low, high)  # u * n may round up to n
