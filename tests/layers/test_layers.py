@@ -8,7 +8,27 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_lowdef.layers import FlipLayer, JPEGLayer, WebPLayer
+from tf_lowdef.layers import (
+    BitDepthLayer,
+    FlipLayer,
+    FloatLayer,
+    GaussianLayer,
+    JPEGLayer,
+    MedianLayer,
+    NoiseLayer,
+    NonLocalMeansLayer,
+    PixelDeflectionLayer,
+    PixelLayer,
+    RandomCropLayer,
+    RandomFlipLayer,
+    RandomWebPLayer,
+    ResizePadLayer,
+    ShiftLayer,
+    TotalVariationLayer,
+    WebPLayer,
+)
+
+pytestmark = pytest.mark.usefixtures("same_draws")
 
 # layer, arguments, whether XLA can compile it
 LAYERS = [
@@ -18,6 +38,21 @@ LAYERS = [
     pytest.param(FlipLayer, {}, True, id="flip"),
     pytest.param(FlipLayer, {"mode": "both"}, True, id="flip-both"),
     pytest.param(JPEGLayer, {"quality": 40}, False, id="jpeg"),
+    pytest.param(BitDepthLayer, {"bits": 6}, True, id="bits"),
+    pytest.param(MedianLayer, {"size": 3}, True, id="median"),
+    pytest.param(GaussianLayer, {"sigma": 0.8}, True, id="gaussian"),
+    pytest.param(NonLocalMeansLayer, {"strength": 12.0, "search": 5}, True, id="nlm"),
+    pytest.param(TotalVariationLayer, {"weight": 5.0, "iterations": 5}, True, id="tv"),
+    pytest.param(TotalVariationLayer, {"drop": 0.0, "iterations": 5, "gradient": "exact"}, True, id="tv-exact"),
+    pytest.param(ResizePadLayer, {"fraction": 0.5}, True, id="resizepad"),
+    pytest.param(PixelDeflectionLayer, {"deflections": 50, "window": 4}, True, id="deflection"),
+    pytest.param(PixelDeflectionLayer, {"sigma": 3.0, "gradient": "exact"}, True, id="deflection-exact"),
+    pytest.param(RandomCropLayer, {"copies": 1, "fraction": 0.6}, True, id="crops"),
+    pytest.param(RandomFlipLayer, {"seed": 3}, True, id="flip-random"),
+    pytest.param(RandomWebPLayer, {"quality": (20, 90), "method": 0}, False, id="webp-random"),
+    pytest.param(ShiftLayer, {"columns": 3, "rows": -1}, True, id="shift"),
+    pytest.param(NoiseLayer, {"epsilon": 4.0, "gradient": "none"}, True, id="noise-no-gradient"),
+    pytest.param(NoiseLayer, {"epsilon": 4.0}, True, id="noise"),
 ]
 every_layer = pytest.mark.parametrize(("cls", "arguments", "jit"), LAYERS)
 
@@ -29,7 +64,8 @@ import tf_lowdef.layers
 folder = pathlib.Path(sys.argv[1])
 for path in folder.glob("*.keras"):
     model = keras.models.load_model(path, safe_mode=True)
-    np.save(path.with_suffix(".npy"), model.predict(np.load(folder / "in.npy"), verbose=0))
+    with tf_lowdef.layers.draw_scope([[7, 1]]):
+        np.save(path.with_suffix(".npy"), model.predict(np.load(folder / "in.npy"), verbose=0))
 """
 
 
@@ -69,9 +105,10 @@ def test_uint8_and_float_inputs_agree(cls, arguments, jit, images):
     assert out.dtype == tf.float32
     np.testing.assert_array_equal(out, layer(images.astype(np.float32)))
     np.testing.assert_array_equal(out, layer(images.astype(np.int32)))
-    np.testing.assert_array_equal(out, np.round(out))
-    assert out.numpy().min() >= 0
-    assert out.numpy().max() <= 255
+    if not issubclass(cls, FloatLayer):
+        np.testing.assert_array_equal(out, np.round(out))
+    assert out.numpy().min() >= -4
+    assert out.numpy().max() <= 255 + 4
 
 
 @every_layer
@@ -82,7 +119,7 @@ def test_mixed_float16(cls, arguments, jit, images):
     for batch in (images, images.astype(np.float32)):
         out = layer(batch)
         assert out.dtype == tf.float16
-        np.testing.assert_array_equal(out, expected)
+        np.testing.assert_array_equal(out, expected.astype("float16"))
     # a fraction that float16 cannot hold and that decides the rounding must arrive unchanged
     fraction = np.full((1, 8, 8, 3), 200.499, np.float32)
     np.testing.assert_array_equal(
@@ -152,9 +189,13 @@ def test_gradient_passes_unless_stopped(cls, arguments, jit, images):
     gradient = tape.gradient(score, x)
     if arguments.get("gradient") == "none":
         assert gradient is None
-    else:
-        expected = layer(weight).numpy() if cls is FlipLayer else weight
-        np.testing.assert_array_equal(gradient, expected)
+    elif issubclass(cls, PixelLayer) or layer.get_config().get("gradient") == "straight_through":
+        np.testing.assert_array_equal(gradient, weight)
+    else:  # the derivative along one direction, over so small a step that no order among neighbours changes
+        direction = np.random.default_rng(2).normal(size=images.shape).astype(np.float32)
+        step = 2.0**-6
+        change = (layer(x + step * direction) - layer(x - step * direction)).numpy().astype(np.float64)
+        np.testing.assert_allclose(np.sum(gradient * direction), np.sum(change * weight) / (2 * step), rtol=0.02)
 
 
 def test_saved_model_files_load_in_a_fresh_process(images, tmp_path):
@@ -175,7 +216,7 @@ def test_saved_model_files_load_in_a_fresh_process(images, tmp_path):
 def test_supports_jit_tells_the_truth(cls, arguments, jit, images):
     compiled = tf.function(cls(**arguments), jit_compile=True)
     if jit:
-        np.testing.assert_array_equal(compiled(images), cls(**arguments)(images))
+        np.testing.assert_allclose(compiled(images), cls(**arguments)(images), atol=1e-3)
     else:
         with pytest.raises((tf.errors.InvalidArgumentError, tf.errors.UnimplementedError)):
             compiled(images)
@@ -204,5 +245,5 @@ def test_nested_shared_and_time_distributed(cls, arguments, jit, images):
     inputs = keras.Input((2, 17, 23, 3))
     model = keras.Model(inputs, keras.layers.TimeDistributed(inner)(inputs))
     clips = np.stack([images[:2], images[1:]]).astype(np.float32)
-    expected = np.stack([layer(images[:2]), layer(images[1:])])
+    expected = np.stack([layer(clips[:, 0]), layer(clips[:, 1])], axis=1)
     np.testing.assert_array_equal(model.predict(clips, verbose=0), expected)

@@ -23,9 +23,9 @@ class PixelDeflectionLayer(RandomisedLayer, FloatLayer):
     """Replaces some pixels by random ones near them, then denoises luma and chroma with wavelets.
 
     Prakash et al. 2018 (CVPR, arXiv 1801.08926): 200 pixels a picture, each replaced by one that is drawn from a window
-    around it; then BayesShrink with Haar wavelets in YCbCr. Left out is the paper's weighting by a class activation map,
-    which spares the object: it needs the classifier, and the authors' gain from it is small; every pixel is alike
-    likely. All replacements read the original picture. Athalye and Carlini 2018 (arXiv 1804.03286) broke it with BPDA's
+    around it; then BayesShrink with Haar wavelets in YCbCr. Left out is the paper's weighting by a class activation
+    map, which spares the object and needs the classifier: here every pixel is alike likely. All replacements read the
+    original picture. Athalye and Carlini 2018 (arXiv 1804.03286) broke it with BPDA's
     identity, the default here, because the exact gradient is zero for every coefficient below its threshold.
 
     This layer is safe to use in a `tf.data` pipeline, on batches.

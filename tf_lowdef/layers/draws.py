@@ -75,7 +75,11 @@ class RandomisedLayer(ImageLayer):
             keys = tf.stack([fresh[0] + tf.range(batch), tf.fill([batch], fresh[1])], axis=1)
         else:
             keys = tf.ensure_shape(tf.cast(keys, tf.int64), (None, 2))
-            copies = batch // tf.maximum(tf.shape(keys, tf.int64)[0], 1)
+            count = tf.shape(keys, tf.int64)[0]
+            copies = batch // tf.maximum(count, 1)
+            tf.debugging.assert_equal(
+                copies * count, batch, "draw_scope takes one key an image, or the batch holds N copies of each image"
+            )
             copy = tf.range(batch) % tf.maximum(copies, 1)
             keys = tf.repeat(keys, copies, axis=0) + tf.stack([copy * _COPY, tf.zeros_like(copy)], axis=1)
         # Two layers in one model must not draw the same numbers.

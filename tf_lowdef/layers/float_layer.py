@@ -40,9 +40,7 @@ class FloatLayer(ImageLayer):
     gradients: tuple[str, ...] = FLOAT_GRADIENTS
     """What `gradient` may be."""
 
-    def __init__(
-        self, gradient: str = "exact", value_range: tuple[float, float] = (0, 255), **kwargs: Any
-    ) -> None:
+    def __init__(self, gradient: str = "exact", value_range: tuple[float, float] = (0, 255), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if gradient not in self.gradients:
             raise ValueError(f"`gradient` must be one of {self.gradients}. Received: gradient={gradient!r}")

@@ -53,9 +53,7 @@ class MedianLayer(FloatLayer):
         before = self.size // 2
         padded = pad_symmetric(images, before, self.size - 1 - before)
         height, width = tf.shape(images)[1], tf.shape(images)[2]
-        shifted = [
-            padded[:, y : y + height, x : x + width] for y in range(self.size) for x in range(self.size)
-        ]
+        shifted = [padded[:, y : y + height, x : x + width] for y in range(self.size) for x in range(self.size)]
         if len(shifted) % 2 == 0:  # with one more that is larger than all, the upper middle value is the middle one
             shifted.append(tf.fill(tf.shape(images), tf.constant(float("inf"))))
         return median(shifted)

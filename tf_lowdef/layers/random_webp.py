@@ -12,6 +12,7 @@ from tf_lowdef.layers.draws import RandomisedLayer, draw_integers
 from tf_lowdef.layers.image_layer import Shape
 from tf_lowdef.layers.numbers import check_integer
 from tf_lowdef.layers.pixel_layer import PixelLayer
+from tf_lowdef.specs import Range
 from tf_lowdef.threads import for_each
 from tf_lowdef.webp import pillow
 
@@ -58,7 +59,7 @@ class RandomWebPLayer(RandomisedLayer, PixelLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(seed=seed, gradient=gradient, value_range=value_range, **kwargs)
-        self.quality = _check_range(quality)
+        self.quality = Range(*_check_range(quality))
         self.method = pillow.check_method(method)
         self.num_threads = pillow.check_num_threads(num_threads)
         self.randomised = self.quality[0] < self.quality[1]

@@ -13,6 +13,7 @@ from tf_lowdef.layers.numbers import check_integer
 MAX_SHIFT = 10_000
 """Pixels; longer than any image here, and far from the largest int32."""
 
+
 @keras.saving.register_keras_serializable(package="tf_lowdef")
 class ShiftLayer(ImageLayer):
     """Moves every image a few pixels to the right, or down, and repeats its border behind it.

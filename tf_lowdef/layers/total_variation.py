@@ -13,7 +13,9 @@ from tf_lowdef.layers.float_layer import FloatLayer
 from tf_lowdef.layers.numbers import check_integer, check_number
 
 STEP = 8**-0.5
-"""Of both variables: their product times the squared norm of the difference operator, at most 8 (Chambolle 2004), is 1."""
+"""Of both variables: their product times the difference operator's squared norm, at most 8 (Chambolle 2004), is 1."""
+TINY = 1e-4
+"""The share of the channel's mean in what fills a dropped value; the smallest share of a kept one is 1 / 256."""
 START = (1.0, 4.0, 6.0, 4.0, 1.0)
 """A binomial window that is wide enough to fill what was dropped before the first iteration."""
 
@@ -24,8 +26,8 @@ class TotalVariationLayer(RandomisedLayer, FloatLayer):
 
     Guo et al. 2018 (ICLR, arXiv 1711.00117, section 4.2): of the images z, the one that minimises
     ``sum(kept * (z - x)**2) / 2 + weight * TV(z)``, where `kept` is drawn anew in every call. TV is isotropic and taken
-    channel by channel (Rudin, Osher and Fatemi 1992), where the paper takes norms of whole rows and columns. Solved by a
-    fixed number of primal-dual iterations (Chambolle and Pock 2011, algorithm 1), which start from the kept values
+    channel by channel (Rudin, Osher and Fatemi 1992), where the paper takes norms of whole rows and columns. Solved by
+    a fixed number of primal-dual iterations (Chambolle and Pock 2011, algorithm 1), which start from the kept values
     smoothed. ``drop=0`` leaves nothing to chance and is Rudin, Osher and Fatemi's denoising. Athalye et al. 2018 (arXiv
     1802.00420, section 5.3) broke the layer with BPDA's identity, the default here; the exact gradient goes through all
     iterations and keeps them in memory (about 60 times `iterations` bytes for every value of a batch).
@@ -33,8 +35,8 @@ class TotalVariationLayer(RandomisedLayer, FloatLayer):
     This layer is safe to use in a `tf.data` pipeline, on batches.
 
     Args:
-        weight: In grey levels, above 0 and at most 255; more smooths more. The paper's 0.03 for values in [0, 1], with a
-            square that is not halved, is 3.8.
+        weight: In grey levels, above 0 and at most 255; more smooths more. The paper's 0.03 for values in [0, 1], with
+            a square that is not halved, is 3.8.
         drop: The probability with which a value is dropped, 0 or more and below 1; the paper's is 0.5.
         iterations: 1 or more.
         gradient: ``"straight_through"``, ``"exact"`` or ``"none"``; see :class:`FloatLayer`.
@@ -70,10 +72,12 @@ class TotalVariationLayer(RandomisedLayer, FloatLayer):
 
     def transform(self, images: tf.Tensor) -> tf.Tensor:
         """Draw what is kept, and solve."""
-        kept = tf.ones_like(images)
+        start, kept = images, tf.ones_like(images)
         if self.drop:
+            # where a whole window is dropped, the channel's mean stands in
+            mean = tf.reduce_mean(images, axis=(1, 2), keepdims=True)
             kept = tf.cast(draw_uniform(self.keys(images), tf.shape(images)[1:]) >= self.drop, tf.float32)
-        start = _smooth(images * kept) / tf.maximum(_smooth(kept), 1e-3) if self.drop else images
+            start = (_smooth(images * kept) + TINY * mean) / (_smooth(kept) + TINY)
         return self._solve(start, images, kept)
 
     def _solve(self, start: tf.Tensor, images: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
