@@ -1,6 +1,8 @@
-"""What lies beyond the border of an image, for layers that look at a pixel's neighbours."""
+"""Images beyond their borders, for layers that look at a pixel's neighbours."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -24,3 +26,21 @@ def pad_symmetric(images: tf.Tensor, before: int, after: int) -> tf.Tensor:
         place = tf.math.floormod(tf.range(-before, side + after), 2 * side)
         images = tf.gather(images, tf.minimum(place, 2 * side - 1 - place), axis=axis)
     return images
+
+
+def convolve(images: tf.Tensor, weights: Sequence[float]) -> tf.Tensor:
+    """Convolve every channel along the height, then along the width, with images mirrored at their borders.
+
+    Args:
+        images: float32, shape (batch, height, width, 3).
+        weights: An odd number of them, symmetric; they are divided by their sum.
+
+    Returns:
+        The same shape.
+    """
+    line = tf.repeat(tf.constant(weights, tf.float32)[:, None, None, None] / sum(weights), 3, axis=2)
+    # One image more, because TensorFlow gives an empty batch the padded shape.
+    out = pad_symmetric(tf.pad(images, [[0, 1], [0, 0], [0, 0], [0, 0]]), len(weights) // 2, len(weights) // 2)
+    for kernel in (line, tf.transpose(line, [1, 0, 2, 3])):
+        out = tf.nn.depthwise_conv2d(out, kernel, [1, 1, 1, 1], "VALID")
+    return out[:-1]

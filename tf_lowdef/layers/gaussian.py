@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_lowdef.layers.borders import pad_symmetric
+from tf_lowdef.layers.borders import convolve
 from tf_lowdef.layers.float_layer import FloatLayer
 from tf_lowdef.layers.numbers import check_number
 
@@ -55,11 +55,7 @@ class GaussianLayer(FloatLayer):
         """Convolve along the height, then along the width."""
         radius = int(TRUNCATE * self.sigma + 0.5)
         weights = [math.exp(-0.5 * (place / self.sigma) ** 2) for place in range(-radius, radius + 1)]
-        kernel = tf.constant([weight / sum(weights) for weight in weights], tf.float32)
-        kernel = tf.repeat(kernel[:, None, None, None], 3, axis=2)
-        padded = pad_symmetric(images, radius, radius)
-        rows = tf.nn.depthwise_conv2d(padded, kernel, [1, 1, 1, 1], "VALID")
-        return tf.nn.depthwise_conv2d(rows, tf.transpose(kernel, [1, 0, 2, 3]), [1, 1, 1, 1], "VALID")
+        return convolve(images, weights)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the same layer again."""

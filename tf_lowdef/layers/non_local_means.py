@@ -67,7 +67,7 @@ class NonLocalMeansLayer(FloatLayer):
         return tf.transpose(mean, [1, 2, 3, 0])
 
     def _sums(self, planes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the sums over the window of the weighted values, shaped as `planes`, and of the weights, one a pixel."""
+        """Return the sums over the window: of the weighted values, shaped as `planes`, and of the weights."""
         reach = self.search // 2
         # Half of the window: the weight between two pixels serves both.
         half = [(y, x) for y in range(reach + 1) for x in range(-reach, reach + 1) if (y, x) > (0, 0)]

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_lowdef.layers.borders import pad_symmetric
+from tf_lowdef.layers.borders import convolve
 from tf_lowdef.layers.draws import RandomisedLayer, draw_uniform
 from tf_lowdef.layers.float_layer import FloatLayer
 from tf_lowdef.layers.numbers import check_integer, check_number
@@ -77,7 +77,7 @@ class TotalVariationLayer(RandomisedLayer, FloatLayer):
             # where a whole window is dropped, the channel's mean stands in
             mean = tf.reduce_mean(images, axis=(1, 2), keepdims=True)
             kept = tf.cast(draw_uniform(self.keys(images), tf.shape(images)[1:]) >= self.drop, tf.float32)
-            start = (_smooth(images * kept) + TINY * mean) / (_smooth(kept) + TINY)
+            start = (convolve(images * kept, START) + TINY * mean) / (convolve(kept, START) + TINY)
         return self._solve(start, images, kept)
 
     def _solve(self, start: tf.Tensor, images: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
@@ -113,9 +113,3 @@ def _adjoint(x: tf.Tensor, axis: int) -> tf.Tensor:
     if axis == 1:
         return tf.pad(x[:, :-1], [[0, 0], [1, 0], [0, 0], [0, 0]]) - x
     return tf.pad(x[:, :, :-1], [[0, 0], [0, 0], [1, 0], [0, 0]]) - x
-
-
-def _smooth(x: tf.Tensor) -> tf.Tensor:
-    line = tf.constant(START) / sum(START)
-    kernel = tf.repeat((line[:, None] * line[None, :])[:, :, None, None], 3, axis=2)
-    return tf.nn.depthwise_conv2d(pad_symmetric(x, 2, 2), kernel, [1, 1, 1, 1], "VALID")
