@@ -1,4 +1,4 @@
-"""Lossy WebP at a random quality as a Keras layer, through Pillow."""
+"""Lossy WebP at a random quality as a Keras layer."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_lowdef.layers.codec_scope import current_codec
 from tf_lowdef.layers.draws import RandomisedLayer, draw_integers
 from tf_lowdef.layers.image_layer import Shape
 from tf_lowdef.layers.numbers import check_integer
@@ -22,8 +23,9 @@ class RandomWebPLayer(RandomisedLayer, PixelLayer):
     """Compresses each image with WebP at a quality of its own, drawn anew in every call, and decompresses it again.
 
     The compression of Yin et al. 2020 (doi 10.1002/int.22258) made random, as Das et al. 2018 (arXiv 1802.06816, their
-    SLQ) did with JPEG's quality. Every whole quality of the range is alike likely. The pixels are
-    those of :class:`WebPLayer` at that quality, and like it the layer runs in Python (``supports_jit`` is False).
+    SLQ) did with JPEG's quality. Every whole quality of the range is alike likely. The pixels are those of
+    :class:`WebPLayer` at that quality. It runs in Python (``supports_jit`` is False), but for
+    ``tf_lowdef.codec_scope("graph")``, under which the layer is stock TensorFlow operations for methods 0 to 4.
 
     This layer is safe to use in a `tf.data` pipeline, on batches.
 
@@ -81,6 +83,10 @@ class RandomWebPLayer(RandomisedLayer, PixelLayer):
             pixels: uint8, shape (batch, height, width, 3).
             qualities: int32, shape (batch,).
         """
+        if current_codec("pillow") == "graph":
+            from tf_lowdef.webp import graph  # its tables and loops are for those who use it
+
+            return graph.roundtrip(pixels, qualities, self.method)
 
         def code_all(batch: tf.Tensor, quality: tf.Tensor) -> Any:
             images, out = batch.numpy(), batch.numpy().copy()
