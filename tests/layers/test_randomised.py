@@ -32,12 +32,12 @@ def test_flip_is_half_and_half(images, same):
     assert 16 < flipped.sum() < 48
 
 
-def test_webp_draws_every_quality_of_the_range(images, same):
-    by_quality = {WebPLayer(quality)(images[:1]).numpy().tobytes(): quality for quality in (50, 51, 52, 53)}
-    assert len(by_quality) == 4
-    out = RandomWebPLayer((50, 53), seed=0)(same).numpy()
-    drawn = [by_quality[each.tobytes()] for each in out]
-    assert set(drawn) == {50, 51, 52, 53}
+def test_webp_draws_every_quality_of_the_range():
+    rough = np.random.default_rng(0).integers(0, 256, (1, 40, 40, 3), np.uint8)
+    expected = {WebPLayer(quality)(rough).numpy().tobytes() for quality in range(30, 39)}
+    assert len(expected) > 5  # some neighbours are one to libwebp
+    out = RandomWebPLayer((30, 38), seed=0)(np.repeat(rough, SAME, axis=0)).numpy()
+    assert {each.tobytes() for each in out} == expected
 
 
 @pytest.mark.parametrize("quality", [(80, 40), (40,), 60, (40.5, 60), (0, 101), (-1, 3), "40-80", None])
@@ -123,7 +123,7 @@ def test_deflection_moves_as_many_pixels_as_said_and_not_far():
     distance = np.abs(out - place)[..., :2]
     assert distance.max() == 5
     moved = distance.any(axis=-1).sum(axis=(1, 2))
-    assert ((80 <= moved) & (moved <= 100)).all()  # some meet, some stay
+    assert ((moved >= 80) & (moved <= 100)).all()  # some meet, some stay
     assert distance[:, 0].any()
     assert distance[:, :, -1].any()
     assert (PixelDeflectionLayer(0, sigma=0)(place).numpy() == place).all()

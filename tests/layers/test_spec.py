@@ -35,8 +35,8 @@ SPECS = [
     "crops:30", "crops:10,fraction=0.75,seed=1", "shift:3", "shift:-2,rows=1", "noise:4", "noise:2.5+noise:1,seed=1",
 ]  # fmt: skip
 DEFAULTS = {
-    "jpeg": JPEGLayer, "bits": BitDepthLayer, "median": MedianLayer, "gaussian": GaussianLayer, "nlm": NonLocalMeansLayer,
-    "tv": TotalVariationLayer, "resizepad": ResizePadLayer, "deflection": PixelDeflectionLayer,
+    "jpeg": JPEGLayer, "bits": BitDepthLayer, "median": MedianLayer, "gaussian": GaussianLayer,
+    "nlm": NonLocalMeansLayer, "tv": TotalVariationLayer, "resizepad": ResizePadLayer, "deflection": PixelDeflectionLayer,
     "crops": RandomCropLayer, "shift": ShiftLayer, "noise": NoiseLayer, "webp": WebPLayer, "flip": FlipLayer,
     "flip:random": RandomFlipLayer, "webp:40-80": RandomWebPLayer,
 }  # fmt: skip
@@ -80,7 +80,7 @@ def test_layers_stand_in_the_order_of_the_text():
         ("flip:left", "'flip:left': `mode` must be one of"),
         ("none+flip", "stands alone"),
         ("webp:80-40", "'webp:80-40': `quality` must be two whole numbers from 0 to 100, the lower one first"),
-        ("webp:40-80,lossless=true", "mixes what does not go together: webp is written with quality, method, seed"),
+        ("webp:40-80,lossless=true", "mixes what does not go together: webp is written with quality, method, lossless"),
         ("flip:both,seed=3", "mixes what does not go together"),
         ("jpeg:40-80", "'quality' of 'jpeg' must be int, not '40-80'"),
         ("noise:4+flip+noise:4", "Two layers would draw the same; give each its own seed=N"),

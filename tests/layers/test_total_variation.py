@@ -27,31 +27,31 @@ def minimum(x, kept):
         by_z[..., :, 1:, :] += WEIGHT * (right / norm)[..., :, :-1, :]
         return objective(z, x, kept), by_z.ravel()
 
-    found = optimize.minimize(value_and_gradient, x.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 1000})
+    found = optimize.minimize(value_and_gradient, x.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 400})
     return found.x.reshape(x.shape)
 
 
 def test_denoising_is_close_to_the_minimum(images):
-    x = images[:1].astype(float)
+    x = images[:1, :11, :13].astype(float)
     best = minimum(x, np.ones_like(x))
-    out = TotalVariationLayer(WEIGHT, drop=0)(images[:1]).numpy()
+    out = TotalVariationLayer(WEIGHT, drop=0)(images[:1, :11, :13]).numpy()
     assert np.abs(best - x).mean() > 4
     assert np.abs(out - best).mean() < 0.15
-    many = TotalVariationLayer(WEIGHT, drop=0, iterations=1000)(images[:1]).numpy()
+    many = TotalVariationLayer(WEIGHT, drop=0, iterations=1000)(images[:1, :11, :13]).numpy()
     assert objective(many, x, 1.0) <= objective(best, x, 1.0) * 1.0001
 
 
 def test_filling_is_close_to_the_minimum(images):
     layer = TotalVariationLayer(WEIGHT, drop=0.5)
     with draw_scope([[3, 4]]):
-        kept = draw_uniform(layer.keys(images[:1]), images.shape[1:]).numpy() >= 0.5
-        out = layer(images[:1]).numpy()
-    x = images[:1].astype(float)
+        kept = draw_uniform(layer.keys(images[:1, :11, :13]), (11, 13, 3)).numpy() >= 0.5
+        out = layer(images[:1, :11, :13]).numpy()
+    x = images[:1, :11, :13].astype(float)
     assert 0.4 < kept.mean() < 0.6
     best = minimum(np.where(kept, x, 128), kept)
     assert objective(out, x, kept) <= objective(best, x, kept) * 1.02
     # what was dropped is not read
-    other = np.where(kept, images[:1], 255 - images[:1])
+    other = np.where(kept, images[:1, :11, :13], 255 - images[:1, :11, :13])
     with draw_scope([[3, 4]]):
         np.testing.assert_allclose(layer(other), out, atol=0.2)
 

@@ -60,6 +60,7 @@ class RandomisedLayer(ImageLayer):
         super().__init__(**kwargs)
         self.seed = None if seed is None else check_integer("seed", seed, 0, 2**32 - 1)
         self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed_state = self.seed_generator.state.value  # where tf.saved_model looks for variables
         self.randomised = True
         self._salt = zlib.crc32(type(self).__name__.encode())
 

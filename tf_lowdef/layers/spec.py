@@ -58,11 +58,10 @@ _NUMBER = (int, float)
 _SEED = (int, type(None))
 _GRADIENT = {"gradient": (str,)}
 _RANDOM = {**_GRADIENT, "seed": _SEED}
-_WEBP = {"method": (int,), "lossless": (bool,)}
 
 _TABLE = [
+    _Row("webp", WebPLayer, Form({"quality": _NUMBER, "method": (int,), "lossless": (bool,)}, "quality")),
     _Row("webp", RandomWebPLayer, Form({"quality": (Range,), "method": (int,), "seed": _SEED}, "quality")),
-    _Row("webp", WebPLayer, Form({"quality": _NUMBER, **_WEBP}, "quality")),
     _Row("flip", RandomFlipLayer, Form({"mode": (str,), "seed": _SEED}, "mode"), word="random"),
     _Row("flip", FlipLayer, Form({"mode": (str,)}, "mode"), full=False),
     _Row("jpeg", JPEGLayer, Form({"quality": (int,)}, "quality")),
@@ -94,8 +93,8 @@ _NOT_WRITTEN = {"name", "dtype", "trainable", "num_threads", "codec"}
 
 
 def _form(name: str) -> Form:
-    """Return what may be written behind a name in any of its rows; numbers before ranges, as one reads them."""
-    rows = [row for row in reversed(_TABLE) if row.name == name]
+    """Return what may be written behind a name in any of its rows."""
+    rows = [row for row in _TABLE if row.name == name]
     keys: dict[str, tuple[type, ...]] = {}
     for row in rows:
         for key, kinds in row.form.keys.items():
