@@ -26,8 +26,8 @@ from tf_lowdef.layers import parse_defence
 from tf_lowdef.models import load_demo
 
 STEPS = 10
-AUTO_STEPS = 50
-SQUARE_QUERIES = 200
+AUTO_STEPS = 20
+SQUARE_QUERIES = 500
 DEEPFOOL_IMAGES = 12
 SLOW_IMAGES = 8
 LARGER_L2 = 1.02
@@ -77,7 +77,10 @@ def art_apgd(model: Any, images: np.ndarray, labels: np.ndarray, epsilon: float,
     return attack.generate(images.astype(np.float32), labels)
 
 
-def art_square(model: Any, images: np.ndarray, labels: np.ndarray, epsilon: float, queries: int) -> np.ndarray:
+def art_square(
+    model: Any, images: np.ndarray, labels: np.ndarray, epsilon: float, queries: int, seed: int = 0
+) -> np.ndarray:
+    np.random.seed(seed)  # noqa: NPY002 - ART draws from it
     attack = SquareAttack(
         art_classifier(model, images), norm=np.inf, eps=epsilon, max_iter=queries, p_init=0.8, batch_size=50,
         verbose=False,
@@ -158,26 +161,39 @@ AUTO = {
 every_auto = pytest.mark.parametrize(("make", "loss"), AUTO.values(), ids=AUTO)
 
 
+@pytest.fixture(scope="module")
+def art_counts(task) -> dict[str, int]:
+    """How many of the small classifier's images ART's Auto-PGD fools, by its name of the loss."""
+    return {
+        loss: fooled(task.model, art_apgd(task.model, task.images, task.labels, 4, loss), task.labels, "none")
+        for loss in ("cross_entropy", "difference_logits_ratio")
+    }
+
+
 @every_auto
-def test_apgd_is_as_strong_as_arts(task, make, loss):
+def test_apgd_is_as_strong_as_arts(task, art_counts, make, loss):
     ours = make(4, steps=AUTO_STEPS)(task.model, task.images, task.labels, batch_size=50)
-    theirs = fooled(task.model, art_apgd(task.model, task.images, task.labels, 4, loss), task.labels, "none")
+    theirs = art_counts[loss]
     assert 0 < theirs < 100
     assert ours.success.sum() >= theirs - MOST_APART
 
 
 def test_square_is_as_strong_as_arts(task):
     ours = Square(6, queries=SQUARE_QUERIES)(task.model, task.images, task.labels, batch_size=100)
-    np.random.seed(0)  # noqa: NPY002 - ART draws from it
-    adversarial = art_square(task.model, task.images, task.labels, 6, SQUARE_QUERIES)
-    theirs = fooled(task.model, adversarial, task.labels, "none")
-    assert 0 < theirs < 100
-    # Both draw at random: of 100 images at this rate the difference has a standard deviation of about two.
-    assert ours.success.sum() >= theirs - 2 * MOST_APART
+    theirs = [
+        fooled(
+            task.model, art_square(task.model, task.images, task.labels, 6, SQUARE_QUERIES, seed), task.labels, "none"
+        )
+        for seed in range(2)
+    ]
+    assert 0 < max(theirs) < 100
+    # ART draws one square for all images, so that a fifth of its number is luck (25 to 46 for 200 queries; ours 32 to
+    # 35): its mean it is.
+    assert ours.success.sum() >= np.mean(theirs) - MOST_APART, (ours.success.sum(), theirs)
 
 
 def test_cw_is_as_near_as_arts(task):
-    compare_cw(task.model, task.images[:8], task.labels[:8], steps=50)
+    compare_cw(task.model, task.images[:6], task.labels[:6], steps=50)
 
 
 @pytest.mark.slow
@@ -193,7 +209,6 @@ def test_apgd_on_the_demo(make, loss):
 def test_square_on_the_demo():
     model, images, labels = demo(50)
     ours = Square(4, queries=500)(model, images, labels, batch_size=50)
-    np.random.seed(0)  # noqa: NPY002 - ART draws from it
     theirs = fooled(model, art_square(model, images, labels, 4, 500), labels, "none")
     assert ours.success.sum() >= theirs - MOST_APART, (ours.success.sum(), theirs)
 
@@ -281,8 +296,6 @@ def few(mobilenet) -> tuple[Any, np.ndarray, np.ndarray]:
 def test_apgd_on_mobilenet(few, make, loss):
     model, images, labels = few
     settings = {"classes": 2} if make is APGDT else {}
-    ours = make(0.5, steps=AUTO_STEPS, **settings)(model, images, labels, batch_size=SLOW_IMAGES)
-    assert not ours.linf.any()  # half a grey level is none
     ours = make(1, steps=AUTO_STEPS, **settings)(model, images, labels, batch_size=SLOW_IMAGES)
     theirs = fooled(model, art_apgd(model, images, labels, 1, loss), labels, "none")
     assert ours.success.sum() >= theirs, (ours.success.sum(), theirs)
@@ -293,7 +306,6 @@ def test_apgd_on_mobilenet(few, make, loss):
 def test_square_on_mobilenet(few):
     model, images, labels = few
     ours = Square(8, queries=300)(model, images, labels, batch_size=SLOW_IMAGES)
-    np.random.seed(0)  # noqa: NPY002 - ART draws from it
     theirs = fooled(model, art_square(model, images, labels, 8, 300), labels, "none")
     assert ours.success.sum() >= theirs - 1, (ours.success.sum(), theirs)
 

@@ -37,7 +37,7 @@ def test_a_masked_gradient_hides_nothing_from_it(task):
     assert not blind.success.any()
     square = Square(10, queries=200)
     result = square(model, images, labels)
-    assert result.success.mean() > 0.8
+    assert result.success.mean() > 0.6
     np.testing.assert_array_equal(result.images, square(task.model, images, labels).images)
 
 
