@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tf_lowdef.evaluation.results import Results
-from tf_lowdef.report.markdown import CAVEATS, to_markdown, write_markdown
+from tf_lowdef.report.conclusion import conclusion
+from tf_lowdef.report.markdown import CAVEATS, legend, to_markdown, write_markdown
 from tf_lowdef.report.plot import plot_accuracy
 from tf_lowdef.report.table import Table, accuracy_table, attack_table
 
@@ -14,6 +15,8 @@ __all__ = [
     "Table",
     "accuracy_table",
     "attack_table",
+    "conclusion",
+    "legend",
     "plot_accuracy",
     "to_markdown",
     "write_markdown",
