@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tf_lowdef.attacks import BIM, FGSM, MIM, PGD, Attack, DeepFool
+from tf_lowdef.attacks import APGDCE, APGDDLR, APGDT, BIM, CW, FGSM, MIM, PGD, Attack, DeepFool, Square
 from tf_lowdef.attacks.spec import ATTACKS
 
 BOUNDED = {
@@ -17,9 +17,19 @@ BOUNDED = {
     "bim": lambda epsilon: BIM(epsilon, steps=3),
     "pgd": lambda epsilon: PGD(epsilon, steps=3),
     "mim": lambda epsilon: MIM(epsilon, steps=3),
+    "apgd-ce": lambda epsilon: APGDCE(epsilon, steps=5),
+    "apgd-dlr": lambda epsilon: APGDDLR(epsilon, steps=5),
+    "apgd-t": lambda epsilon: APGDT(epsilon, steps=3),
+    "square": lambda epsilon: Square(epsilon, queries=60),
+    "bim best": lambda epsilon: BIM(epsilon, steps=3, keep="best"),
+    "pgd restarted": lambda epsilon: PGD(epsilon, steps=2, restarts=2),
+    "apgd-ce last": lambda epsilon: APGDCE(epsilon, steps=5, keep="last"),
 }
 ROWS = {
     **{name: make(4.0) for name, make in BOUNDED.items()},
+    "square": Square(8, queries=60),
+    "cw": CW(steps=15, binary_search_steps=3, initial_const=1),
+    "cw floats": CW(steps=15, binary_search_steps=3, initial_const=1, survive_rounding=False),
     "deepfool": DeepFool(steps=5),
     "deepfool floats": DeepFool(steps=5, survive_rounding=False),
 }
@@ -27,6 +37,9 @@ MOST_PIXELS_MOVED_BY_NOISE = 0.01
 """Sign attacks amplify float noise: another batch size may change this part of the pixels."""
 
 every_attack = pytest.mark.parametrize("attack", ROWS.values(), ids=ROWS)
+gradient_attack = pytest.mark.parametrize(
+    "attack", [pytest.param(attack, id=name) for name, attack in ROWS.items() if attack.needs_gradient]
+)
 bounded_attack = pytest.mark.parametrize("make", BOUNDED.values(), ids=BOUNDED)
 
 
@@ -52,6 +65,7 @@ def test_result_is_whole(task, attack: Attack):
     assert result.success.any()
     assert (result.queries >= result.steps).all()
     assert not result.zero_gradient.any()
+    assert not result.nonfinite_gradient.any()
     assert (result.float_success is not None) == attack.minimal_norm
 
 
@@ -146,13 +160,13 @@ def test_softmax_is_refused_or_named(task, attack: Attack):
             attack(model, task.images[:4], task.labels[:4])
 
 
-@every_attack
+@gradient_attack
 def test_a_missing_gradient_is_refused(task, attack: Attack):
     with pytest.raises(ValueError, match="gives no gradient"):
         attack(lambda x: task.model(tf.stop_gradient(x)), task.images[:4], task.labels[:4])
 
 
-@every_attack
+@gradient_attack
 @pytest.mark.parametrize("factor", [0.0, np.nan], ids=["zero", "nan"])
 def test_a_useless_gradient_changes_nothing_and_is_told(task, attack: Attack, factor):
     @tf.custom_gradient
@@ -162,7 +176,8 @@ def test_a_useless_gradient_changes_nothing_and_is_told(task, attack: Attack, fa
     result = attack(lambda x: task.model(useless(x)), task.images[:4], task.labels[:4], batch_size=4)
     assert result.zero_gradient.all()
     assert not result.success.any()
-    if attack.name != "pgd":  # which starts elsewhere
+    assert (result.nonfinite_gradient == np.isnan(factor)).all()
+    if not attack.name.startswith(("pgd", "apgd")):  # which start elsewhere
         np.testing.assert_array_equal(result.images, task.images[:4])
 
 

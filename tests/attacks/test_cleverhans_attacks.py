@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from cleverhans.tf2.attacks.basic_iterative_method import basic_iterative_method
+from cleverhans.tf2.attacks.momentum_iterative_method import momentum_iterative_method
 from cleverhans.tf2.attacks.projected_gradient_descent import projected_gradient_descent
-from cleverhans.tf2.utils import compute_gradient
 
 from tf_lowdef.attacks import BIM, FGSM, MIM, PGD
 
@@ -65,14 +65,38 @@ def test_pgd_is_as_strong_as_cleverhans(task):
     assert abs(int(ours.success.sum()) - int(theirs.sum())) <= 4
 
 
-def test_the_gradient_is_traced_once_a_model_and_shape(task):
+def test_the_model_is_traced_once_for_logits_and_once_for_gradients(task):
+    traced = []
+
     def model(x):
+        traced.append(x.shape)
         return task.model(x)
 
-    before = compute_gradient.experimental_get_tracing_count()
-    for attack in (FGSM(1), FGSM(4), BIM(4), PGD(4, steps=3)):
-        attack(model, task.images[:10], task.labels[:10], batch_size=4)
-    assert compute_gradient.experimental_get_tracing_count() == before + 1
+    for attack in (FGSM(1), FGSM(4), BIM(4, targeted=True), PGD(4, steps=3, restarts=2, keep="best"), MIM(4)):
+        for batch_size in (4, 7):
+            attack(model, task.images[:10], task.labels[:10], batch_size=batch_size)
+    assert len(traced) == 2
+
+
+def test_mim_is_cleverhans_own(task):
+    x, y = task.images[:8].astype("float32"), task.labels[:8]
+    result = MIM(4, steps=7)(task.model, x, y, batch_size=8)
+    box = {"clip_min": 0.0, "clip_max": 255.0, "sanity_checks": False}
+    own = momentum_iterative_method(task.model, tf.constant(x), 4.0, 1.0, 7, np.inf, y=y, **box)
+    assert (result.images != np.rint(own)).mean() < 1e-3
+
+
+def test_restarts_never_lose_and_spare_the_fooled(task):
+    x, y = task.images, task.labels
+    # Two short steps from a wide start, so that the start decides.
+    attacks = (PGD(8, step_size=1.5, steps=2, restarts=restarts) for restarts in (1, 3))
+    one, three = (attack(task.model, x, y, batch_size=50) for attack in attacks)
+    assert 5 < one.success.sum() < 95
+    assert three.success.sum() > one.success.sum()
+    assert (three.success | ~one.success).all()
+    np.testing.assert_array_equal(three.steps[one.success], 2)
+    assert (three.steps[~three.success] == 6).all()
+    assert (three.queries == three.steps + three.steps // 2).all()  # and one to judge each round
 
 
 BAD = {
@@ -81,6 +105,9 @@ BAD = {
     "epsilon nan": (lambda: BIM(float("nan")), "epsilon=nan"),
     "steps": (lambda: BIM(4, steps=0), "steps=0"),
     "step size": (lambda: PGD(4, step_size=-1), "step_size=-1"),
+    "restarts": (lambda: PGD(4, restarts=0), "restarts=0"),
+    "keep": (lambda: BIM(4, keep="first"), "last, best.*keep='first'"),
+    "targeted": (lambda: FGSM(4, targeted=1), "targeted=1"),
     "decay": (lambda: MIM(4, decay=-0.5), "decay=-0.5"),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tf_lowdef.attacks import BIM, FGSM, MIM, PGD, DeepFool, parse_attack
+from tf_lowdef.attacks import APGDCE, APGDDLR, APGDT, BIM, CW, FGSM, MIM, PGD, DeepFool, Square, parse_attack
 
 GOOD = {
     "fgsm:4": FGSM(4),
@@ -16,12 +16,23 @@ GOOD = {
     " BIM : 8, step_size = 0.5 ": BIM(8, step_size=0.5),
     "pgd:8": PGD(8),
     "mim:8,decay=0.5": MIM(8, decay=0.5),
+    "pgd:4,steps=100,restarts=5,keep=best": PGD(4, steps=100, restarts=5, keep="best"),
+    "bim:4,targeted=true": BIM(4, targeted=True),
+    "apgd-ce:4": APGDCE(4),
+    "apgd-ce:8,keep=last,targeted=true": APGDCE(8, targeted=True, keep="last"),
+    "apgd-dlr:4,steps=50,restarts=2,rho=0.5": APGDDLR(4, 50, 2, 0.5),
+    "apgd-t:4,classes=3": APGDT(4, classes=3),
+    "square:4,queries=100,p_init=0.3": Square(4, 100, 0.3),
+    "cw": CW(),
+    "cw:steps=20,confidence=1,survive_rounding=false,targeted=true": CW(
+        20, confidence=1.0, survive_rounding=False, targeted=True
+    ),
     "deepfool": DeepFool(),
     "deepfool:survive_rounding=false": DeepFool(survive_rounding=False),
     "deepfool:overshoot=0.05,steps=30,candidates=5": DeepFool(0.05, 30, 5),
 }
 BAD = {
-    "": "There are: fgsm, bim, pgd, mim, deepfool",
+    "": "There are: fgsm, bim, pgd, mim, deepfool, ",
     "bimm:4": "Did you mean 'bim'",
     "bim:4,step=3": "Did you mean 'steps'",
     "bim:4,colour=3": "There are: epsilon, step_size, steps",
@@ -35,6 +46,10 @@ BAD = {
     "bim:4,steps=3,steps=4": "twice",
     "bim:4,epsilon=4": "twice",
     "fgsm:-1": "epsilon=-1.0 in 'fgsm:-1'",
+    "bim:4,keep=worst": "keep='worst' in",
+    "bim:4,targeted=4": "must be bool, not '4'",
+    "deepfool:targeted=true": "has no 'targeted'",
+    "apgd-t:4,targeted=true": "has no 'targeted'",
     "deepfool:4": "takes key=value with overshoot, steps, candidates, survive_rounding; not '4'",
     "deepfool:survive_rounding=maybe": "must be bool, not 'maybe'",
 }

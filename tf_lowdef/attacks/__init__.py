@@ -1,4 +1,4 @@
-"""Attacks on image classifiers: white-box, untargeted, on the true label; epsilons in grey levels of 255.
+"""Attacks on image classifiers: on the true label or towards a target; epsilons in grey levels of 255.
 
 Images are attacked at the resolution at which the defence sees them: decode, resize, attack, round to uint8, defence,
 model. An attack on the large image with the resizing behind it is another experiment, with other numbers. The result
@@ -10,22 +10,30 @@ Example:
     >>> result.images.dtype, result.success.mean()
 """
 
+from tf_lowdef.attacks.apgd import APGDCE, APGDDLR, APGDT
 from tf_lowdef.attacks.attack import Attack
 from tf_lowdef.attacks.cleverhans_attacks import BIM, FGSM, MIM, PGD
+from tf_lowdef.attacks.cw import CW
 from tf_lowdef.attacks.deepfool import deepfool
 from tf_lowdef.attacks.deepfool_attack import DeepFool
 from tf_lowdef.attacks.model_fn import outputs_are_probabilities
 from tf_lowdef.attacks.result import AttackResult
 from tf_lowdef.attacks.spec import parse_attack
+from tf_lowdef.attacks.square import Square
 
 __all__ = [
+    "APGDCE",
+    "APGDDLR",
+    "APGDT",
     "BIM",
+    "CW",
     "FGSM",
     "MIM",
     "PGD",
     "Attack",
     "AttackResult",
     "DeepFool",
+    "Square",
     "deepfool",
     "outputs_are_probabilities",
     "parse_attack",

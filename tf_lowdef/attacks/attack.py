@@ -6,12 +6,13 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import Field, fields
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from tf_lowdef.attacks.batch import Batch, pad
 from tf_lowdef.attacks.checks import (
     Labels,
     Pixels,
@@ -19,38 +20,25 @@ from tf_lowdef.attacks.checks import (
     check_integer,
     check_label_range,
     check_labels,
+    check_targets,
 )
+from tf_lowdef.attacks.losses import cross_entropy, evaluate_loss, target_cross_entropy
 from tf_lowdef.attacks.model_fn import Model, ModelFn, are_probabilities, as_model_fn
+from tf_lowdef.attacks.randomness import draw_targets
 from tf_lowdef.attacks.result import WHITE, AttackResult, Floats, Found, l2_norms, linf_norms
 from tf_lowdef.specs import format_value
 
 Progress = Callable[[int, int], object]
 
 
-@dataclass(frozen=True)
-class Batch:
-    """A batch padded to the fixed size by repeating its last image.
-
-    Attributes:
-        pixels: float32, (batch, height, width, 3), whole grey levels.
-        labels: int64, (batch,).
-        logits: float32, (batch, classes): the model's outputs for `pixels`.
-        valid: bool, (batch,): False for padding.
-        seed: The seed of the whole attack.
-    """
-
-    pixels: Floats
-    labels: Labels
-    logits: Floats
-    valid: npt.NDArray[np.bool_]
-    seed: int
-
-
 class Attack(ABC):
-    """An untargeted attack on the true label. A subclass is a frozen dataclass with `run`, and a row in `spec.py`.
+    """An attack on the true label, or towards a target: a frozen dataclass with `run`, and a row in `spec.py`.
 
     Images are uint8 pixels before and after: floats are rounded first, and epsilon bounds the rounded result. The
     last short batch is padded to `batch_size`, so that an image meets the same compiled computation in any call.
+
+    A targeted attack succeeds where the model predicts the target. The call names the targets, or they are drawn from
+    the seed and the image among the wrong classes, all equally likely.
     """
 
     name: ClassVar[str]
@@ -59,6 +47,7 @@ class Attack(ABC):
     minimal_norm: ClassVar[bool] = False
     """Whether the attack seeks the smallest perturbation rather than the best one within epsilon."""
     needs_logits: ClassVar[bool] = False
+    needs_gradient: ClassVar[bool] = True
 
     @abstractmethod
     def run(self, model_fn: ModelFn, batch: Batch) -> Found:
@@ -78,6 +67,7 @@ class Attack(ABC):
         batch_size: int = 32,
         seed: int = 0,
         progress: Progress | None = None,
+        targets: npt.ArrayLike | None = None,
     ) -> AttackResult:
         """Make adversarial images.
 
@@ -88,58 +78,79 @@ class Attack(ABC):
             batch_size: How many images are attacked at once; the last batch is padded to it.
             seed: A nonnegative integer. Random starts follow from it and from the image alone, not from its place.
             progress: Called with (images done, images in all) after every batch.
+            targets: Integers, shape (n,), each another class than the label: where a targeted attack aims; None draws
+                them from the seed and the image among the wrong classes.
 
         Returns:
             The result, image by image, in the order of `images`.
 
         Raises:
             TypeError: A dtype is wrong, or the model is not callable.
-            ValueError: A shape, value or label is wrong, the model gives no gradient, or ends in a softmax where the
-                attack needs logits.
+            ValueError: A shape, value or label is wrong, the model gives no gradient or has too few classes, or ends in
+                a softmax where the attack needs logits; or `targets` are given and the attack is not targeted.
         """
         pixels = check_images(images)
         true = check_labels(labels, len(pixels))
         check_integer("batch_size", batch_size, 1)
         check_integer("seed", seed, 0)
+        aims = None if targets is None else check_targets(targets, true)
+        if aims is not None and not self.aims:
+            raise ValueError(f"`targets` are for an attack with targeted=True. Received: {self.spec}")
         model_fn = as_model_fn(model)
         parts = []
         for start in range(0, len(pixels), batch_size):
             part = slice(start, start + batch_size)
-            parts.append(self._attack_batch(model_fn, pixels[part], true[part], batch_size, seed, first=start == 0))
+            aim = None if aims is None else aims[part]
+            parts.append(self._attack_batch(model_fn, pixels[part], true[part], aim, batch_size, seed, start == 0))
             if progress is not None:
                 progress(min(start + batch_size, len(pixels)), len(pixels))
-        return _join(parts) if parts else _empty(pixels, self.minimal_norm)
+        return _join(parts) if parts else _empty(pixels, self)
 
     def _attack_batch(
-        self, model_fn: ModelFn, pixels: Pixels, labels: Labels, size: int, seed: int, first: bool
+        self, model_fn: ModelFn, pixels: Pixels, labels: Labels, aims: Labels | None, size: int, seed: int, first: bool
     ) -> AttackResult:
         """Pad, attack, round and judge one batch."""
         n = len(pixels)
-        padded = _pad(pixels, size).astype(np.float32)
+        padded, true = pad(pixels, size).astype(np.float32), pad(labels, size)
         logits = model_fn.logits(padded)
         if first:
             self._check_outputs(logits)
         check_label_range(labels, logits.shape[1])
-        batch = Batch(padded, _pad(labels, size), logits, np.arange(size) < n, seed)
+        if aims is not None:
+            check_label_range(aims, logits.shape[1], "targets")
+        elif self.aims:
+            aims = draw_targets(padded[:n], labels, logits.shape[1], seed)
+        batch = Batch(padded, true, logits, np.arange(size) < n, seed, None if aims is None else pad(aims, size))
         found = self.run(model_fn, batch) if self.moves else _unchanged(batch)
-        rounded = self._rounded(padded, found.images)
-        predictions = model_fn.logits(rounded).argmax(axis=1)[:n]
-        floats: dict[str, Any] = {}
+        return self._judge(model_fn, batch, found, n)
+
+    def _judge(self, model_fn: ModelFn, batch: Batch, found: Found, n: int) -> AttackResult:
+        """Round what was found for the first `n` images of a batch, and say what it is worth."""
+        rounded = self._rounded(batch.pixels, found.images)
+        logits = model_fn.logits(rounded)
+        predictions = logits.argmax(axis=1)
+        loss = cross_entropy if batch.targets is None else target_cross_entropy
+        nonfinite = np.zeros(len(rounded), bool) if found.nonfinite_gradient is None else found.nonfinite_gradient
+        values: dict[str, npt.NDArray[Any]] = {
+            "images": rounded.astype(np.uint8),
+            "success": batch.fooled(predictions),
+            "predictions": predictions,
+            "clean_predictions": batch.logits.argmax(axis=1),
+            "l2": l2_norms(rounded - batch.pixels),
+            "linf": linf_norms(rounded - batch.pixels),
+            "steps": found.steps,
+            "queries": found.queries,
+            "zero_gradient": found.zero_gradient,
+            "loss_start": evaluate_loss(loss, batch.logits, batch.labels, batch.aim),
+            "loss_end": evaluate_loss(loss, logits, batch.labels, batch.aim),
+            "nonfinite_gradient": nonfinite,
+        }
         if self.minimal_norm:
-            floats["float_success"] = model_fn.logits(found.images).argmax(axis=1)[:n] != labels
-            floats["float_l2"] = l2_norms(found.images - padded)[:n]
-        return AttackResult(
-            images=rounded[:n].astype(np.uint8),
-            success=predictions != labels,
-            predictions=predictions,
-            clean_predictions=logits.argmax(axis=1)[:n],
-            l2=l2_norms(rounded - padded)[:n],
-            linf=linf_norms(rounded - padded)[:n],
-            steps=found.steps[:n],
-            queries=found.queries[:n],
-            zero_gradient=found.zero_gradient[:n],
-            **floats,
-        )
+            values["float_success"] = batch.fooled(model_fn.logits(found.images).argmax(axis=1))
+            values["float_l2"] = l2_norms(found.images - batch.pixels)
+        if batch.targets is not None:
+            values["targets"] = batch.targets
+        return AttackResult(**{name: value[:n] for name, value in values.items()})
 
     def _rounded(self, clean: Floats, adversarial: Floats) -> Floats:
         """Return whole grey levels in the box, within epsilon of `clean` if the attack has one."""
@@ -156,6 +167,11 @@ class Attack(ABC):
         """Refuse or warn about a model that ends in a softmax."""
         if outputs.shape[1] < 2:
             raise ValueError(f"A classifier needs two outputs or more. Received: {outputs.shape[1]}")
+        if outputs.shape[1] < self.fewest_classes:
+            raise ValueError(
+                f"The loss of {self.name} needs a model of {self.fewest_classes} classes or more. "
+                f"Received: {outputs.shape[1]} outputs"
+            )
         if not are_probabilities(outputs):
             return
         text = (
@@ -172,6 +188,17 @@ class Attack(ABC):
         return None
 
     @property
+    def aims(self) -> bool:
+        """Whether the attack is a targeted one; those that can be have a parameter `targeted`."""
+        targeted: bool = getattr(self, "targeted", False)
+        return targeted
+
+    @property
+    def fewest_classes(self) -> int:
+        """How many classes a model must have for the attack's loss to be defined."""
+        return 2
+
+    @property
     def moves(self) -> bool:
         """Whether the attack can change a pixel: epsilon 0 is the identity."""
         return self.epsilon is None or self.epsilon > 0
@@ -180,7 +207,7 @@ class Attack(ABC):
     def spec(self) -> str:
         """The attack as `parse_attack` reads it: its name, its epsilon, and what differs from the defaults."""
         parts = []
-        for field in fields(self):  # type: ignore[arg-type]  # every attack is a dataclass
+        for field in parameters(type(self)):
             value = getattr(self, field.name)
             if field.name == "epsilon":
                 parts.append(format_value(value))
@@ -199,13 +226,14 @@ class Attack(ABC):
             "step_size": getattr(self, "actual_step_size", None),
             "restarts": getattr(self, "restarts", 1),
             "loss": self.loss,
-            "labels": "true",
+            "labels": "random target" if self.aims else "true",
         }
 
 
-def _pad(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
-    """Repeat the last entry until there are `size`."""
-    return np.pad(array, [(0, size - len(array))] + [(0, 0)] * (array.ndim - 1), mode="edge")
+def parameters(attack: type[Attack]) -> list[Field[Any]]:
+    """Return an attack's parameters in the order in which it takes them, those by keyword alone last."""
+    found = fields(attack)  # type: ignore[arg-type]  # every attack is a dataclass
+    return [field for field in found if not field.kw_only] + [field for field in found if field.kw_only]
 
 
 def _unchanged(batch: Batch) -> Found:
@@ -220,8 +248,10 @@ def _join(parts: list[AttackResult]) -> AttackResult:
     return AttackResult(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
-def _empty(pixels: Pixels, minimal_norm: bool) -> AttackResult:
+def _empty(pixels: Pixels, attack: Attack) -> AttackResult:
     """Return the result of no images."""
     ints, floats, bools = np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, bool)
-    extra = {"float_success": bools, "float_l2": floats} if minimal_norm else {}
+    extra: dict[str, Any] = {"float_success": bools, "float_l2": floats} if attack.minimal_norm else {}
+    extra |= {"targets": ints} if attack.aims else {}
+    extra |= {"loss_start": floats, "loss_end": floats, "nonfinite_gradient": bools}
     return AttackResult(pixels, bools, ints, ints, floats, floats, ints, ints, bools, **extra)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -55,13 +56,43 @@ def check_labels(labels: Any, count: int) -> Labels:
     return array.astype(np.int64)
 
 
-def check_label_range(labels: Labels, classes: int) -> None:
+def check_label_range(labels: Labels, classes: int, name: str = "labels") -> None:
     """Raise ValueError where a label is not the 0-based index of one of `classes` classes."""
     wrong = labels[(labels < 0) | (labels >= classes)]
     if len(wrong):
         raise ValueError(
-            f"`labels` must lie in 0..{classes - 1}, the model has {classes} outputs. Received: label {wrong[0]}"
+            f"`{name}` must lie in 0..{classes - 1}, the model has {classes} outputs. Received: label {wrong[0]}"
         )
+
+
+def check_flag(name: str, value: Any) -> None:
+    """Raise ValueError unless `value` is True or False."""
+    if not isinstance(value, bool):
+        raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
+
+
+def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    """Raise ValueError unless `value` is one of `choices`."""
+    if value not in choices:
+        raise ValueError(f"`{name}` must be one of {', '.join(choices)}. Received: {name}={value!r}")
+
+
+def check_targets(targets: Any, labels: Labels) -> Labels:
+    """Return `targets` as int64: for each image a class other than its own.
+
+    Raises:
+        TypeError: The targets are not integers.
+        ValueError: Their shape is not that of `labels`, or an image's target is its true class.
+    """
+    array = np.asarray(targets)
+    if array.shape != labels.shape:
+        raise ValueError(f"`targets` must have the shape {labels.shape}. Received: shape={array.shape}")
+    if len(labels) and not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"`targets` must be integers. Received: dtype={array.dtype}")
+    same = np.flatnonzero(array == labels)
+    if len(same):
+        raise ValueError(f"`targets` must differ from the true labels. Received: {array[same[0]]} for image {same[0]}")
+    return array.astype(np.int64)
 
 
 def check_integer(name: str, value: Any, lowest: int) -> None:

@@ -37,6 +37,7 @@ class Search:
         steps: int64, (n,): linearised steps taken.
         queries: int64, (n,): forward passes made.
         flat: bool, (n,): no rival class had a finite, nonzero gradient at the clean image.
+        nonfinite: bool, (n,): a rival class had a gradient with NaN or infinity in it.
     """
 
     points: Floats
@@ -44,6 +45,7 @@ class Search:
     steps: Ints
     queries: Ints
     flat: Bools
+    nonfinite: Bools
 
 
 def deepfool(
@@ -127,14 +129,16 @@ def search(
         smallest: Least length of a step, in the unit of `clean`.
     """
     n = len(clean)
-    state = Search(clean.copy(), np.zeros_like(clean), np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, bool))
+    counts, flags = np.zeros((2, n), np.int64), np.zeros((2, n), bool)
+    state = Search(clean.copy(), np.zeros_like(clean), *counts, *flags)
     for _ in range(max_iter):
         if not len(active):
             break
-        distance, direction = (
+        distance, direction, broken = (
             part.numpy() for part in model_fn.compiled(nearest, state.points[active], classes[active])
         )
         state.queries[active] += 1
+        state.nonfinite[active] |= broken
         finite = np.isfinite(distance)
         state.flat[active[~finite]] = state.steps[active[~finite]] == 0
         active, length = active[finite], np.maximum(distance[finite], smallest)
@@ -149,7 +153,7 @@ def search(
     return state
 
 
-def nearest(model_fn: ModelFn, x: Any, classes: Any) -> tuple[Any, Any]:
+def nearest(model_fn: ModelFn, x: Any, classes: Any) -> tuple[Any, Any, Any]:
     """Find the nearest boundary of the classifier linearised at each image, with respect to its rival classes.
 
     Backward passes run one after another inside the graph, so that neither the graph nor the memory grows with the
@@ -161,7 +165,8 @@ def nearest(model_fn: ModelFn, x: Any, classes: Any) -> tuple[Any, Any]:
         classes: int32 tensor, (n, candidates).
 
     Returns:
-        Distances, (n,), infinite where no rival has a finite, nonzero gradient; and unit directions, like `x`.
+        Distances, (n,), infinite where no rival has a finite, nonzero gradient; unit directions, like `x`; and, (n,),
+        whether a rival's gradient had NaN or infinity in it.
     """
     axes = list(range(1, x.shape.rank))
     with tf.GradientTape(persistent=True) as tape:
@@ -170,7 +175,7 @@ def nearest(model_fn: ModelFn, x: Any, classes: Any) -> tuple[Any, Any]:
         gaps = tf.gather(logits, classes[:, 1:], batch_dims=1) - tf.gather(logits, classes[:, :1], batch_dims=1)
     rivals = classes.shape[1] - 1
 
-    def consider(rival: Any, distance: Any, direction: Any) -> tuple[Any, Any, Any]:
+    def consider(rival: Any, distance: Any, direction: Any, broken: Any) -> tuple[Any, ...]:
         selector = tf.broadcast_to(tf.one_hot(rival, rivals), tf.shape(gaps))
         gradient = tape.gradient(gaps, x, output_gradients=selector)
         if gradient is None:
@@ -183,11 +188,13 @@ def nearest(model_fn: ModelFn, x: Any, classes: Any) -> tuple[Any, Any]:
         nearer = (norm > 0) & tf.math.is_finite(norm) & tf.math.is_finite(here) & (here < distance)
         wide = tf.reshape(nearer, [-1] + [1] * len(axes))
         unit = gradient / tf.reshape(norm, tf.shape(wide))
-        return rival + 1, tf.where(nearer, here, distance), tf.where(wide, unit, direction)
+        broken |= ~tf.reduce_all(tf.math.is_finite(gradient), axes)
+        return rival + 1, tf.where(nearer, here, distance), tf.where(wide, unit, direction), broken
 
-    start = (tf.constant(0), tf.fill([tf.shape(x)[0]], np.float32(np.inf)), tf.zeros_like(x))
-    shapes = (tf.TensorShape([]), tf.TensorShape([None]), x.shape)
-    _, distance, direction = tf.while_loop(
+    per_image = tf.shape(x)[:1]
+    start = (tf.constant(0), tf.fill(per_image, np.float32(np.inf)), tf.zeros_like(x), tf.fill(per_image, False))
+    shapes = (tf.TensorShape([]), tf.TensorShape([None]), x.shape, tf.TensorShape([None]))
+    _, distance, direction, broken = tf.while_loop(
         lambda rival, *_: rival < rivals, consider, start, shape_invariants=shapes, parallel_iterations=1
     )
-    return distance, direction
+    return distance, direction, broken

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from tf_lowdef.attacks.attack import Attack, Batch
+from tf_lowdef.attacks.attack import Attack
+from tf_lowdef.attacks.batch import Batch
 from tf_lowdef.attacks.checks import check_integer, check_number
 from tf_lowdef.attacks.deepfool import SMALLEST_STEP, rank_classes, search
 from tf_lowdef.attacks.model_fn import ModelFn
@@ -54,7 +55,7 @@ class DeepFool(Attack):
         classes = rank_classes(batch.logits, batch.labels, self.candidates)
         active = np.flatnonzero(batch.valid & (batch.logits.argmax(axis=1) == batch.labels))
         found = search(model_fn, batch.pixels, classes, active, self.steps, self.place, SMALLEST_STEP * WHITE)
-        return Found(found.points, found.steps, found.queries, found.flat)
+        return Found(found.points, found.steps, found.queries, found.flat, found.nonfinite)
 
     def place(self, clean: Floats, total: Floats) -> Floats:
         """Return the images that a sum of steps leads to: overshot, in the box, and rounded if success must survive."""

@@ -33,6 +33,12 @@ class AttackResult:
             says nothing of robustness.
         float_success: bool, (n,): success before rounding to 8 bits; None unless the attack seeks the smallest norm.
         float_l2: float32, (n,): L2 norm before rounding, with pixels in [0, 1]; None where `float_success` is.
+        targets: int64, (n,): the classes that a targeted attack aimed at, and then `success` is that `predictions` are
+            these; None for an untargeted one.
+        loss_start: float32, (n,): the cross-entropy of the true label, in nats, at the clean image; for a targeted
+            attack minus that of the target. The attack wants it high.
+        loss_end: float32, (n,): the same at `images`. Where it is not above `loss_start`, the attack got nowhere.
+        nonfinite_gradient: bool, (n,): the attack met a gradient with NaN or infinity in it.
     """
 
     images: npt.NDArray[np.uint8]
@@ -46,6 +52,10 @@ class AttackResult:
     zero_gradient: Bools
     float_success: Bools | None = None
     float_l2: Floats | None = None
+    targets: Ints | None = None
+    loss_start: Floats | None = None
+    loss_end: Floats | None = None
+    nonfinite_gradient: Bools | None = None
 
 
 @dataclass(frozen=True)
@@ -57,12 +67,14 @@ class Found:
         steps: int64, (batch,): steps taken.
         queries: int64, (batch,): forward passes made.
         zero_gradient: bool, (batch,): as in `AttackResult`.
+        nonfinite_gradient: bool, (batch,): as in `AttackResult`; None means nowhere.
     """
 
     images: Floats
     steps: Ints
     queries: Ints
     zero_gradient: Bools
+    nonfinite_gradient: Bools | None = None
 
 
 def l2_norms(difference: Floats) -> Floats:

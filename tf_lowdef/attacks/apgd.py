@@ -1,0 +1,261 @@
+"""Auto-PGD in the L-infinity norm (Croce and Hein 2020, algorithm 1), with its three losses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import numpy as np
+
+from tf_lowdef.attacks.batch import Batch
+from tf_lowdef.attacks.checks import check_integer, check_number
+from tf_lowdef.attacks.deepfool import rank_classes
+from tf_lowdef.attacks.losses import Loss, cross_entropy, dlr, loss_and_gradient, target_cross_entropy, target_dlr
+from tf_lowdef.attacks.model_fn import ModelFn
+from tf_lowdef.attacks.randomness import uniform_start
+from tf_lowdef.attacks.result import WHITE, Bools, Floats, Ints
+from tf_lowdef.attacks.walk import Tally, Walk
+
+FIRST_STEP = 2.0
+"""The first step as a multiple of epsilon (Croce and Hein 2020, section 4)."""
+MOMENTUM = 0.75
+"""Weight of the new direction, the paper's alpha (section 3.1); in the first step there is none before it."""
+FIRST_CHECK, LESS_EACH, LEAST_APART = 0.22, 0.03, 0.06
+"""When the step size is checked, as parts of all steps: p1, and how the distances shrink (section 4)."""
+
+
+def checkpoints(steps: int) -> list[int]:
+    """Return after how many steps the step size is checked, ascending from 0 (Croce and Hein 2020, section 4)."""
+    parts = [0.0, FIRST_CHECK]
+    while parts[-1] <= 1:
+        parts.append(parts[-1] + max(parts[-1] - parts[-2] - LESS_EACH, LEAST_APART))
+    return sorted({math.ceil(part * steps) for part in parts if part <= 1})
+
+
+class State:
+    """Where a round stands, image by image: the point, the best point, and what the checks look at."""
+
+    def __init__(self, point: Floats, loss: Floats, gradient: Floats, size: float):
+        self.here, self.before, self.loss, self.gradient = point, point, loss, gradient
+        self.best, self.best_loss, self.best_gradient = point.copy(), _number(loss), gradient.copy()
+        self.size = np.full((len(point), 1, 1, 1), size, np.float32)
+        self.rises: Ints = np.zeros(len(point), np.int64)
+        self.halved: Bools = np.zeros(len(point), bool)
+        self.best_before: Floats = self.best_loss.copy()
+
+    def move(self, point: Floats, loss: Floats, gradient: Floats) -> None:
+        """Go to the next point, and remember it where it is the best."""
+        self.rises += loss > self.loss
+        self.before, self.here, self.loss, self.gradient = self.here, point, loss, gradient
+        better = loss > self.best_loss
+        self.best[better], self.best_loss[better], self.best_gradient[better] = (
+            array[better] for array in (point, loss, gradient)
+        )
+
+    def check(self, passed: int, rho: float) -> None:
+        """Halve the step, and go back to the best point, where the loss hardly rose or the best point stood still.
+
+        Args:
+            passed: Steps since the check before.
+            rho: The part of them in which the loss has to rise.
+        """
+        still = ~self.halved & (self.best_loss <= self.best_before)
+        self.halved = (self.rises < rho * passed) | still
+        wide = self.halved.reshape(-1, 1, 1, 1)
+        self.size = np.where(wide, self.size / 2, self.size)
+        self.here = np.where(wide, self.best, self.here)
+        self.gradient = np.where(wide, self.best_gradient, self.gradient)
+        self.loss = np.where(self.halved, self.best_loss, self.loss)
+        self.best_before, self.rises = self.best_loss.copy(), np.zeros_like(self.rises)
+
+
+@dataclass(frozen=True)
+class AutoPGD(Walk):
+    """What the three Auto-PGD attacks share; see `Walk` for `keep`, of which the paper's is nearer to `"last"`.
+
+    With `keep="last"` a round's result is the point where the unrounded loss was highest, algorithm 1's x_max. Every
+    round starts at a random point of the ball, drawn from the seed and the image.
+    """
+
+    steps: int = 100
+    restarts: int = 1
+    rho: float = 0.75
+    keep: str = field(default="best", kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_integer("steps", self.steps, 1)
+        check_integer("restarts", self.restarts, 1)
+        check_number("rho", self.rho, 1)
+
+    @property
+    def actual_step_size(self) -> float:
+        """The first step in grey levels."""
+        return FIRST_STEP * self.epsilon
+
+    @property
+    def raised_loss(self) -> Loss:
+        """The loss whose gradient is followed."""
+        return self.judged_by
+
+    def aimed(self, batch: Batch, number: int) -> Batch:  # noqa: ARG002 - the one with targets of its own looks
+        """Return the batch with the targets of one round."""
+        return batch
+
+    def walk(self, model_fn: ModelFn, batch: Batch, number: int, tally: Tally) -> Iterator[Floats]:
+        """Yield the points of one round, and last the best of them; see `Walk.walk`."""
+        aimed = self.aimed(batch, number)
+        start = uniform_start(batch.pixels, self.epsilon, batch.seed, f"apgd {number}")
+        state = State(start, *self._look(model_fn, aimed, start, tally), self.actual_step_size)
+        checks = checkpoints(self.steps)
+        last = 0
+        for step in range(1, self.steps + 1):
+            point = self._next(batch.pixels, state, first=step == 1)
+            state.move(point, *self._look(model_fn, aimed, point, tally))
+            tally.steps += 1
+            if self.keep == "best":
+                yield point
+            if step in checks:
+                state.check(step - last, self.rho)
+                last = step
+        if self.keep == "last":
+            yield state.best
+
+    def _next(self, clean: Floats, state: State, first: bool) -> Floats:
+        """Return the next point: a step up the gradient's sign, drawn on by the step before."""
+        ahead = self._project(clean, state.here + state.size * np.sign(state.gradient))
+        if first:
+            return ahead
+        momentum = np.float32(MOMENTUM)
+        new = state.here + momentum * (ahead - state.here) + (1 - momentum) * (state.here - state.before)
+        return self._project(clean, new)
+
+    def _project(self, clean: Floats, points: Floats) -> Floats:
+        """Return the nearest points within epsilon and the box."""
+        epsilon = np.float32(self.epsilon)
+        inside: Floats = np.clip(np.clip(points, clean - epsilon, clean + epsilon), 0, np.float32(WHITE))
+        return inside
+
+    def _look(self, model_fn: ModelFn, batch: Batch, points: Floats, tally: Tally) -> tuple[Floats, Floats]:
+        """Return the loss and its gradient at some points."""
+        function = loss_and_gradient(self.raised_loss)
+        _, losses, gradient = model_fn.compiled(function, points, batch.labels, batch.aim)
+        return losses.numpy(), tally.gradient(gradient)
+
+
+def _number(losses: Floats) -> Floats:
+    """Return losses with minus infinity where they are not a number, so that any number is better."""
+    return np.where(np.isnan(losses), np.float32(-np.inf), losses)
+
+
+@dataclass(frozen=True)
+class APGDCE(AutoPGD):
+    """Auto-PGD on the cross-entropy (Croce and Hein 2020, algorithm 1).
+
+    Args:
+        epsilon: L-infinity bound in grey levels, 0 to 255.
+        steps: How many a round; each is a forward and a backward pass, and one such pass comes before them.
+        restarts: How many rounds, each from another start; images that one has fooled take no part in the next.
+        rho: The part of the steps between two checks in which the loss has to rise for the step size to stay.
+        targeted: Whether a target class is to be predicted; see `Attack`.
+        keep: ``"best"`` rounded point of all, or ``"last"``: of the unrounded ones that of the highest loss.
+    """
+
+    name: ClassVar[str] = "apgd-ce"
+    loss: ClassVar[str] = "cross-entropy"
+
+    targeted: bool = field(default=False, kw_only=True)
+
+    @property
+    def judged_by(self) -> Loss:
+        """The cross-entropy, of the true class or the target."""
+        return target_cross_entropy if self.aims else cross_entropy
+
+
+@dataclass(frozen=True)
+class APGDDLR(AutoPGD):
+    """Auto-PGD on the difference of logits ratio (Croce and Hein 2020, equations 6 and 7).
+
+    The loss does not change when the logits are scaled, so that it has a gradient where the cross-entropy has none.
+    It needs logits, and three classes or more; four for a targeted attack.
+
+    Args:
+        epsilon: L-infinity bound in grey levels, 0 to 255.
+        steps: How many a round; each is a forward and a backward pass, and one such pass comes before them.
+        restarts: How many rounds, each from another start; images that one has fooled take no part in the next.
+        rho: The part of the steps between two checks in which the loss has to rise for the step size to stay.
+        targeted: Whether a target class is to be predicted; see `Attack`.
+        keep: ``"best"`` rounded point of all, or ``"last"``: of the unrounded ones that of the highest loss.
+    """
+
+    name: ClassVar[str] = "apgd-dlr"
+    loss: ClassVar[str] = "difference of logits ratio"
+    needs_logits: ClassVar[bool] = True
+
+    targeted: bool = field(default=False, kw_only=True)
+
+    @property
+    def judged_by(self) -> Loss:
+        """The difference of logits ratio, untargeted or targeted."""
+        return target_dlr if self.aims else dlr
+
+    @property
+    def fewest_classes(self) -> int:
+        """How many classes the loss needs."""
+        return 4 if self.aims else 3
+
+
+@dataclass(frozen=True)
+class APGDT(AutoPGD):
+    """Auto-PGD on the targeted difference of logits ratio, towards each likely wrong class in turn; untargeted.
+
+    A round aims at one of the classes that are most likely for the clean image, the true one left out (Croce and Hein
+    2020, section 5: nine). Any wrong class is a success. It needs logits, and four classes or more.
+
+    Args:
+        epsilon: L-infinity bound in grey levels, 0 to 255.
+        steps: How many a round; each is a forward and a backward pass, and one such pass comes before them.
+        restarts: How often all classes are tried.
+        rho: As in `APGDCE`.
+        classes: How many are tried; all wrong ones where the model has fewer.
+        keep: As in `APGDCE`.
+    """
+
+    name: ClassVar[str] = "apgd-t"
+    loss: ClassVar[str] = "targeted difference of logits ratio"
+    needs_logits: ClassVar[bool] = True
+
+    classes: int = 9
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_integer("classes", self.classes, 1)
+
+    @property
+    def fewest_classes(self) -> int:
+        """How many classes the loss needs."""
+        return 4
+
+    @property
+    def judged_by(self) -> Loss:
+        """The untargeted ratio, which compares rounds of different targets."""
+        return dlr
+
+    @property
+    def raised_loss(self) -> Loss:
+        """The targeted ratio."""
+        return target_dlr
+
+    def count_rounds(self, batch: Batch) -> int:
+        """Return the number of restarts times that of targets."""
+        return self.restarts * self._targets(batch)
+
+    def aimed(self, batch: Batch, number: int) -> Batch:
+        """Return the batch with each image's next likely class as its target."""
+        ranked = rank_classes(batch.logits, batch.labels, self._targets(batch) + 1)
+        return replace(batch, targets=ranked[:, 1 + number % self._targets(batch)].astype(np.int64))
+
+    def _targets(self, batch: Batch) -> int:
+        return min(self.classes, int(batch.logits.shape[1]) - 1)
