@@ -133,7 +133,7 @@ def evaluate(
         "seconds": round(time.perf_counter() - clock, 3),
         "warnings": warnings + unreliable_warnings(rows),
     }
-    results = Results(run, rows, compare_rows(rows, seed), tuple(spool.names))
+    results = Results(run, rows, tuple(compare_rows(rows, seed)), tuple(spool.names))
     if folder is not None:
         results.save(folder)
     return results
