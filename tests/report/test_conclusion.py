@@ -50,9 +50,7 @@ def test_without_the_standard_budget_nothing_is_claimed(budget):
 def test_an_unreliable_worst_case_is_not_known():
     text = conclusion(results(oblivious(0.85), worst(0.6, unreliable="the model gives no gradient")))
     assert "whether it holds against one who does is not known" in text
-    assert (
-        "60 % that are left in the worst case are an upper bound and unreliable (the model gives no" in text
-    )
+    assert "60 % that are left in the worst case are an upper bound and unreliable (the model gives no" in text
     assert "holds in part" not in text
 
 
