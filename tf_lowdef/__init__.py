@@ -10,16 +10,48 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tf_lowdef.evaluation import Results, evaluate
-    from tf_lowdef.layers import FlipLayer, JPEGLayer, PixelLayer, WebPLayer
-    from tf_lowdef.models import defend, load_application, load_demo, load_model
+    from tf_lowdef.layers import (
+        BitDepthLayer,
+        FlipLayer,
+        GaussianLayer,
+        JPEGLayer,
+        MeanOfCopies,
+        MedianLayer,
+        NoiseLayer,
+        NonLocalMeansLayer,
+        PixelDeflectionLayer,
+        PixelLayer,
+        RandomCropLayer,
+        RandomFlipLayer,
+        RandomWebPLayer,
+        ResizePadLayer,
+        ShiftLayer,
+        TotalVariationLayer,
+        WebPLayer,
+    )
+    from tf_lowdef.models import defend, defended_sequence, load_application, load_demo, load_model
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "BitDepthLayer": "tf_lowdef.layers",
     "FlipLayer": "tf_lowdef.layers",
+    "GaussianLayer": "tf_lowdef.layers",
     "JPEGLayer": "tf_lowdef.layers",
+    "MeanOfCopies": "tf_lowdef.layers",
+    "MedianLayer": "tf_lowdef.layers",
+    "NoiseLayer": "tf_lowdef.layers",
+    "NonLocalMeansLayer": "tf_lowdef.layers",
+    "PixelDeflectionLayer": "tf_lowdef.layers",
     "PixelLayer": "tf_lowdef.layers",
+    "RandomCropLayer": "tf_lowdef.layers",
+    "RandomFlipLayer": "tf_lowdef.layers",
+    "RandomWebPLayer": "tf_lowdef.layers",
+    "ResizePadLayer": "tf_lowdef.layers",
+    "ShiftLayer": "tf_lowdef.layers",
+    "TotalVariationLayer": "tf_lowdef.layers",
     "WebPLayer": "tf_lowdef.layers",
+    "defended_sequence": "tf_lowdef.models",
     "defend": "tf_lowdef.models",
     "load_application": "tf_lowdef.models",
     "load_demo": "tf_lowdef.models",
@@ -30,13 +62,27 @@ _HOME = {
 _SUBPACKAGES = ("attacks", "evaluation", "files", "layers", "models", "report", "webp")
 
 __all__ = [
+    "BitDepthLayer",
     "FlipLayer",
+    "GaussianLayer",
     "JPEGLayer",
+    "MeanOfCopies",
+    "MedianLayer",
+    "NoiseLayer",
+    "NonLocalMeansLayer",
+    "PixelDeflectionLayer",
     "PixelLayer",
+    "RandomCropLayer",
+    "RandomFlipLayer",
+    "RandomWebPLayer",
+    "ResizePadLayer",
     "Results",
+    "ShiftLayer",
+    "TotalVariationLayer",
     "WebPLayer",
     "__version__",
     "defend",
+    "defended_sequence",
     "evaluate",
     "load_application",
     "load_demo",
