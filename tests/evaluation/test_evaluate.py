@@ -161,7 +161,7 @@ def test_shifted_labels_are_a_warning(model, dataset):
     assert "changed by +1" in " ".join(evaluate(model, (images, labels), [], ["none"]).warnings)
 
 
-def test_missing_gradients_are_a_warning(dataset):
+def test_zero_gradients_make_a_row_unreliable(dataset):
     images, labels = dataset
     inputs = keras.Input((24, 24, 3))
     pooled = keras.layers.Flatten()(keras.layers.AveragePooling2D(12)(inputs))
@@ -171,7 +171,8 @@ def test_missing_gradients_are_a_warning(dataset):
     results = evaluate(model, (images, labels), ["bim:4"], ["none"])
     assert results.rows[-1].top1 == 1
     assert results.rows[-1].zero_gradient == 20
-    assert any("bim:4 met nothing but zero gradients on 20 of 20" in warning for warning in results.warnings)
+    assert results.rows[-1].unreliable == "nothing but zero gradients on 20 of 20 images"
+    assert any("oblivious bim:4 against none: nothing but zero" in warning for warning in results.warnings)
 
 
 def test_an_image_that_vanishes_on_the_way_is_skipped(model, csv_data):
@@ -192,7 +193,7 @@ def test_an_image_that_vanishes_on_the_way_is_skipped(model, csv_data):
         ({"defences": []}, "at least one defence"),
         ({"defences": ["flip", "flip:horizontal"]}, "names one twice"),
         ({"defences": [[WebPLayer(60, value_range=(0, 1))]]}, "No defence is written with this 'value_range'"),
-        ({"threat": "adaptive"}, "must be among oblivious. Received: threat='adaptive'"),
+        ({"threat": "omniscient"}, "must be among oblivious, transfer, adaptive. Received: threat="),
         ({"limit": 0}, "Received: limit=0"),
         ({"batch_size": 0}, "Received: batch_size=0"),
     ],

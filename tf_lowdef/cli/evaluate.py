@@ -35,11 +35,17 @@ from tf_lowdef.cli.options import default_run_folder, model_options, seed_option
 @click.option(
     "--threat",
     multiple=True,
-    default=("oblivious",),
-    show_default=True,
     metavar="NAME",
-    help="What the attacker knows; oblivious: not of the defence.",
+    help="What the attacker knows: oblivious (not of the defence), transfer (nor of the model), adaptive (of both); "
+    "may be repeated.  [default: oblivious]",
 )
+@click.option(
+    "--budget",
+    metavar="quick|standard",
+    help="What the adaptive attacker tries at each epsilon besides --attack; quick is not a robustness claim.",
+)
+@click.option("--surrogate", metavar="NAME|FILE", help="The model that the transfer attacker attacks; as --model.")
+@click.option("--surrogate-weights", metavar="FILE|imagenet|none", help="As --weights.")
 @click.option("--limit", type=click.IntRange(min=1), help="Use at most this many images, drawn by the seed.")
 @click.option("--only-correct", is_flag=True, help="Use only images that the bare model classifies correctly.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
@@ -48,7 +54,15 @@ from tf_lowdef.cli.options import default_run_folder, model_options, seed_option
 @seed_option
 @click.pass_context
 def command(
-    ctx: click.Context, /, model: str | None, weights: str | None, data: str | None, out: str | None, **options: Any
+    ctx: click.Context,
+    /,
+    model: str | None,
+    weights: str | None,
+    data: str | None,
+    out: str | None,
+    surrogate: str | None,
+    surrogate_weights: str | None,
+    **options: Any,
 ) -> None:
     r"""Attack a classifier, put defences in front of it, compare.
 
@@ -57,7 +71,8 @@ def command(
     \b
     Example:
       tf-lowdef evaluate --model MobileNetV2 --weights imagenet --data images.csv \
-        --attack fgsm:4 --attack deepfool --defence none --defence webp:60+flip
+        --attack fgsm:4 --attack bim:4 --defence none --defence webp:60+flip \
+        --threat oblivious --threat adaptive --budget quick
     """
     if model is None and data is not None:
         raise click.UsageError("--data needs --model: the embedded classifier knows only its own classes.")
@@ -65,12 +80,16 @@ def command(
         raise click.UsageError("--model needs --data: a CSV or a folder of labelled images.")
     if model is None and weights is not None:
         raise click.UsageError("--weights needs --model.")
+    if surrogate is None and ("transfer" in options["threat"] or surrogate_weights is not None):
+        raise click.UsageError("--threat transfer and --surrogate-weights need --surrogate.")
+    if surrogate is not None and "transfer" not in options["threat"]:
+        raise click.UsageError("--surrogate needs --threat transfer.")
     from tf_lowdef.cli.quiet import import_tensorflow
 
     import_tensorflow()
     from tf_lowdef.cli.progress import show_progress
     from tf_lowdef.cli.tables import show_results
-    from tf_lowdef.evaluation import DEFAULT_ATTACKS, DEFAULT_DEFENCES, evaluate
+    from tf_lowdef.evaluation import DEFAULT_ATTACKS, DEFAULT_DEFENCES, DEFAULT_THREATS, evaluate
     from tf_lowdef.evaluation.run import move_aside
     from tf_lowdef.models import load_demo, open_model
     from tf_lowdef.report import write_report
@@ -85,12 +104,15 @@ def command(
     if options.pop("restart"):
         move_aside(folder)
     attacks, defences = options.pop("attacks") or DEFAULT_ATTACKS, options.pop("defences") or DEFAULT_DEFENCES
+    options["threat"] = options["threat"] or DEFAULT_THREATS
+    other = None if surrogate is None else open_model(surrogate, surrogate_weights)
     with show_progress() as progress:
         results = evaluate(
             classifier,
             source,
             attacks,
             defences,
+            surrogate=other,
             out=folder,
             progress=progress,
             command=ctx.find_root().obj["command"],

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tf_lowdef.evaluation import Results
-from tf_lowdef.report import CAVEATS, accuracy_table
+from tf_lowdef.report import CAVEATS, accuracy_table, conclusion, legend
 from tf_lowdef.report.table import unique
 
 MIN_WIDTH = 100
@@ -28,18 +28,19 @@ def show_results(results: Results, folder: Path) -> None:
         console.print(f"[bold red]{len(skipped)} images could not be read and were skipped:[/]", highlight=False)
         for item in skipped:
             console.print(f"  {item['reason']}", markup=False, highlight=False)
-    for threat in unique(row.threat for row in results.rows):
-        _show_accuracy(console, results, threat)
+    _show_accuracy(console, results)
+    console.print(f"\n{conclusion(results)}", markup=False, highlight=False)
     console.print(f"\nPicture: {folder / 'accuracy.png'}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"Report:  {folder / 'report.md'}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _show_accuracy(console: Console, results: Results, threat: str) -> None:
-    content = accuracy_table(results, threat)
-    n = max(row.n for row in results.rows if row.threat == threat)
+def _show_accuracy(console: Console, results: Results) -> None:
+    content = accuracy_table(results)
+    n = max(row.n for row in results.rows)
+    threats = unique(row.threat for row in results.rows)
     table = Table(
-        title=f"Top-1 accuracy in %, {n} images, threat: {threat}",
-        caption=CAVEATS.get(threat),
+        title=f"Top-1 accuracy in %, {n} images, threat: {', '.join(threats)}",
+        caption="\n".join([legend(results), *(CAVEATS[threat] for threat in threats)]).strip(),
         title_justify="left",
         caption_justify="left",
     )

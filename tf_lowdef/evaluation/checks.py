@@ -10,16 +10,12 @@ import numpy.typing as npt
 from tf_lowdef.attacks import Attack
 from tf_lowdef.attacks.model_fn import are_probabilities
 from tf_lowdef.evaluation.metrics import wilson_interval
-from tf_lowdef.evaluation.results import Row
 
 NEAR_CHANCE = 0.05
 """A model that covers less than this share of the way from guessing to perfection counts as guessing."""
 
 SHIFT_GAIN = 0.2
 """How much better top-1 accuracy must become with shifted labels before the shift is suspected."""
-
-FEW = 0.01
-"""The share of images without a gradient up to which a row is believed: rounding can flatten single images."""
 
 Labels = npt.NDArray[np.int64]
 
@@ -81,18 +77,3 @@ def probability_warnings(logits: npt.NDArray[np.float32] | None, attacks: Sequen
         if attack.needs_logits:
             raise ValueError(f"{attack.spec} needs logits. {PROBABILITIES}")
     return [PROBABILITIES]
-
-
-def zero_gradient_warnings(rows: Sequence[Row]) -> list[str]:
-    """Return a warning for each attack that met nothing but zero gradients on more than a few images.
-
-    A missing gradient is no robustness (Athalye et al. 2018, section 3; Carlini et al. 2019, section 3).
-    """
-    found = {}
-    for row in rows:
-        if row.zero_gradient and row.attacked and row.zero_gradient > FEW * row.attacked:
-            found[row.attack] = (
-                f"{row.attack} met nothing but zero gradients on {row.zero_gradient} of {row.attacked} images: that it "
-                "failed on them is no sign of robustness (saturated outputs, or a layer without a derivative)"
-            )
-    return list(found.values())

@@ -9,29 +9,27 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from tf_lowdef.attacks import Attack, parse_attack
-from tf_lowdef.evaluation.checks import (
-    check_labels,
-    clean_accuracy_warnings,
-    probability_warnings,
-    zero_gradient_warnings,
-)
+from tf_lowdef.attacks import Attack
+from tf_lowdef.evaluation.adaptive import AdaptiveAttacker
+from tf_lowdef.evaluation.checks import check_labels, clean_accuracy_warnings, probability_warnings
 from tf_lowdef.evaluation.dataset import ImageData, load_data
-from tf_lowdef.evaluation.grid import OBLIVIOUS, Grid
+from tf_lowdef.evaluation.grid import OBLIVIOUS, TRANSFER, Grid
+from tf_lowdef.evaluation.outcomes import Outcome
+from tf_lowdef.evaluation.plan import Plan, check_surrogate, make_plan
 from tf_lowdef.evaluation.predict import Predictor, class_count, input_size
-from tf_lowdef.evaluation.results import CLEAN, Results
-from tf_lowdef.evaluation.run import describe_run, new_run_folder
+from tf_lowdef.evaluation.refusals import mark, unreliable_warnings
+from tf_lowdef.evaluation.results import Results
+from tf_lowdef.evaluation.rows import compare_rows, group_by_defence, to_rows, worst_cases
+from tf_lowdef.evaluation.run import describe_model, describe_run, new_run_folder
 from tf_lowdef.evaluation.selection import Selection, select_images, stack
-from tf_lowdef.layers import defence_spec, parse_defence
+from tf_lowdef.evaluation.spool import Spool
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many steps of it are done, and how many there are."""
 
 DEFAULT_ATTACKS = ("fgsm:4", "bim:4", "deepfool")
 DEFAULT_DEFENCES = ("none", "flip", "webp:60", "webp:60+flip")
-THREATS = (OBLIVIOUS,)
+DEFAULT_THREATS = (OBLIVIOUS,)
 
 
 def evaluate(
@@ -39,37 +37,45 @@ def evaluate(
     data: Any,
     attacks: Sequence[str | Attack] = DEFAULT_ATTACKS,
     defences: Sequence[str | Sequence[Any]] = DEFAULT_DEFENCES,
-    threat: str | Sequence[str] = (OBLIVIOUS,),
+    threat: str | Sequence[str] = DEFAULT_THREATS,
     out: str | Path | None = None,
     seed: int = 0,
     *,
     limit: int | None = None,
     only_correct: bool = False,
     batch_size: int = 32,
+    budget: str | None = None,
+    surrogate: Any = None,
     progress: Progress | None = None,
     command: str | None = None,
 ) -> Results:
     """Attack a classifier, put defences in front of it, and count what each of them is worth.
 
-    In the oblivious threat model the bare classifier is attacked once by each attack, and every defence is tried on
-    those images. That flatters any defence: an attacker who knows of it does better.
+    The oblivious attacker attacks the bare classifier, once with each attack, and every defence is tried on his images.
+    That flatters any defence. The adaptive one attacks each defended classifier through its own gradient; the worst of
+    all examples of an image within epsilon then counts (rows ``"worst:EPSILON"``). The transfer attacker attacks
+    another classifier. An image that is misclassified clean counts as an error of the defence under every attack of
+    the adaptive one. Numbers that the attack's failure may explain are marked (`Row.unreliable`).
 
     An image goes through these steps, all at the model's input size: decode, resize (Pillow, bicubic), attack, round
     to 8 bits, defend, classify.
 
     Args:
         model: A Keras classifier from pixels in [0, 255], shape (batch, height, width, 3), to logits, such as
-            ``load_application`` gives.
+            ``load_application`` gives. A defended ``keras.Sequential`` is attacked as it is.
         data: A CSV with the columns ``file,label``; a folder of class folders named by index or wnid; or a pair
             (images, labels) of uint8 of shape (n, height, width, 3) and integers of shape (n,).
         attacks: Texts such as ``"bim:4"`` (epsilons in grey levels of 255), or :class:`Attack` objects.
         defences: Texts such as ``"webp:60+flip"``, or sequences of the layers themselves.
-        threat: ``"oblivious"``.
+        threat: Some of ``"oblivious"``, ``"transfer"`` and ``"adaptive"``.
         out: A new or empty folder for the results and the adversarial images; None writes nothing.
         seed: Decides which images a `limit` draws, and every random number of an attack.
         limit: Use at most this many images.
         only_correct: Use only images that the bare model classifies correctly.
         batch_size: Images in a forward pass.
+        budget: What the adaptive attacker tries besides `attacks`, at each of their epsilons (4 if they have none):
+            ``"quick"``, which is no robustness claim, or ``"standard"``; None adds nothing.
+        surrogate: For the transfer threat: another classifier of the same images and classes.
         progress: Called as the work goes on.
         command: The command line that asked for this, for the report.
 
@@ -83,15 +89,16 @@ def evaluate(
             work with this model. A single image that cannot be read is skipped, named and counted instead.
     """
     started, clock = datetime.now(timezone.utc), time.perf_counter()
-    _check_arguments(threat, limit, batch_size)
-    by_attack, by_defence = name_attacks(attacks), name_defences(defences)
+    plan = make_plan(attacks, defences, threat, budget)
+    _check_counts(limit, batch_size)
+    check_surrogate(surrogate, model, plan.threats)
     size, classes = input_size(model), class_count(model)
     images = load_data(data, size)
     check_labels(images.labels, list(images.names), classes)
     folder = new_run_folder(out) if out is not None else None
     report = progress or (lambda *_: None)
 
-    predictor = Predictor(model, batch_size)
+    predictor = Predictor(model, batch_size, seed)
     selection = select_images(
         images,
         predictor,
@@ -101,93 +108,100 @@ def evaluate(
         progress=lambda done, total: report("Classifying clean images", done, total),
     )
     warnings = [
-        *probability_warnings(selection.first_logits, list(by_attack.values())),
+        *probability_warnings(selection.first_logits, [*plan.attacks.values(), *plan.budget_attacks(classes)]),
         *clean_accuracy_warnings(selection.seen_predictions, selection.seen_labels, classes),
     ]
-    grid = _fill_grid(model, predictor, by_attack, by_defence, images, selection, seed, folder, report)
-    rows = grid.rows()
-    run = describe_run(model, images, selection, started)
-    run |= {
+    if plan.adaptive and plan.budget.label is not None:
+        warnings.append(plan.budget.label)
+    spool = _read(images, selection, batch_size, folder)
+    outcomes = _attack(model, surrogate, predictor, plan, spool, seed, folder, report)
+    rows = to_rows(outcomes, spool.resolution, seed)
+    run = describe_run(model, images, selection, started) | {
         "command": command,
         "arguments": {
-            "attacks": list(by_attack),
-            "defences": list(by_defence),
-            "threat": list(THREATS),
+            **plan.describe(),
+            "surrogate": None if surrogate is None else describe_model(surrogate),
             "limit": limit,
             "only_correct": only_correct,
             "batch_size": batch_size,
         },
         "seed": seed,
         "seconds": round(time.perf_counter() - clock, 3),
-        "warnings": warnings + zero_gradient_warnings(rows),
+        "warnings": warnings + unreliable_warnings(rows),
     }
-    results = Results(run, rows)
+    results = Results(run, rows, tuple(compare_rows(rows, seed)), tuple(spool.names))
     if folder is not None:
         results.save(folder)
     return results
 
 
-def name_attacks(attacks: Sequence[str | Attack]) -> dict[str, Attack]:
-    """Return attacks by name, in order; ValueError for an unknown one."""
-    if isinstance(attacks, str):
-        attacks = [attacks]
-    found = [parse_attack(attack) if isinstance(attack, str) else attack for attack in attacks if attack != CLEAN]
-    return {attack.spec: attack for attack in found}
-
-
-def name_defences(defences: Sequence[str | Sequence[Any]]) -> dict[str, tuple[Any, ...]]:
-    """Return the layers of each defence by name, in order; ValueError for an unknown one, or for none at all."""
-    if isinstance(defences, str):
-        defences = [defences]
-    layers = [tuple(parse_defence(each)) if isinstance(each, str) else tuple(each) for each in defences]
-    if not layers:
-        raise ValueError("`defences` must name at least one defence; 'none' is the bare model")
-    named = {defence_spec(each): each for each in layers}
-    if len(named) < len(layers):
-        raise ValueError(f"`defences` names one twice. Received: {[defence_spec(each) for each in layers]}")
-    return named
-
-
-def _fill_grid(
-    model: Any,
-    predictor: Predictor,
-    attacks: dict[str, Attack],
-    defences: dict[str, tuple[Any, ...]],
-    data: ImageData,
-    selection: Selection,
-    seed: int,
-    folder: Path | None,
-    report: Progress,
-) -> Grid:
-    """Attack and count the selected images, batch by batch."""
-    size = predictor.batch_size
-    total = math.ceil(len(selection.indices) / size) * (1 + len(attacks))
-    done = 0
-
-    def advance() -> None:
-        nonlocal done
-        done += 1
-        report("Attacking and defending", done, total)
-
-    images = None if folder is None else folder / "adversarial"
-    grid = Grid(model, predictor, attacks, defences, seed=seed, folder=images, progress=advance)
-    for start in range(0, len(selection.indices), size):
-        indices = selection.indices[start : start + size]
+def _read(data: ImageData, selection: Selection, batch_size: int, folder: Path | None) -> Spool:
+    """Read the selected images, once."""
+    spool = Spool(folder)
+    for start in range(0, len(selection.indices), batch_size):
+        indices = selection.indices[start : start + batch_size]
         pixels, failed = data.read_batch(indices)
         if failed:  # since it was classified
             selection.skipped += [(data.names[index], reason) for index, reason in failed.items()]
             indices = [index for index in indices if index not in failed]
-        if not indices:
-            continue
-        attackable = np.array([selection.correct[index] for index in indices])
-        grid.add(stack(pixels, data.source), data.labels[indices], attackable, [data.names[i] for i in indices])
-    return grid
+        if indices:
+            spool.add(stack(pixels, data.source), data.labels[indices], [data.names[index] for index in indices])
+    if not len(spool):
+        raise ValueError(f"{data.source}: every image vanished while it was read. The first: {selection.skipped[0][1]}")
+    return spool
 
 
-def _check_arguments(threat: str | Sequence[str], limit: int | None, batch_size: int) -> None:
-    threats = [threat] if isinstance(threat, str) else list(threat)
-    if not threats or any(each not in THREATS for each in threats):
-        raise ValueError(f"`threat` must be among {', '.join(THREATS)}. Received: threat={threat!r}")
+def _attack(
+    model: Any,
+    surrogate: Any,
+    predictor: Predictor,
+    plan: Plan,
+    spool: Spool,
+    seed: int,
+    folder: Path | None,
+    report: Progress,
+) -> list[Outcome]:
+    """Try every threat, and mark what is not to be believed."""
+    images = None if folder is None else folder / "adversarial"
+    sources = [(OBLIVIOUS, model), (TRANSFER, surrogate)]
+    sources = [(threat, source) for threat, source in sources if threat in plan.threats]
+    steps = _Counter(report, "Attacking and defending")
+    steps.total = math.ceil(len(spool) / predictor.batch_size) * (1 + len(sources) * len(plan.attacks))
+    grid = Grid(
+        predictor, plan.defences, spool, seed=seed, eot_draws=plan.budget.draws, folder=images, progress=steps.add
+    )
+    clean = grid.clean(plan.threats[0])
+    others = [outcome for threat, source in sources for outcome in grid.attacked(threat, source, plan.attacks)]
+    mark(others)
+    if not plan.adaptive:
+        return [*clean, *others]
+    steps = _Counter(report, "Attacking defended models")
+    attacker = AdaptiveAttacker(
+        model, predictor, spool, plan.attacks, plan.budget, plan.epsilons, seed=seed, folder=images, progress=steps.add
+    )
+    steps.total = attacker.stages * len(plan.defences) * len(spool)
+    by_defence = group_by_defence(others)
+    found, worst = [*clean, *others], []
+    for each in clean:
+        attacked = attacker.attack(each.defence, plan.defences[each.defence], each)
+        mark(attacked.outcomes)
+        worst += worst_cases(each, by_defence.get(each.defence, []), attacked, plan.epsilons, plan.budget.name)
+        found += attacked.outcomes
+    return [*found, *worst]
+
+
+class _Counter:
+    """Counts steps for a progress display."""
+
+    def __init__(self, report: Progress, what: str) -> None:
+        self._report, self._what, self._done, self.total = report, what, 0, 0
+
+    def add(self, steps: int = 1) -> None:
+        self._done += steps
+        self._report(self._what, self._done, self.total)
+
+
+def _check_counts(limit: int | None, batch_size: int) -> None:
     if limit is not None and limit < 1:
         raise ValueError(f"`limit` must be a positive number of images. Received: limit={limit}")
     if batch_size < 1:

@@ -1,12 +1,11 @@
-"""The oblivious grid: adversarial images are made once an attack, and every defence is tried on them."""
+"""Attack once, defend many: images made on one model, every defence tried on them."""
 
 from __future__ import annotations
 
 import re
 import time
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,166 +13,147 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.attacks import Attack, AttackResult
-from tf_lowdef.evaluation.metrics import max_or_none, mean_or_none, median_minimal_norm, ssim, wilson_interval
+from tf_lowdef.evaluation.draws import REPORT_DRAWS, ExpectedModel, attackable
+from tf_lowdef.evaluation.outcomes import Made, Outcome
 from tf_lowdef.evaluation.predict import Predictor
-from tf_lowdef.evaluation.results import CLEAN, Row
+from tf_lowdef.evaluation.probe import gives_gradient
+from tf_lowdef.evaluation.results import CLEAN
+from tf_lowdef.evaluation.spool import Spool
 from tf_lowdef.files import write_png
 
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.int64]
+Shares = npt.NDArray[np.float64]
 
-OBLIVIOUS = "oblivious"
+OBLIVIOUS, TRANSFER, ADAPTIVE = "oblivious", "transfer", "adaptive"
+THREATS = (OBLIVIOUS, TRANSFER, ADAPTIVE)
 
-
-@dataclass
-class _Tally:
-    """What one defence made of one attack's images (or of the clean ones), batch by batch."""
-
-    correct: list[Flags] = field(default_factory=list)
-    seconds: float = 0.0
-
-
-@dataclass
-class _Perturbations:
-    """What one attack did, batch by batch; the norms of images that were misclassified already are left out."""
-
-    l2: list[float] = field(default_factory=list)
-    linf: list[float] = field(default_factory=list)
-    ssim: list[float] = field(default_factory=list)
-    success: list[bool] = field(default_factory=list)
-    zero_gradient: list[bool] = field(default_factory=list)
-    left_out: int = 0
-    seconds: float = 0.0
-
-    def add(self, clean: Pixels, result: AttackResult, attackable: Flags) -> None:
-        self.l2 += result.l2[attackable].tolist()
-        self.linf += result.linf[attackable].tolist()
-        self.success += result.success[attackable].tolist()
-        self.zero_gradient += result.zero_gradient[attackable].tolist()
-        self.left_out += int((~attackable).sum())
-        similarity = ssim(clean, result.images)
-        if similarity is not None:
-            self.ssim += similarity[attackable].tolist()
+KNOWLEDGE = {
+    OBLIVIOUS: "none: the bare model is attacked",
+    TRANSFER: "none, nor of the model: another model is attacked",
+    ADAPTIVE: "full: the defended model is attacked",
+}
 
 
 class Grid:
-    """Attacks batches of images and counts what each defence makes of them.
+    """Counts what each defence makes of clean images and of images that were made on one model.
 
     Args:
-        model: The bare classifier, which is what gets attacked.
-        predictor: The same, for predictions.
-        attacks: By name.
+        predictor: The bare classifier.
         defences: The layers of each defence, by name.
+        images: What is attacked.
         seed: For attacks that draw random numbers.
+        eot_draws: Draws that an attack on a randomised model averages over.
         folder: Where adversarial images are written, None for nowhere.
-        progress: Called after every attack on a batch, and after the clean images.
+        progress: Called after every attack on a batch, and after the clean images of one.
     """
 
     def __init__(
         self,
-        model: Any,
         predictor: Predictor,
-        attacks: dict[str, Attack],
-        defences: dict[str, tuple[Any, ...]],
+        defences: Mapping[str, tuple[Any, ...]],
+        images: Spool,
         *,
         seed: int = 0,
+        eot_draws: int = 1,
         folder: Path | None = None,
         progress: Callable[[], None] | None = None,
     ) -> None:
-        self._model = model
         self._predictor = predictor
-        self._attacks = attacks
         self._defences = defences
+        self._images = images
         self._seed = seed
+        self._eot_draws = eot_draws
         self._folder = folder
         self._progress = progress or (lambda: None)
-        self._perturbations = {name: _Perturbations() for name in attacks}
-        self._tallies = {(attack, defence): _Tally() for attack in (CLEAN, *attacks) for defence in defences}
-        self._resolution: tuple[int, int] | None = None
 
-    def add(self, images: Pixels, labels: Labels, attackable: Flags, names: Sequence[str]) -> None:
-        """Attack and count one batch.
-
-        Args:
-            images: uint8, shape (n, height, width, 3).
-            labels: int64, shape (n,), the true classes.
-            attackable: bool, shape (n,), whether the bare model classifies the clean image correctly.
-            names: n unique names.
-        """
-        self._resolution = (images.shape[1], images.shape[2])
-        self._defend(CLEAN, images, labels)
-        self._progress()
-        for name, attack in self._attacks.items():
-            result = self._attack(name, attack, images, labels, attackable)
-            self._write(name, result.images, names)
-            self._defend(name, result.images, labels)
+    def clean(self, threat: str) -> list[Outcome]:
+        """Count clean images; `threat` names the rows only."""
+        outcomes = self._empty(threat, CLEAN, None)
+        for places, pixels, labels in self._images.batches(self._predictor.batch_size):
+            self._defend(outcomes, places, pixels, labels)
             self._progress()
+        return outcomes
 
-    def rows(self) -> list[Row]:
-        """Return the counts so far, attack by attack, in the order of the defences."""
-        return [self._row(attack, defence) for attack, defence in self._tallies]
+    def attacked(self, threat: str, model: Any, attacks: Mapping[str, Attack]) -> list[Outcome]:
+        """Attack `model` with each attack and count what every defence makes of its images.
 
-    def _attack(self, name: str, attack: Attack, images: Pixels, labels: Labels, attackable: Flags) -> AttackResult:
+        Where the model gives no gradient, attacks that need one are not tried: their images are the clean ones.
+        """
+        target = attackable(model, self._eot_draws)
+        outcomes = []
+        for name, attack in attacks.items():
+            made = Made(len(self._images), {**attack.describe(), "knowledge": KNOWLEDGE[threat]}, attack.needs_gradient)
+            cells = self._empty(threat, name, made)
+            outcomes += cells
+            first = self._images.read(np.arange(1))
+            made.missing = attack.needs_gradient and not gives_gradient(target, first, self._images.labels[:1])
+            for places, pixels, labels in self._images.batches(self._predictor.batch_size):
+                shown = pixels
+                if not made.missing:
+                    shown = self._attack(name, attack, target, made, places, pixels, labels)
+                    folder = None if self._folder is None else image_folder(self._folder, threat, name)
+                    write_images(folder, shown, [self._images.names[place] for place in places])
+                self._defend(cells, places, shown, labels)
+                self._progress()
+        return outcomes
+
+    def _attack(
+        self, name: str, attack: Attack, target: Any, made: Made, places: Indices, pixels: Pixels, labels: Labels
+    ) -> Pixels:
         started = time.perf_counter()
-        with warnings.catch_warnings():
-            # once for the whole run it stands among the results' warnings
-            warnings.filterwarnings("ignore", "The model's outputs are nonnegative", UserWarning)
-            result = attack(self._model, images, labels, batch_size=self._predictor.batch_size, seed=self._seed)
-        perturbations = self._perturbations[name]
-        perturbations.seconds += time.perf_counter() - started
-        perturbations.add(images, result, attackable)
-        return result
+        result = run_attack(name, attack, target, pixels, labels, self._predictor.batch_size, self._seed)
+        made.add(places, pixels, result, labels, time.perf_counter() - started)
+        return result.images
 
-    def _defend(self, attack: str, images: Pixels, labels: Labels) -> None:
-        for name, layers in self._defences.items():
-            tally = self._tallies[attack, name]
+    def _empty(self, threat: str, attack: str, made: Made | None) -> list[Outcome]:
+        return [
+            Outcome.empty(
+                threat, attack, defence, made, len(self._images), REPORT_DRAWS if self._predictor.draws(layers) else 1
+            )
+            for defence, layers in self._defences.items()
+        ]
+
+    def _defend(self, outcomes: list[Outcome], places: Indices, pixels: Pixels, labels: Labels) -> None:
+        for outcome in outcomes:
             started = time.perf_counter()
-            tally.correct.append(self._predictor(images, layers).argmax(axis=1) == labels)
-            tally.seconds += time.perf_counter() - started
+            layers = self._defences[outcome.defence]
+            outcome.put(places, *judge(self._predictor, layers, pixels, labels), time.perf_counter() - started)
 
-    def _write(self, attack: str, images: Pixels, names: Sequence[str]) -> None:
-        if self._folder is not None:
-            for image, name in zip(images, names, strict=True):
-                write_png(self._folder / folder_name(attack) / f"{name}.png", image)
 
-    def _row(self, attack: str, defence: str) -> Row:
-        tally = self._tallies[attack, defence]
-        correct = np.concatenate(tally.correct) if tally.correct else np.zeros(0, bool)
-        counted, n = int(correct.sum()), len(correct)
-        common: dict[str, Any] = {
-            "threat": OBLIVIOUS,
-            "attack": attack,
-            "defence": defence,
-            "n": n,
-            "correct": counted,
-            "top1": counted / n if n else 0.0,
-            "ci95": wilson_interval(counted, n),
-            "resolution": self._resolution,
-            "seconds": round(tally.seconds, 3),
-        }
-        if attack == CLEAN:
-            return Row(**common)
-        return Row(**common, **self._attack_columns(attack, defence, correct))
+def judge(predictor: Predictor, layers: tuple[Any, ...], pixels: Pixels, labels: Labels) -> tuple[Shares, Shares]:
+    """Return each image's share of correct draws behind a defence: those to report, and others to choose by."""
+    shares = predictor.correct_shares(pixels, labels, layers, tuple(range(REPORT_DRAWS)))
+    if not predictor.draws(layers):
+        return shares, shares
+    others = tuple(range(REPORT_DRAWS, 2 * REPORT_DRAWS))
+    return shares, predictor.correct_shares(pixels, labels, layers, others)
 
-    def _attack_columns(self, attack: str, defence: str, correct: Flags) -> dict[str, Any]:
-        perturbations = self._perturbations[attack]
-        clean = self._tallies[CLEAN, defence].correct
-        right_before = np.concatenate(clean) if clean else np.zeros(0, bool)
-        setting = self._attacks[attack].describe()
-        minimal_norm = setting.get("epsilon") is None
-        return {
-            "success_rate": mean_or_none(~correct[right_before]),
-            "attacked": len(perturbations.l2),
-            "left_out": perturbations.left_out,
-            "zero_gradient": sum(perturbations.zero_gradient),
-            "l2_mean": mean_or_none(perturbations.l2),
-            "linf_max": max_or_none(perturbations.linf),
-            "ssim_mean": mean_or_none(perturbations.ssim),
-            "median_minimal_l2": median_minimal_norm(perturbations.l2, perturbations.success) if minimal_norm else None,
-            "setting": {**setting, "knowledge": "none: the bare model is attacked"},
-            "attack_seconds": round(perturbations.seconds, 3),
-        }
+
+def run_attack(
+    name: str, attack: Attack, target: Any, pixels: Pixels, labels: Labels, batch_size: int, seed: int
+) -> AttackResult:
+    """Attack one batch; where the target draws, its draws begin anew."""
+    if isinstance(target, ExpectedModel):
+        target.begin(name, seed)
+    with warnings.catch_warnings():
+        # once for the whole run it stands among the results' warnings
+        warnings.filterwarnings("ignore", "The model's outputs are nonnegative", UserWarning)
+        return attack(target, pixels, labels, batch_size=batch_size, seed=seed)
+
+
+def write_images(folder: Path | None, images: Pixels, names: list[str]) -> None:
+    """Write images as PNG, nowhere if `folder` is None."""
+    if folder is not None:
+        for image, name in zip(images, names, strict=True):
+            write_png(folder / f"{name}.png", image)
+
+
+def image_folder(folder: Path, threat: str, attack: str, defence: str = "") -> Path:
+    """Return where adversarial images lie: ``bim-4``, ``transfer/bim-4``, ``adaptive/webp-60-flip/bim-4``."""
+    parts = [threat] if threat != OBLIVIOUS else []
+    return folder.joinpath(*(folder_name(part) for part in (*parts, defence, attack) if part))
 
 
 def folder_name(attack: str) -> str:

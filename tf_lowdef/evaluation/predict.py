@@ -8,47 +8,87 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tf_lowdef.evaluation.draws import image_keys, is_randomised
+from tf_lowdef.layers.draws import draw_scope
+
+Labels = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
 Logits = npt.NDArray[np.float32]
+Shares = npt.NDArray[np.float64]
 
 
 class Predictor:
     """A classifier and the layers in front of it, as a function of uint8 pixels.
 
     Every batch is padded to `batch_size`, so that the same image goes through the same kernels wherever it stands.
+    Randomised layers draw by the image, `seed` and the number of the draw, whatever the batch.
 
     Args:
         model: From float32 pixels in [0, 255], shape (batch, height, width, 3), to logits.
         batch_size: Images in a forward pass.
+        seed: For randomised layers.
 
     Raises:
         ValueError: From the call, for logits that are NaN or infinite.
     """
 
-    def __init__(self, model: Any, batch_size: int = 32) -> None:
+    def __init__(self, model: Any, batch_size: int = 32, seed: int = 0) -> None:
         self.batch_size = batch_size
-        self._model = tf.function(lambda pixels: model(tf.cast(pixels, tf.float32), training=False))
+        self._model = _compile(model)
+        self._seed = seed
+        self._model_draws = is_randomised(model)
 
-    def __call__(self, pixels: Pixels, layers: tuple[Any, ...] = ()) -> Logits:
+    def __call__(self, pixels: Pixels, layers: tuple[Any, ...] = (), draw: int = 0) -> Logits:
         """Return the logits of uint8 pixels that have gone through `layers`: float32, shape (n, classes)."""
         logits = [
-            self._forward(pixels[start : start + self.batch_size], layers)
+            self._forward(pixels[start : start + self.batch_size], layers, draw)
             for start in range(0, len(pixels), self.batch_size)
         ]
         return np.concatenate(logits)
 
-    def _forward(self, pixels: Pixels, layers: tuple[Any, ...]) -> Logits:
+    def correct_shares(
+        self, pixels: Pixels, labels: Labels, layers: tuple[Any, ...] = (), draws: tuple[int, ...] = (0,)
+    ) -> Shares:
+        """Return in which share of some draws each image is classified correctly: float64, shape (n,).
+
+        Where nothing is drawn one prediction is made, and the shares are 0 or 1.
+        """
+        if not self.draws(layers):
+            draws = draws[:1]
+        right = [self(pixels, layers, draw).argmax(axis=1) == labels for draw in draws]
+        shares: Shares = np.mean(right, axis=0, dtype=np.float64)
+        return shares
+
+    def draws(self, layers: tuple[Any, ...] = ()) -> bool:
+        """Return whether predictions through `layers` are random."""
+        return self._model_draws or is_randomised(*layers)
+
+    def _forward(self, pixels: Pixels, layers: tuple[Any, ...], draw: int) -> Logits:
         count = len(pixels)
+        keys = image_keys(pixels, self._seed, draw) if self.draws(layers) else np.zeros((count, 2), np.int64)
         images: Any = pixels
-        for layer in layers:
-            images = layer(images)
-        padding = [(0, self.batch_size - count), (0, 0), (0, 0), (0, 0)]
-        outputs = self._model(np.pad(np.asarray(images, np.float32), padding, mode="edge"))
+        with draw_scope(keys):
+            for layer in layers:
+                images = layer(images)
+        padding = [(0, self.batch_size - count), (0, 0)]
+        outputs = self._model(
+            np.pad(np.asarray(images, np.float32), [*padding, (0, 0), (0, 0)], mode="edge"),
+            np.pad(keys, padding, mode="edge"),
+        )
         logits: Logits = np.asarray(outputs, np.float32)[:count]
         if not np.isfinite(logits).all():
             image = int(np.argmin(np.isfinite(logits).all(axis=1)))
             raise ValueError(f"The model's output is NaN or infinite for image {image} of a batch of {count}")
         return logits
+
+
+def _compile(model: Any) -> Any:
+    @tf.function
+    def forward(pixels: Any, keys: Any) -> Any:
+        with draw_scope(keys):
+            return model(tf.cast(pixels, tf.float32), training=False)
+
+    return forward
 
 
 def input_size(model: Any) -> tuple[int, int] | None:

@@ -7,14 +7,32 @@ from typing import Any
 
 from tf_lowdef.evaluation.results import Results
 from tf_lowdef.files import write_text
-from tf_lowdef.report.table import Table, accuracy_table, attack_table, unique
+from tf_lowdef.report.conclusion import conclusion, subject
+from tf_lowdef.report.table import (
+    Table,
+    accuracy_table,
+    attack_table,
+    cascade_table,
+    comparison_table,
+    unique,
+)
 
 CAVEATS = {
     "oblivious": (
         "The attacker does not know of the defence: adversarial images were made on the bare model and every defence "
         "was tried on them. These numbers say nothing about an attacker who knows of it; against one, input "
         "transformations have not held (Athalye et al. 2018)."
-    )
+    ),
+    "transfer": (
+        "The attacker knows neither the defence nor the model: adversarial images were made on another model. These "
+        "numbers say nothing about an attacker who knows more."
+    ),
+    "adaptive": (
+        "The attacker knows model and defence and attacks both together, through the defence's own gradient or, where "
+        "it has none, an approximation. Under worst:EPSILON the most harmful example of every image counts, of all "
+        "within epsilon that any of the attackers here made, the clean image among them. It is an upper bound of the "
+        "accuracy under the best possible attack."
+    ),
 }
 """What each threat model means, and what its numbers do not say."""
 
@@ -27,20 +45,66 @@ def write_markdown(results: Results, path: str | Path) -> None:
 def to_markdown(results: Results) -> str:
     """Return the report as text."""
     run = results.run
-    parts = ["# Evaluation", *_warnings(results)]
+    n = max((row.n for row in results.rows), default=0)
+    parts = ["# Evaluation", conclusion(results), *_warnings(results), "## Accuracy"]
+    parts += [f"Top-1 accuracy in % with its 95 % interval, {n} images. {legend(results)}".strip()]
+    parts += [markdown_table(accuracy_table(results, intervals=True))]
+    parts += ["![Top-1 accuracy of every defence against every attack](accuracy.png)"]
     for threat in unique(row.threat for row in results.rows):
         parts += [f"## Threat: {threat}", CAVEATS.get(threat, "")]
-        n = max(row.n for row in results.rows if row.threat == threat)
-        parts.append(f"Top-1 accuracy in % with Wilson's 95 % interval, {n} images:")
-        parts.append(markdown_table(accuracy_table(results, threat, intervals=True)))
-        if any(row.threat == threat and row.setting for row in results.rows):
-            parts += [_NORMS, markdown_table(attack_table(results, threat))]
-    parts += ["![Top-1 accuracy of every defence against every attack](accuracy.png)", "## What was run", *_run(run)]
+        if threat == "adaptive":
+            parts += _cascade(results)
+        attacks = attack_table(results, threat)
+        if attacks.rows:
+            parts += [_NORMS if threat != "adaptive" else _SPENT, markdown_table(attacks)]
+    if results.comparisons:
+        parts += ["## Paired comparisons", _COMPARED.format(subject(results))]
+        parts += [markdown_table(comparison_table(results))]
+    parts += ["## What was run", *_run(run)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def legend(results: Results) -> str:
+    """Return what the marks in the table of accuracies mean, as far as they occur."""
+    marks = [cell for row in accuracy_table(results).rows for cell in row]
+    notes = []
+    if any("*" in cell for cell in marks):
+        notes.append(f"* differs from {subject(results)} on the same images (p < .05, corrected after Holm).")
+    if any("unreliable" in cell for cell in marks):
+        notes.append("What is unreliable is an upper bound, no sign of robustness.")
+    if any(row.draws > 1 for row in results.rows):
+        notes.append("Randomised defences: means over draws that the attack never saw, with bootstrap intervals.")
+    return " ".join(notes)
+
+
+_SPENT = "What the attacks were, how many images they were tried on, defence after defence, and how long that took."
+
+_COMPARED = (
+    "{} less every other defence, in points of accuracy on the same images, with the 95 % interval of the difference; "
+    "p is two-sided, and corrected for the comparisons under one attack (Holm 1979). Unreliable rows are not compared."
+)
+
+
+def _cascade(results: Results) -> list[str]:
+    """Return what became of the images that went on from attack to attack."""
+    table = cascade_table(results)
+    if not table.rows:
+        return []
+    text = (
+        "Conditional: each of these attacks was tried only on the images that those before it had left at the same "
+        "epsilon. Of these still classified correctly:"
+    )
+    doubled = [
+        f"- {row.defence} at epsilon {row.setting['epsilon']:g}: {100 * row.setting['doubling_takes']:.1f} points"
+        for row in results.rows
+        if row.setting.get("doubling_takes") is not None
+    ]
+    note = ["Doubling the steps of PGD took from the worst case:\n\n" + "\n".join(doubled)] if doubled else []
+    return [text, markdown_table(table), *note]
+
+
 _NORMS = (
-    "What the attacks were, and how far they moved the images that the bare model classified correctly: mean L2 "
+    "What the attacks were, and how far they moved the images that the attacked model classified correctly: mean L2 "
     "(images in [0, 1]), greatest Linf (grey levels of 255), mean SSIM of clean and adversarial image, and for "
     "minimal-norm attacks the median L2 with failures counted as infinite."
 )

@@ -19,15 +19,21 @@ COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#0072B2", "#C
 MAX_TICK = 12
 """The longest name of an attack that is written in one line."""
 
+PER_ATTACK = 1.2
+"""Inches that an attack needs."""
+
+MAX_WARNINGS = 3
+"""Warnings that are written on the picture; it would be all text otherwise."""
+
 MARKERS = "osD^vPXd"
 """A shape a defence besides its colour, for print without colours."""
 
 
 def plot_accuracy(results: Results, path: str | Path) -> None:
     """Draw top-1 accuracy with 95 % intervals, one group an attack and one mark a defence, and write it as PNG."""
-    figure = Figure(figsize=(10, 5.2), layout="constrained")
+    attacks, defences = _attacks(results), unique(row.defence for row in results.rows)
+    figure = Figure(figsize=(max(10, PER_ATTACK * len(attacks)), 5.2), layout="constrained")
     axes = figure.subplots()
-    attacks, defences = unique(row.attack for row in results.rows), unique(row.defence for row in results.rows)
     for number, defence in enumerate(defences):
         offset = (number - (len(defences) - 1) / 2) * 0.8 / max(len(defences), 1)
         _draw_defence(axes, results, defence, attacks, number, offset)
@@ -37,9 +43,16 @@ def plot_accuracy(results: Results, path: str | Path) -> None:
         figure.savefig(temporary, dpi=150, format="png")
 
 
-def _draw_defence(axes: Axes, results: Results, defence: str, attacks: list[str], number: int, offset: float) -> None:
-    rows = [row for row in results.rows if row.defence == defence]
-    places = [attacks.index(row.attack) + offset for row in rows]
+def _attacks(results: Results) -> list[tuple[str, str]]:
+    """Return threat and attack of every group; conditional rows are no accuracies."""
+    return list(dict.fromkeys((row.threat, row.attack) for row in results.rows if not row.conditional))
+
+
+def _draw_defence(
+    axes: Axes, results: Results, defence: str, attacks: list[tuple[str, str]], number: int, offset: float
+) -> None:
+    rows = [row for row in results.rows if row.defence == defence and not row.conditional]
+    places = [attacks.index((row.threat, row.attack)) + offset for row in rows]
     heights = [100 * row.top1 for row in rows]
     # at 0 % and 100 % the interval can miss the estimate by a rounding error
     below = [max(0.0, 100 * (row.top1 - row.ci95[0])) for row in rows]
@@ -57,12 +70,16 @@ def _draw_defence(axes: Axes, results: Results, defence: str, attacks: list[str]
         capsize=2,
         label=defence,
     )
+    for place, height, row in zip(places, heights, rows, strict=True):
+        if row.unreliable is not None:
+            axes.annotate("?", (place, height), xytext=(0, 5), textcoords="offset points", ha="center", color="red")
 
 
-def _dress(axes: Axes, results: Results, attacks: list[str]) -> None:
+def _dress(axes: Axes, results: Results, attacks: list[tuple[str, str]]) -> None:
     for place in range(1, len(attacks)):
         axes.axvline(place - 0.5, color="0.85", linewidth=0.8)
-    axes.set_xticks(range(len(attacks)), [_tick(attack) for attack in attacks], fontsize=9)
+    alone = len({threat for threat, attack in attacks if attack != CLEAN}) < 2
+    axes.set_xticks(range(len(attacks)), [_tick(*attack, alone=alone) for attack in attacks], fontsize=9)
     axes.set_xlim(-0.5, len(attacks) - 0.5)
     axes.set_ylim(-3, 103)
     axes.set_ylabel("top-1 accuracy (%)")
@@ -71,12 +88,18 @@ def _dress(axes: Axes, results: Results, attacks: list[str]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     n = max((row.n for row in results.rows), default=0)
     model = results.run.get("model", {}).get("name", "model")
-    lines = [f"{model}, {n} images: attackers who do not know of the defence", *results.warnings]
+    threats = unique(row.threat for row in results.rows)
+    lines = [f"{model}, {n} images, threats: {', '.join(threats)}", *results.warnings[:MAX_WARNINGS]]
+    if len(results.warnings) > MAX_WARNINGS:
+        lines.append(f"and {len(results.warnings) - MAX_WARNINGS} more warnings, in report.md")
+    if any(row.unreliable is not None for row in results.rows):
+        lines.append("? unreliable: an upper bound, no sign of robustness")
     axes.set_title("\n".join(fill(line, 110) for line in lines), loc="left", fontsize=10)
 
 
-def _tick(attack: str) -> str:
-    """Return an attack's name, broken where it would run into its neighbours."""
+def _tick(threat: str, attack: str, alone: bool) -> str:
+    """Return an attack's name, broken where it would run into its neighbours, below the threat if there are several."""
     if attack == CLEAN:
         return "clean"
-    return attack if len(attack) <= MAX_TICK else re.sub(r"([:,]|(?==))", r"\1\n", attack)
+    name = attack if len(attack) <= MAX_TICK else re.sub(r"([:,]|(?==))", r"\1\n", attack)
+    return name if alone else f"{threat}\n{name}"

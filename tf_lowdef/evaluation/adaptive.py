@@ -1,0 +1,242 @@
+"""The attacker who knows of the defence: each defended model is attacked through its own gradient."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tf_lowdef.attacks import PGD, Attack, AttackResult
+from tf_lowdef.evaluation.budgets import Budget
+from tf_lowdef.evaluation.draws import REPORT_DRAWS, attackable
+from tf_lowdef.evaluation.grid import ADAPTIVE, KNOWLEDGE, image_folder, judge, run_attack, write_images
+from tf_lowdef.evaluation.outcomes import Made, Outcome, worst_of
+from tf_lowdef.evaluation.predict import Predictor
+from tf_lowdef.evaluation.probe import gives_gradient
+from tf_lowdef.evaluation.spool import Spool
+from tf_lowdef.evaluation.variants import defended_models
+
+Indices = npt.NDArray[np.int64]
+Labels = npt.NDArray[np.int64]
+Pixels = npt.NDArray[np.uint8]
+Shares = npt.NDArray[np.float64]
+
+SANITY_EPSILON = 64.0
+"""Grey levels at which no image may hold: enough distortion must reach 0 % (Carlini et al. 2019, section 5.2)."""
+
+
+@dataclass
+class Attacked:
+    """What the adaptive attacker did to one defence.
+
+    Attributes:
+        outcomes: One for each attack, in the order in which they were tried.
+        doubled: For each epsilon, the outcome of the doubled steps, where they were tried.
+        sanity_images: How many images were attacked at `SANITY_EPSILON`.
+        sanity_left: Of these, how many were still classified correctly.
+    """
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    doubled: dict[float, Outcome] = field(default_factory=dict)
+    sanity_images: int = 0
+    sanity_left: int = 0
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A defence under attack: its model, those through whose gradients, and what it makes of the clean images."""
+
+    defence: str
+    layers: tuple[Any, ...]
+    model: Any
+    differentiable: list[Any]
+    clean: Outcome
+
+
+class AdaptiveAttacker:
+    """Attacks defended models.
+
+    An image that the defended model misclassifies clean is not attacked: the attacker has what he wants. Where layers
+    offer several gradients each attack is tried through all of them, and the worst example of an image counts.
+
+    Args:
+        base: The bare classifier.
+        predictor: The same, for predictions.
+        images: What is attacked.
+        explicit: Attacks tried on every image, by name.
+        budget: What is tried besides.
+        epsilons: At which the budget's attacks are tried.
+        seed: For attacks that draw random numbers.
+        folder: Where the images are written that fool their defence, None for nowhere.
+        progress: Called with how many images an attack is done with, those included that it need not be tried on.
+    """
+
+    def __init__(
+        self,
+        base: Any,
+        predictor: Predictor,
+        images: Spool,
+        explicit: Mapping[str, Attack],
+        budget: Budget,
+        epsilons: Sequence[float],
+        *,
+        seed: int = 0,
+        folder: Path | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        self._base = base
+        self._predictor = predictor
+        self._images = images
+        self._explicit = explicit
+        self._budget = budget
+        self._epsilons = epsilons
+        self._seed = seed
+        self._folder = folder
+        self._progress = progress or (lambda _: None)
+
+    @property
+    def stages(self) -> int:
+        """How many attacks one defence goes through."""
+        return len(self._explicit) + sum(len(self._cascade(epsilon)) for epsilon in self._epsilons)
+
+    def attack(self, defence: str, layers: tuple[Any, ...], clean: Outcome) -> Attacked:
+        """Attack one defence with everything; `clean` is what it makes of the clean images."""
+        models = [attackable(model, self._budget.draws) for model in defended_models(self._base, layers)]
+        differentiable = [model for model in models if self._has_gradient(model)]
+        target, attacked = _Target(defence, layers, models[0], differentiable, clean), Attacked()
+        everything = np.flatnonzero((clean.shares > 0) | (clean.chosen_by > 0))
+        for name, attack in self._explicit.items():
+            attacked.outcomes.append(self._stage(target, name, attack, everything, conditional=False))
+        for epsilon in self._epsilons:
+            self._run_cascade(target, epsilon, everything, attacked)
+        if any(len(survivors(target.clean, attacked.outcomes, epsilon)) for epsilon in self._epsilons):
+            self._check_sanity(target, attacked)
+        return attacked
+
+    def _run_cascade(self, target: _Target, epsilon: float, everything: Indices, attacked: Attacked) -> None:
+        """Try the budget's attacks at one epsilon, each on what those before have left."""
+        doubled = self._budget.twice(epsilon)
+        for attack in self._cascade(epsilon):
+            before = any(outcome.made and outcome.made.epsilon == epsilon for outcome in attacked.outcomes)
+            places = survivors(target.clean, attacked.outcomes, epsilon) if before else everything
+            if before and not len(places):
+                self._progress(len(self._images))
+                continue
+            attacked.outcomes.append(self._stage(target, attack.spec, attack, places, conditional=before))
+            if attack == doubled:
+                attacked.doubled[epsilon] = attacked.outcomes[-1]
+
+    def _cascade(self, epsilon: float) -> list[Attack]:
+        """Return the budget's attacks at one epsilon, the doubled steps last, without those that were asked for."""
+        cascade = self._budget.cascade(epsilon, int(self._base.output_shape[-1]))
+        doubled = self._budget.twice(epsilon)
+        cascade += [] if doubled is None else [doubled]
+        return [attack for attack in cascade if attack.spec not in self._explicit]
+
+    def _stage(self, target: _Target, name: str, attack: Attack, places: Indices, conditional: bool) -> Outcome:
+        """Try one attack on some images of one defence."""
+        strong = strengthen(attack)
+        setting = {**strong.describe(), "knowledge": KNOWLEDGE[ADAPTIVE], "budget": self._budget.name}
+        made = Made(len(self._images), setting, attack.needs_gradient)
+        draws = REPORT_DRAWS if self._predictor.draws(target.layers) else 1
+        outcome = Outcome.empty(ADAPTIVE, name, target.defence, made, len(self._images), draws)
+        outcome.conditional = conditional
+        if not conditional:  # what is wrong clean counts as wrong
+            outcome.put(np.arange(len(self._images)), target.clean.shares, target.clean.chosen_by)
+        models = target.differentiable if attack.needs_gradient else [target.model]
+        made.missing = not models
+        self._progress(len(self._images) - len(places))
+        for part, pixels, labels in self._images.batches(self._batch_size(len(places)), places):
+            if models:
+                shown = self._attack_batch(target, models, name, strong, outcome, part, pixels, labels)
+                self._write(target, name, outcome, part, shown)
+            else:
+                outcome.put(part, target.clean.shares[part], target.clean.chosen_by[part])
+            self._progress(len(part))
+        return outcome
+
+    def _attack_batch(
+        self,
+        target: _Target,
+        models: list[Any],
+        name: str,
+        attack: Attack,
+        outcome: Outcome,
+        places: Indices,
+        pixels: Pixels,
+        labels: Labels,
+    ) -> Pixels:
+        """Attack one batch through every gradient; keep each image's worst example, and return these."""
+        started = time.perf_counter()
+        size = self._batch_size(len(pixels))
+        results = [run_attack(name, attack, model, pixels, labels, size, self._seed) for model in models]
+        seconds = time.perf_counter() - started
+        judged = [judge(self._predictor, target.layers, result.images, labels) for result in results]
+        best = np.argmin([chosen_by for _, chosen_by in judged], axis=0)
+        each = np.arange(len(pixels))
+        result = _pick(results, best)
+        if outcome.made is not None:
+            outcome.made.add(places, pixels, result, labels, seconds)
+        shares, chosen_by = (np.stack(arrays)[best, each] for arrays in zip(*judged, strict=True))
+        outcome.put(places, shares, chosen_by, time.perf_counter() - started - seconds)
+        return result.images
+
+    def _check_sanity(self, target: _Target, attacked: Attacked) -> None:
+        """Attack a few images with a perturbation that nothing can withstand."""
+        places = np.flatnonzero(target.clean.shares > 0.5)[: self._budget.sanity_images]
+        if not target.differentiable or not len(places):
+            return
+        attack = strengthen(PGD(SANITY_EPSILON, steps=self._budget.sanity_steps))
+        outcome = Outcome.empty(ADAPTIVE, attack.spec, target.defence, None, len(self._images))
+        for part, pixels, labels in self._images.batches(self._batch_size(len(places)), places):
+            self._attack_batch(target, target.differentiable, attack.spec, attack, outcome, part, pixels, labels)
+        attacked.sanity_images = len(places)
+        attacked.sanity_left = int((outcome.shares[places] >= 0.5).sum())
+
+    def _has_gradient(self, model: Any) -> bool:
+        return gives_gradient(model, self._images.read(np.arange(1)), self._images.labels[:1])
+
+    def _batch_size(self, count: int) -> int:
+        """Return the least power of two that holds `count` images, at most the batch size: a batch is padded to it."""
+        return min(self._predictor.batch_size, 1 << max(count - 1, 0).bit_length())
+
+    def _write(self, target: _Target, name: str, outcome: Outcome, places: Indices, images: Pixels) -> None:
+        if self._folder is not None:
+            fooling = np.flatnonzero(outcome.shares[places] < 0.5)
+            folder = image_folder(self._folder, ADAPTIVE, name, target.defence)
+            write_images(folder, images[fooling], [self._images.names[place] for place in places[fooling]])
+
+
+def survivors(clean: Outcome, outcomes: Sequence[Outcome], epsilon: float) -> Indices:
+    """Return the images that some draw still classifies correctly after the attacks made for this epsilon."""
+    _, chosen_by = worst_of([clean, *made_for(outcomes, epsilon)], epsilon)
+    return np.flatnonzero(chosen_by > 0)
+
+
+def made_for(outcomes: Sequence[Outcome], epsilon: float) -> list[Outcome]:
+    """Return the outcomes of attacks at this epsilon, and of those that seek the smallest perturbation."""
+    return [outcome for outcome in outcomes if outcome.made and outcome.made.epsilon in (epsilon, None)]
+
+
+def strengthen(attack: Attack) -> Attack:
+    """Return the attack keeping its best rounded point instead of its last, where it has several."""
+    if "keep" not in {field.name for field in dataclasses.fields(attack)}:  # type: ignore[arg-type]  # a dataclass
+        return attack
+    return dataclasses.replace(attack, keep="best")  # type: ignore[type-var]
+
+
+def _pick(results: Sequence[AttackResult], choice: npt.NDArray[np.intp]) -> AttackResult:
+    """Return for each image the result that `choice` numbers."""
+    each = np.arange(len(choice))
+    arrays = {
+        field.name: np.stack([getattr(result, field.name) for result in results])[choice, each]
+        for field in dataclasses.fields(AttackResult)
+        if getattr(results[0], field.name) is not None
+    }
+    return AttackResult(**arrays)

@@ -1,0 +1,133 @@
+"""Randomised models: the draws that an attack averages over, and those, never seen by it, that it is judged on."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tf_lowdef.layers.draws import RandomisedLayer, draw_scope
+
+Pixels = npt.NDArray[np.uint8]
+Keys = npt.NDArray[np.int64]
+
+REPORT_DRAWS = 10
+"""Draws that a reported accuracy is the mean of; as many others choose the worst example of an image."""
+
+_HASH_SCALE = 1024
+"""Pixels are hashed in steps of 1/1024 of a grey level: an attack's steps are larger."""
+
+
+def is_randomised(*parts: Any) -> bool:
+    """Return whether a layer or model, or anything inside one, draws random numbers at inference."""
+    return any(
+        isinstance(part, RandomisedLayer) or is_randomised(*getattr(part, "layers", ()), *_wrapped(part))
+        for part in parts
+    )
+
+
+def image_keys(pixels: Pixels, seed: int, draw: int) -> Keys:
+    """Return a key for each image, from its pixels, the seed and the draw's number alone.
+
+    Args:
+        pixels: uint8, shape (n, height, width, 3).
+        seed: Of the whole run.
+        draw: The number of the draw.
+
+    Returns:
+        int64, shape (n, 2).
+    """
+    start = hashlib.blake2b(f"{seed} {draw}\0".encode(), digest_size=16)
+    digests = []
+    for image in pixels:
+        digest = start.copy()
+        digest.update(image.tobytes())
+        digests.append(digest.digest())
+    return np.frombuffer(b"".join(digests), np.int64).reshape(len(pixels), 2)
+
+
+class ExpectedModel:
+    """A randomised model as an attack should see it: its logits averaged over draws (Athalye et al. 2018, section 4.2).
+
+    Every call draws anew; the draws of an image follow from the seed, the attack, the image as it stands at that step
+    of that restart, and the number of the call. Gradients are computed one draw at a time, so that memory does not
+    grow with the number of draws.
+
+    Args:
+        model: A Keras model from float32 pixels in [0, 255] to logits.
+        draws: How many to average over.
+    """
+
+    def __init__(self, model: Any, draws: int) -> None:
+        self._model = model
+        self._draws = draws
+        self._classes = int(model.output_shape[-1])
+        self._salt = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._calls = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    def begin(self, attack: str, seed: int) -> None:
+        """Start the draws of an attack on a batch, which are the same whenever it is started again."""
+        self._salt.assign(zlib.crc32(f"{attack} {seed}".encode()))
+        self._calls.assign(0)
+
+    def __call__(self, x: Any) -> Any:
+        """Return the mean logits of float32 pixels: shape (batch, classes)."""
+        x = tf.cast(tf.convert_to_tensor(x), tf.float32)
+        keys = self._keys(x)
+
+        # Autodiff through the loop would keep what every draw computed; here the backward pass draws again.
+        @tf.custom_gradient
+        def mean_logits(images: Any) -> Any:
+            def gradient(upstream: Any, variables: Any = None) -> Any:
+                total = self._sum(lambda draw: self._gradient(images, keys, draw, upstream), tf.zeros_like(images))
+                return (total, [None] * len(variables)) if variables else total
+
+            zeros = tf.zeros([tf.shape(images)[0], self._classes], tf.float32)
+            return self._sum(lambda draw: self._logits(images, keys, draw), zeros), gradient
+
+        return mean_logits(x)
+
+    def _keys(self, x: Any) -> Any:
+        """Return int64 keys of shape (batch, 2), another one for every image and call."""
+        call = self._calls.assign_add(1)
+        whole = tf.cast(tf.round(tf.stop_gradient(x) * _HASH_SCALE), tf.int64)
+        flat = tf.reshape(whole, [tf.shape(x)[0], -1])
+        # A sum with random odd weights, modulo 2 ** 64, is a hash.
+        weights = 2 * tf.random.stateless_uniform([tf.shape(flat)[1], 2], [17, 29], None, None, tf.int64) + 1
+        return tf.matmul(flat, weights) + tf.stack([self._salt, call * 1_000_003])
+
+    def _logits(self, x: Any, keys: Any, draw: Any) -> Any:
+        with draw_scope(keys + tf.stack([tf.zeros_like(draw), draw])):
+            return tf.cast(self._model(x, training=False), tf.float32)
+
+    def _gradient(self, x: Any, keys: Any, draw: Any, upstream: Any) -> Any:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            logits = self._logits(x, keys, draw)
+        found = tape.gradient(logits, x, upstream)
+        return tf.zeros_like(x) if found is None else found
+
+    def _sum(self, term: Any, start: Any) -> Any:
+        """Return the mean of `term(draw)` over the draws, one after the other."""
+        total = tf.while_loop(
+            lambda draw, _: draw < self._draws,
+            lambda draw, total: (draw + 1, total + term(draw)),
+            (tf.constant(0, tf.int64), start),
+            parallel_iterations=1,
+        )[1]
+        return total / self._draws
+
+
+def attackable(model: Any, draws: int) -> Any:
+    """Return `model` as an attack should see it: itself, or averaged over draws where it is randomised."""
+    return ExpectedModel(model, draws) if is_randomised(model) else model
+
+
+def _wrapped(part: Any) -> list[Any]:
+    """Return the layer inside a wrapper such as ``keras.layers.TimeDistributed``."""
+    return [part.layer] if isinstance(part, keras.layers.Wrapper) else []

@@ -1,0 +1,122 @@
+"""What an evaluation was asked for, checked before anything is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tf_lowdef.attacks import Attack, parse_attack
+from tf_lowdef.evaluation.budgets import Budget, epsilons_of, find_budget
+from tf_lowdef.evaluation.grid import ADAPTIVE, THREATS, TRANSFER
+from tf_lowdef.evaluation.predict import class_count, input_size
+from tf_lowdef.evaluation.results import CLEAN
+from tf_lowdef.layers import defence_spec, parse_defence
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do.
+
+    Attributes:
+        threats: In the order in which they are tried.
+        attacks: By name.
+        defences: The layers of each, by name.
+        budget: What the adaptive attacker may spend.
+        epsilons: In grey levels, ascending: where worst cases are reported and the budget's attacks are tried.
+    """
+
+    threats: tuple[str, ...]
+    attacks: dict[str, Attack]
+    defences: dict[str, tuple[Any, ...]]
+    budget: Budget
+    epsilons: list[float]
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether the adaptive attacker is asked for."""
+        return ADAPTIVE in self.threats
+
+    def describe(self) -> dict[str, Any]:
+        """Return the plan in plain values."""
+        return {
+            "attacks": list(self.attacks),
+            "defences": list(self.defences),
+            "threat": list(self.threats),
+            "budget": self.budget.name if self.adaptive else None,
+        }
+
+    def budget_attacks(self, classes: int) -> list[Attack]:
+        """Return every attack of the budget."""
+        if not self.adaptive:
+            return []
+        return [attack for epsilon in self.epsilons for attack in self.budget.cascade(epsilon, classes)]
+
+
+def make_plan(
+    attacks: Sequence[str | Attack],
+    defences: Sequence[str | Sequence[Any]],
+    threat: str | Sequence[str],
+    budget: str | None,
+) -> Plan:
+    """Return the plan that the arguments of ``evaluate`` mean.
+
+    Raises:
+        ValueError: One of them is wrong.
+    """
+    threats = [threat] if isinstance(threat, str) else list(threat)
+    if not threats or any(each not in THREATS for each in threats):
+        raise ValueError(f"`threat` must be among {', '.join(THREATS)}. Received: threat={threat!r}")
+    if budget is not None and ADAPTIVE not in threats:
+        raise ValueError(
+            f"`budget` is what threat='adaptive' may spend. Received: budget={budget!r}, threat={threat!r}"
+        )
+    by_attack = name_attacks(attacks)
+    return Plan(
+        tuple(each for each in THREATS if each in threats),
+        by_attack,
+        name_defences(defences),
+        find_budget(budget),
+        epsilons_of(list(by_attack.values())),
+    )
+
+
+def name_attacks(attacks: Sequence[str | Attack]) -> dict[str, Attack]:
+    """Return attacks by name, in order; ValueError for an unknown one."""
+    if isinstance(attacks, str):
+        attacks = [attacks]
+    found = [parse_attack(attack) if isinstance(attack, str) else attack for attack in attacks if attack != CLEAN]
+    return {attack.spec: attack for attack in found}
+
+
+def name_defences(defences: Sequence[str | Sequence[Any]]) -> dict[str, tuple[Any, ...]]:
+    """Return the layers of each defence by name, in order; ValueError for an unknown one, or for none at all."""
+    if isinstance(defences, str):
+        defences = [defences]
+    layers = [tuple(parse_defence(each)) if isinstance(each, str) else tuple(each) for each in defences]
+    if not layers:
+        raise ValueError("`defences` must name at least one defence; 'none' is the bare model")
+    named = {defence_spec(each): each for each in layers}
+    if len(named) < len(layers):
+        raise ValueError(f"`defences` names one twice. Received: {[defence_spec(each) for each in layers]}")
+    return named
+
+
+def check_surrogate(surrogate: Any, model: Any, threats: Sequence[str]) -> None:
+    """Raise ValueError unless there is a surrogate exactly where one is needed, and it takes the same images."""
+    if (surrogate is not None) != (TRANSFER in threats):
+        raise ValueError(
+            f"threat='transfer' and a `surrogate` need each other. Received: surrogate={surrogate!r}, threat={threats}"
+        )
+    if surrogate is None:
+        return
+    theirs, ours = input_size(surrogate), input_size(model)
+    if None not in (theirs, ours) and theirs != ours:
+        raise ValueError(
+            f"The surrogate must take images of the model's size, {ours[0]} x {ours[1]}: resized ones would be another "  # type: ignore[index]
+            f"experiment. Received: a surrogate for {theirs[0]} x {theirs[1]}"  # type: ignore[index]
+        )
+    if class_count(surrogate) != class_count(model):
+        raise ValueError(
+            f"The surrogate must have the model's {class_count(model)} classes. Received: {class_count(surrogate)}"
+        )
