@@ -66,9 +66,9 @@ def command(
     flip: str,
     **options: Any,
 ) -> None:
-    r"""Find the WebP settings that are worth their cost, against attackers who know of the defence and who do not.
+    r"""Find the WebP settings that are worth their cost.
 
-    The choice is made on one half of the images, and what is said of it measured on the other. Without --model: the
+    Each is tried against attackers who know of it and who do not. The choice is made on one half of the images, and what is said of it measured on the other. Without --model: the
     embedded classifier and its images, offline.
 
     \b
