@@ -68,8 +68,8 @@ def command(
 ) -> None:
     r"""Find the WebP settings that are worth their cost.
 
-    Each is tried against attackers who know of it and who do not. The choice is made on one half of the images, and what
-    is said of it measured on the other. Without --model: the embedded classifier and its images, offline.
+    Each is tried against attackers who know of it and who do not. The choice is made on one half of the images, and
+    what is said of it measured on the other. Without --model: the embedded classifier and its images, offline.
 
     \b
     Example:
