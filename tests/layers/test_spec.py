@@ -36,7 +36,8 @@ SPECS = [
 ]  # fmt: skip
 DEFAULTS = {
     "jpeg": JPEGLayer, "bits": BitDepthLayer, "median": MedianLayer, "gaussian": GaussianLayer,
-    "nlm": NonLocalMeansLayer, "tv": TotalVariationLayer, "resizepad": ResizePadLayer, "deflection": PixelDeflectionLayer,
+    "nlm": NonLocalMeansLayer, "tv": TotalVariationLayer, "resizepad": ResizePadLayer,
+    "deflection": PixelDeflectionLayer,
     "crops": RandomCropLayer, "shift": ShiftLayer, "noise": NoiseLayer, "webp": WebPLayer, "flip": FlipLayer,
     "flip:random": RandomFlipLayer, "webp:40-80": RandomWebPLayer,
 }  # fmt: skip
