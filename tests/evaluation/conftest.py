@@ -7,7 +7,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tf_lowdef.layers import ImageLayer
-from tf_lowdef.layers.draws import RandomisedLayer, draw
+from tf_lowdef.layers.draws import RandomisedLayer, draw_uniform
 
 SIDE = 24
 CLASSES = 4
@@ -62,14 +62,7 @@ class Noise(RandomisedLayer):
 
     def call(self, inputs):
         images = tf.cast(self.to_images(inputs), tf.float32)
-        shape = images.shape[1:]
-        noise = draw(
-            self.keys(images),
-            lambda key: tf.random.stateless_uniform(shape, key, -self.amount, self.amount),
-            shape,
-            tf.float32,
-        )
-        return images + noise
+        return images + (2 * draw_uniform(self.keys(images), images.shape[1:]) - 1) * self.amount
 
     def get_config(self):
         return {**super().get_config(), "amount": self.amount}

@@ -8,9 +8,11 @@ from tf_lowdef.attacks import parse_attack
 from tf_lowdef.evaluation import Results
 from tf_lowdef.evaluation.adaptive import strengthen
 from tf_lowdef.evaluation.budgets import BUDGETS, EXPLICIT, epsilons_of, find_budget
+from tf_lowdef.evaluation.draws import image_keys
 from tf_lowdef.evaluation.grid import folder_name
+from tf_lowdef.evaluation.predict import Predictor
 from tf_lowdef.evaluation.variants import defended_models
-from tf_lowdef.layers import ImageLayer
+from tf_lowdef.layers import ImageLayer, draw_scope, parse_defence
 
 ATTACKS = ["fgsm:1", "bim:2"]
 DEFENCES = ["none", "webp:60"]
@@ -226,3 +228,15 @@ def test_a_surrogate_must_take_the_same_images_and_classes(model, dataset):
             evaluate(model, dataset, ["bim:1"], ["none"], "transfer", surrogate=other)
     with pytest.raises(ValueError, match="need each other"):
         evaluate(model, dataset, ["bim:1"], ["none"], "oblivious", surrogate=surrogate(24, 4))
+
+
+def test_copies_of_an_image_are_averaged_as_in_the_defended_model(model, dataset):
+    images, layers = dataset[0], tuple(parse_defence("crops:5,fraction=0.9"))
+    predictor = Predictor(model, 8)
+    logits = predictor(images, layers, draw=3)
+    assert logits.shape == (20, 4)
+    with draw_scope(image_keys(images, 0, 3)):
+        expected = defended_models(model, layers)[0](images.astype(np.float32))
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
+    results = evaluate(model, dataset, ["bim:1,steps=2"], ["crops:3,fraction=0.9"], "adaptive", batch_size=20)
+    assert results.row("worst:1", "crops:3,fraction=0.9", "adaptive").draws == 10

@@ -66,6 +66,12 @@ def test_nothing_survives():
     assert "No other defence holds against him either: the best, `jpeg:60`, keeps 2 %." in text
 
 
+def test_it_alone_holds():
+    rows = [oblivious(0.5), worst(0.5), worst(0.02, "jpeg:60")]
+    text = conclusion(results(*rows, defences=("none", "jpeg:60", WEBP)))
+    assert "No other defence holds against him: the best, `jpeg:60`, keeps 2 %." in text
+
+
 def test_unreliable_defences_are_named_and_not_ranked():
     defences = ("none", "jpeg:60", "flip", WEBP)
     rows = [oblivious(0.5), worst(0.0), worst(0.4, "jpeg:60"), worst(0.9, "flip", unreliable="masked")]
