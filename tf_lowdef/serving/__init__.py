@@ -1,0 +1,5 @@
+"""Exports that really serve: a defended model for TensorFlow Serving, and the check that it runs without this package."""
+
+from tf_lowdef.serving.export import export
+
+__all__ = ["export"]
