@@ -20,7 +20,8 @@ from tf_lowdef.serving.layout import check_free, check_version, model_name, new_
 from tf_lowdef.serving.network import CHANNELS, Network, Size, all_layers, take_apart
 from tf_lowdef.serving.readme import write_readme
 from tf_lowdef.serving.samples import Expected, Pixels, make_expected, make_samples, reference
-from tf_lowdef.serving.signatures import DEFENDED, INPUTS, LOGITS, TOP, ServingModule
+from tf_lowdef.serving.saved_model import read_meta_graph
+from tf_lowdef.serving.signatures import DEFENDED, INPUTS, LOGITS, TOP, Serving
 from tf_lowdef.serving.warmup import write_warmup
 
 
@@ -37,7 +38,7 @@ def export(
     """Write a defended model as TensorFlow Serving reads it, and check that it answers as the model here does.
 
     The model is traced with WebP in stock TensorFlow operations, whatever codec its layers have; the model itself stays
-    as it is. Signatures and outputs are those of :class:`~tf_lowdef.serving.signatures.ServingModule`, decoding is that
+    as it is. Signatures and outputs are those of :class:`~tf_lowdef.serving.signatures.Serving`, decoding is that
     of :func:`~tf_lowdef.serving.decode.decode_batch`.
 
     ``PATH/VERSION`` gets the SavedModel, warm-up requests and the expected answers to the samples (for
@@ -82,15 +83,16 @@ def export(
     scores = _reference_scores(network, images)
     names = _class_names(class_names, scores.shape[1])
     probabilities = are_probabilities(scores)
-    module = ServingModule(network, names, probabilities, defended_pixels)
-    signatures = module.signatures()
+    serving = Serving(network, names, probabilities, defended_pixels)
+    signatures = serving.signatures()
     for function in signatures.values():
-        _check_ops(network, function)
-    with_pixels = DEFENDED in module.concrete_core.structured_outputs
+        _check_ops(network, function.graph.as_graph_def())
+    with_pixels = DEFENDED in serving.output_names
     expected = make_expected(network, images, names=names, probabilities=probabilities, with_pixels=with_pixels)
     _check_answers(network, signatures, expected)
     with new_version(root, version) as folder:
-        tf.saved_model.save(module, str(folder), signatures=signatures)
+        tf.saved_model.save(serving.module, str(folder), signatures=signatures)
+        _check_ops(network, read_meta_graph(folder).graph_def)
         write_warmup(folder, model_name(root), expected)
         write_expected(folder, expected)
     write_config(root)
@@ -130,9 +132,9 @@ def _class_names(class_names: Sequence[str] | None, classes: int) -> list[str]:
     return list(class_names)
 
 
-def _check_ops(network: Network, function: Any) -> None:
+def _check_ops(network: Network, graph_def: Any) -> None:
     """Raise ValueError for an operation that a server could not run, and name the layer that brought it."""
-    found = unservable(function.graph.as_graph_def())
+    found = unservable(graph_def)
     if found:
         first = found[0]
         layer = layer_of(first.path, (each.name for each in all_layers(network.model)))

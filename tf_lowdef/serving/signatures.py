@@ -31,8 +31,8 @@ _SMALLEST = 1.1754944e-38
 """The smallest normal float32: what a probability of zero counts as in a logarithm."""
 
 
-class ServingModule(tf.Module):
-    """A defended classifier with WebP in stock operations, ready for ``tf.saved_model.save``.
+class Serving:
+    """A defended classifier with WebP in stock operations, ready for ``tf.saved_model.save(module, signatures=...)``.
 
     The core is one function, which both signatures call, so that weights and codec are stored once.
 
@@ -51,47 +51,48 @@ class ServingModule(tf.Module):
         probabilities: Whether the network gives probabilities. ``logits`` are their logarithms then, which the
             network's own logits are but for a constant in each row.
         defended_pixels: Whether to return them.
+
+    Attributes:
+        module: Holds the weights. It does not hold the core, which would be traced and stored once more.
+        output_names: Of both signatures.
     """
 
     def __init__(
         self, network: Network, class_names: Sequence[str], probabilities: bool, defended_pixels: bool = True
     ) -> None:
-        super().__init__(name="tf_lowdef_serving")
         self._names = tf.constant(list(class_names), tf.string)
         self._probabilities = probabilities
         self._defended = defended_pixels
-        self._call = network.run
-        self._size = network.size
-        self.core = tf.function(
-            self._core, input_signature=[tf.TensorSpec((None, *network.size, CHANNELS), tf.float32)], autograph=False
-        )
-        with codec_scope("graph"):
-            concrete = self.core.get_concrete_function()
-        self.concrete_core = concrete
-        self.weights = list(concrete.graph.variables)  # what is to be saved with it
+        self._network = network
+        spec = tf.TensorSpec((None, *network.size, CHANNELS), tf.float32)
+        self._call = tf.function(self._core, input_signature=[spec], autograph=False)
+        core = self._call.get_concrete_function()
+        self.output_names = tuple(sorted(core.structured_outputs))
+        self.module = tf.Module(name="tf_lowdef_serving")
+        self.module.weights = list(core.graph.variables)
 
     def signatures(self) -> dict[str, Any]:
         """Return the concrete functions to save, by name."""
-        height, width = self._size
+        height, width = self._network.size
 
         def from_pixels(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-            return dict(self.core(_checked(pixels, (None, height, width, CHANNELS))))
+            return dict(self._call(_checked(pixels, (None, height, width, CHANNELS))))
 
         def from_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-            return dict(self.core(decode_batch(_checked(image_bytes, (None,)), height, width)))
+            return dict(self._call(decode_batch(_checked(image_bytes, (None,)), height, width)))
 
         specs = {
             PIXELS_SIGNATURE: (from_pixels, tf.TensorSpec((None, height, width, CHANNELS), tf.float32, PIXELS_INPUT)),
             BYTES_SIGNATURE: (from_bytes, tf.TensorSpec((None,), tf.string, BYTES_INPUT)),
         }
-        with codec_scope("graph"):
-            return {
-                name: tf.function(function, input_signature=[spec], autograph=False).get_concrete_function()
-                for name, (function, spec) in specs.items()
-            }
+        return {
+            name: tf.function(function, input_signature=[spec], autograph=False).get_concrete_function()
+            for name, (function, spec) in specs.items()
+        }
 
     def _core(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        defended, scores = self._call(pixels)
+        with codec_scope("graph"):  # here, where it holds for every tracing there may be
+            defended, scores = self._network.run(pixels)
         return named_outputs(
             defended if self._defended else None, scores, names=self._names, probabilities=self._probabilities
         )
