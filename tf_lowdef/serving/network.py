@@ -58,9 +58,9 @@ def take_apart(model: Any, size: Size | None = None) -> Network:
     """
     if not isinstance(model, keras.Model):
         raise TypeError(f"`model` must be a Keras model or a .keras file. Received: {type(model).__name__}")
-    layers = tuple(_chain(model))
+    layers = tuple(layer for layer in _walk(model) if not _is_sequential(layer))
     check_webp_layers(model)
-    found = _size_to_serve(model, layers, size)
+    found = _size_to_serve(model, size)
     head = tuple(_leading(layers))
     if not head:
         return Network(model, found, (), lambda pixels: (None, model(_as_input(model, pixels), training=False)))
@@ -90,13 +90,16 @@ def all_layers(model: Any) -> list[Any]:
     return list(model._flatten_layers(include_self=False))
 
 
-def _chain(layer: Any) -> Iterator[Any]:
-    """Yield the layers of a Sequential and of the Sequentials in it; another model is one layer."""
-    if type(layer) is keras.Sequential:
+def _walk(layer: Any) -> Iterator[Any]:
+    """Yield a layer, and if it is a Sequential those in it, in the order that an image meets them."""
+    yield layer
+    if _is_sequential(layer):
         for inner in layer.layers:
-            yield from _chain(inner)
-    else:
-        yield layer
+            yield from _walk(inner)
+
+
+def _is_sequential(layer: Any) -> bool:
+    return type(layer) is keras.Sequential  # a subclass may call its layers otherwise
 
 
 def _leading(layers: tuple[Any, ...]) -> Iterator[Any]:
@@ -106,8 +109,8 @@ def _leading(layers: tuple[Any, ...]) -> Iterator[Any]:
         yield layer
 
 
-def _size_to_serve(model: Any, layers: tuple[Any, ...], size: Size | None) -> Size:
-    known = _static_size(model, layers)
+def _size_to_serve(model: Any, size: Size | None) -> Size:
+    known = _static_size(model)
     if known is None:
         if size is not None:
             return size
@@ -120,9 +123,9 @@ def _size_to_serve(model: Any, layers: tuple[Any, ...], size: Size | None) -> Si
     raise ValueError(f"{model.name!r} takes images of {known[0]}x{known[1]} pixels. Received: {size}")
 
 
-def _static_size(model: Any, layers: tuple[Any, ...]) -> Size | None:
+def _static_size(model: Any) -> Size | None:
     """Return the height and width that a model takes, or None; image layers hand them on from what follows them."""
-    for layer in (model, *layers):
+    for layer in _walk(model):
         shape = _input_shape(layer)
         if shape is not None:
             if len(shape) != 4 or shape[3] not in (None, CHANNELS):
@@ -132,7 +135,7 @@ def _static_size(model: Any, layers: tuple[Any, ...]) -> Size | None:
                 )
             if None not in shape[1:3]:
                 return int(shape[1]), int(shape[2])
-        if layer is not model and not isinstance(layer, ImageLayer):
+        if not _is_sequential(layer) and not isinstance(layer, ImageLayer):
             return None
     return None
 
