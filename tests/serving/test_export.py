@@ -1,12 +1,16 @@
 """What an export holds, what it answers, and that it is whole or absent."""
 
+import sys
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tf_lowdef import FlipLayer, JPEGLayer, WebPLayer, codec_scope, serving
+from tf_lowdef.models import demo_class_names
 from tf_lowdef.serving.signatures import DEFENDED, LOGITS, PROBABILITIES, TOP_CLASSES, TOP_NAMES
+from tf_lowdef.webp import graph
 
 FILES = {
     "models.config",
@@ -66,8 +70,6 @@ def test_answers_are_the_models(demo_export, demo):
     np.testing.assert_allclose(answers[PROBABILITIES], tf.nn.softmax(base(defended)), atol=1e-5)
     top = np.argsort(-answers[LOGITS].numpy(), axis=1)[:, :5]
     np.testing.assert_array_equal(answers[TOP_CLASSES], top)
-    from tf_lowdef.models import demo_class_names
-
     assert [[name.decode() for name in row] for row in answers[TOP_NAMES].numpy()] == [
         [demo_class_names()[index] for index in row] for row in top
     ]
@@ -132,7 +134,7 @@ def test_other_models_go_without_defended_pixels(tmp_path, small_base, demo):
     samples = np.array([[[[0, 128, 255]]]]).repeat(32, 1).repeat(32, 2)
     serving.export(Subclassed(small_base()), tmp_path / "subclassed", samples=samples)
     inputs = keras.Input((32, 32, 3), dtype="uint8")
-    functional = keras.Model(inputs, small_base()(FlipLayer()(WebPLayer(60, method=0)(inputs))))
+    functional = keras.Model(inputs, small_base()(FlipLayer()(inputs)))
     serving.export(functional, tmp_path / "functional")
     for name, model in (("subclassed", Subclassed(small_base())), ("functional", functional)):
         outputs = tf.saved_model.load(str(tmp_path / name / "1")).signatures["serving_default"](
@@ -154,19 +156,9 @@ def test_keras_files_and_nested_sequentials(tmp_path, small_base):
     assert DEFENDED not in signature.structured_outputs
 
 
-def test_the_models_own_codec_stays(tmp_path, small_base):
-    layer = WebPLayer(60, method=0)
-    serving.export(keras.Sequential([layer, small_base()]), tmp_path / "model")
-    assert layer.codec == "pillow"
-    concrete = tf.function(layer).get_concrete_function(tf.TensorSpec((None, 32, 32, 3)))
-    assert any(node.op == "EagerPyFunc" for node in concrete.graph.as_graph_def().node)
-
-
 @pytest.mark.parametrize("moment", ["write_warmup", "write_expected", "read_meta_graph"])
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()], ids=["error", "ctrl-c"])
 def test_half_an_export_never_appears(moment, error, tmp_path, small_base, monkeypatch):
-    import sys
-
     def fail(*_):
         raise error
 
@@ -178,15 +170,17 @@ def test_half_an_export_never_appears(moment, error, tmp_path, small_base, monke
 
 def test_a_wrong_codec_is_noticed(tmp_path, small_base, monkeypatch):
     """As with a Pillow whose libwebp decides otherwise."""
-    from tf_lowdef.webp import graph
-
     monkeypatch.setattr(graph, "roundtrip", lambda pixels, *_: pixels)
     with pytest.raises(ValueError, match=r"pixel values differ. The codec in the graph is libwebp 1\.6\.0's; Pillow"):
         serving.export(keras.Sequential([WebPLayer(60, method=0), small_base()]), tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
 
-def test_a_scope_around_the_export_does_not_matter(tmp_path, small_base):
+def test_the_models_own_codec_stays_and_a_scope_around_does_not_matter(tmp_path, small_base):
+    layer = WebPLayer(60, method=0)
     with codec_scope("pillow"):
-        serving.export(keras.Sequential([WebPLayer(60, method=0), small_base()]), tmp_path / "model")
+        serving.export(keras.Sequential([layer, small_base()]), tmp_path / "model")
     assert (tmp_path / "model" / "1" / "saved_model.pb").exists()
+    assert layer.codec == "pillow"
+    concrete = tf.function(layer).get_concrete_function(tf.TensorSpec((None, 32, 32, 3)))
+    assert any(node.op == "EagerPyFunc" for node in concrete.graph.as_graph_def().node)
