@@ -44,8 +44,9 @@ def native_or_skip():
         pytest.skip(str(error))
 
 
-def test_the_default_method_passes_every_check(demo_export):
-    results = serving.check(demo_export)
+@pytest.mark.parametrize("export", ["small_export", pytest.param("demo_export", marks=pytest.mark.slow)])
+def test_a_sound_export_passes_every_check(export, request):
+    results = serving.check(request.getfixturevalue(export))
     native = names("native") if shutil.which("cc") else ["native"]
     assert [result.name for result in results] == [*BEFORE, *names("python"), *native]
     assert [result for result in results if result.passed is False] == []
@@ -111,9 +112,9 @@ def change_op(name):
 @pytest.mark.parametrize(
     ("op", "message"),
     [
-        ("PyFunc", "calls back into the Python process"),
         ("NoSuchOp", "NoSuchOp is not one of stock TensorFlow's"),
-        ("DecodeWebP", "is not in TensorFlow 2.16"),
+        pytest.param("PyFunc", "calls back into the Python process", marks=pytest.mark.slow),
+        pytest.param("DecodeWebP", "is not in TensorFlow 2.16", marks=pytest.mark.slow),
     ],
 )
 def test_operations_that_servers_lack_are_found_inside_functions(op, message, copied_export, no_compiler):
@@ -124,8 +125,8 @@ def test_operations_that_servers_lack_are_found_inside_functions(op, message, co
     assert results["python load"].passed is False or results["python serving_default"].passed is False
 
 
-def test_the_graph_has_nothing_but_stock_operations(demo_export):
-    graph_def = read_meta_graph(demo_export / "1").graph_def
+def test_the_graph_has_nothing_but_stock_operations(small_export):
+    graph_def = read_meta_graph(small_export / "1").graph_def
     assert not any("jit" in str(function.attr.get("_XlaMustCompile", "")) for function in graph_def.library.function)
     assert not any("PyFunc" in node.op for function in graph_def.library.function for node in function.node_def)
 

@@ -59,6 +59,7 @@ def test_signatures_and_outputs(loaded):
         }
 
 
+@pytest.mark.slow
 def test_answers_are_the_models(demo_export, demo):
     base, images, _ = demo
     defence = keras.Sequential([keras.Input((96, 96, 3)), WebPLayer(60), FlipLayer()])
@@ -75,10 +76,24 @@ def test_answers_are_the_models(demo_export, demo):
     ]
 
 
+@pytest.mark.slow
 def test_weights_are_stored_once(demo_export, demo):
     weights = sum(np.prod(weight.shape) * 4 for weight in demo[0].weights)
     stored = (demo_export / "1" / "variables" / "variables.data-00000-of-00001").stat().st_size
     assert weights <= stored < 1.05 * weights
+
+
+def test_answers_of_the_small_model_are_its_own(loaded, demo):
+    images = demo[1][:4, 16:48, 16:48].astype(np.float32)
+    defended = keras.Sequential([keras.Input((32, 32, 3)), WebPLayer(60, method=0), FlipLayer()])(images)
+    logits = tf.reduce_mean(defended, axis=(1, 2)) / 10 + [0.1, 0.2, 0.3]
+    answers = loaded.signatures["serving_default"](pixels=tf.constant(images))
+    np.testing.assert_array_equal(answers[DEFENDED], defended)
+    np.testing.assert_allclose(answers[LOGITS], logits, atol=1e-4)
+    np.testing.assert_allclose(answers[PROBABILITIES], tf.nn.softmax(logits), atol=1e-5)
+    top = np.argsort(-logits.numpy(), axis=1)
+    np.testing.assert_array_equal(answers[TOP_CLASSES], top)
+    np.testing.assert_array_equal(answers[TOP_NAMES], np.array([b"red", b"green", b"blue"], object)[top])
 
 
 def test_an_empty_batch_gives_empty_answers(loaded):
@@ -122,12 +137,16 @@ def test_probabilities_are_told_apart(tmp_path, small_base):
 
 
 class Subclassed(keras.Model):
+    """Its WebP layer was traced before, with Pillow; TensorFlow traces it again inside another graph."""
+
     def __init__(self, base):
         super().__init__()
         self.webp, self.base = WebPLayer(60, method=0), base
+        self.compiled = tf.function(self.webp, input_signature=[tf.TensorSpec((None, 32, 32, 3))])
+        self.compiled.get_concrete_function()
 
     def call(self, inputs):
-        return self.base(self.webp(inputs))
+        return self.base(self.compiled(tf.cast(inputs, tf.float32)))
 
 
 def test_other_models_go_without_defended_pixels(tmp_path, small_base, demo):

@@ -5,6 +5,7 @@ import struct
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2
 
 from tf_lowdef.serving.bad_requests import bad_requests, strings
 from tf_lowdef.serving.exchange import ANSWERS, Request, read_answers, read_requests, write_output, write_requests
@@ -42,7 +43,7 @@ def test_warmup_requests_come_back(tmp_path):
     default, encoded = read_warmup(tmp_path)
     assert default.model_spec.name == encoded.model_spec.name == "demo"
     assert [each.model_spec.signature_name for each in (default, encoded)] == ["serving_default", "serving_bytes"]
-    proto = tf.compat.v1.TensorProto.FromString(default.inputs["pixels"].SerializeToString())
+    proto = tensor_pb2.TensorProto.FromString(default.inputs["pixels"].SerializeToString())
     np.testing.assert_array_equal(tf.make_ndarray(proto), np.ones((1, 4, 4, 3)))
 
 

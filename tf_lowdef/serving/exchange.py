@@ -107,7 +107,7 @@ def write_output(text: Any, data: Any, key: str, array: npt.NDArray[Any]) -> Non
 def read_answers(folder: Path) -> Answers:
     """Read the answers in a folder, up to where a process that died stopped."""
     answers = Answers()
-    if not (folder / ANSWERS[0]).exists():
+    if not all((folder / name).exists() for name in ANSWERS):
         return answers
     with (folder / ANSWERS[1]).open("rb") as data:
         current = Answer()

@@ -39,23 +39,22 @@ def write_unknown(folder: Path) -> None:
     (folder / UNKNOWN).write_text("\n".join(name for name in names if registry.get(name) is None))
 
 
-def answer_all(model: Any, folder: Path, exchange: Any, text: Any) -> None:
+def answer_all(model: Any, folder: Path, exchange: Any, text: Any, data: Any) -> None:
     """Answer the requests of a folder one by one; an error is an answer."""
     import tensorflow as tf
 
-    with (folder / exchange.ANSWERS[1]).open("wb") as data:
-        text.write("loaded\n")
-        for request in exchange.read_requests(folder):
-            text.write(f"run {request.name}\n")
-            try:
-                inputs = {key: tf.constant(array) for key, array in request.inputs.items()}
-                outputs = model.signatures[request.signature](**inputs)
-                for key in request.outputs:
-                    exchange.write_output(text, data, key, outputs[key].numpy())
-            except Exception as error:
-                text.write(f"error {one_line(error)}\n")
-            text.write("end\n")
-            text.flush()
+    text.write("loaded\n")
+    for request in exchange.read_requests(folder):
+        text.write(f"run {request.name}\n")
+        try:
+            inputs = {key: tf.constant(array) for key, array in request.inputs.items()}
+            outputs = model.signatures[request.signature](**inputs)
+            for key in request.outputs:
+                exchange.write_output(text, data, key, outputs[key].numpy())
+        except Exception as error:
+            text.write(f"error {one_line(error)}\n")
+        text.write("end\n")
+        text.flush()
 
 
 def main() -> None:
@@ -67,13 +66,14 @@ def main() -> None:
     import tensorflow as tf
 
     write_unknown(folder)
-    with (folder / exchange.ANSWERS[0]).open("w", encoding="utf-8") as text:
+    answers = [folder / name for name in exchange.ANSWERS]
+    with answers[0].open("w", encoding="utf-8") as text, answers[1].open("wb") as data:
         try:
             model = tf.saved_model.load(sys.argv[1])
         except Exception as error:
             text.write(f"failed {one_line(error)}\n")
             sys.exit(1)
-        answer_all(model, folder, exchange, text)
+        answer_all(model, folder, exchange, text, data)
     if PACKAGE in sys.modules:
         sys.exit(f"{PACKAGE} was imported")
 
