@@ -37,7 +37,9 @@ def test_what_is_written(small_export):
     assert files(small_export) == FILES
     assert 'name: "colours"' in (small_export / "models.config").read_text()
     readme = (small_export / "README.md").read_text()
-    assert 'docker run --rm -p 8501:8501 -v "$PWD:/models/colours:ro" -e MODEL_NAME=colours tensorflow/serving' in readme
+    assert (
+        'docker run --rm -p 8501:8501 -v "$PWD:/models/colours:ro" -e MODEL_NAME=colours tensorflow/serving' in readme
+    )
     assert "curl" in readme
     assert "WebPLayer (quality 60, method 0), FlipLayer" in readme
 

@@ -48,7 +48,7 @@ def test_warmup_requests_come_back(tmp_path):
 
 
 def test_warmup_requests_have_the_bytes_that_tensorflow_serving_reads(tmp_path):
-    """Field numbers: PredictionLog.predict_log 6, .request 1, PredictRequest.model_spec 1, .name 1, .signature_name 3."""
+    """Field numbers: PredictionLog.predict_log 6, its request 1, that one's model_spec 1, name 1, signature_name 3."""
     write_warmup(tmp_path, "m", {"s": ({}, {})})
     content = (tmp_path / FILE).read_bytes()
     record = bytes.fromhex("32 0a 0a 08 0a 06 0a 01 6d 1a 01 73")

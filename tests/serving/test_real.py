@@ -35,7 +35,10 @@ def exported(base, tmp_path_factory):
 def images(imagenet):
     with (imagenet / "images.csv").open(newline="") as file:
         names = [row["file"] for row in csv.DictReader(file)]
-    arrays = [np.asarray(Image.fromarray(read_rgb(imagenet / name)).resize((224, 224), Image.Resampling.BICUBIC)) for name in names]
+    arrays = [
+        np.asarray(Image.fromarray(read_rgb(imagenet / name)).resize((224, 224), Image.Resampling.BICUBIC))
+        for name in names
+    ]
     return np.stack(arrays).astype(np.float32)
 
 

@@ -42,10 +42,16 @@ class RandomLayer(keras.layers.Layer):
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ([WebPLayer(lossless=True, name="webp")], "WebPLayer 'webp' cannot be exported: lossless=True .* Leave the layer"),
+        (
+            [WebPLayer(lossless=True, name="webp")],
+            "WebPLayer 'webp' cannot be exported: lossless=True .* Leave the layer",
+        ),
         ([WebPLayer(method=6, name="webp")], "WebPLayer 'webp' .* method=4 .* Received: method=6"),
         ([WebPLayer(method=5, name="webp")], "Received: method=5"),
-        ([FlipLayer(), PythonLayer(name="outside")], "layer 'outside' uses EagerPyFunc, which calls back into the Python"),
+        (
+            [FlipLayer(), PythonLayer(name="outside")],
+            "layer 'outside' uses EagerPyFunc, which calls back into the Python",
+        ),
         ([FlipLayer(), HiddenPythonLayer(name="hidden")], "layer 'hidden' uses EagerPyFunc"),
         ([FlipLayer(), NumpyLayer(name="numpy")], "layer 'numpy' uses PyFunc"),
         ([FlipLayer(), NewerLayer(name="newer")], r"layer 'newer' uses DecodeWebP, which is not in TensorFlow 2\.16"),

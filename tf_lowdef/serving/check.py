@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tf_lowdef.serving.bad_requests import bad_requests
 from tf_lowdef.serving.compare import compare
-from tf_lowdef.serving.exchange import Request
+from tf_lowdef.serving.exchange import Arrays, Request
 from tf_lowdef.serving.expected import read_expected
 from tf_lowdef.serving.graph_ops import newer_ops, unservable, uses
 from tf_lowdef.serving.processes import NoCompilerError, Run, run_native, run_python
@@ -96,9 +96,9 @@ def make_requests(expected: Expected, signatures: dict[str, Signature]) -> list[
         if lacking:
             raise ValueError(f"Signature {name!r} lacks {', '.join(sorted(lacking))}")
 
-    def request(name: str, signature: str, inputs: dict[str, object]) -> Request:
+    def request(name: str, signature: str, inputs: Arrays) -> Request:
         outputs = sorted(expected[signature][1])
-        return Request(name, signature, inputs, signatures[signature].nodes, outputs)  # type: ignore[arg-type]
+        return Request(name, signature, inputs, signatures[signature].nodes, outputs)
 
     height, width = expected[PIXELS_SIGNATURE][0][PIXELS_INPUT].shape[1:3]
     good = [request(name, name, inputs) for name, (inputs, _) in expected.items()]
@@ -117,7 +117,7 @@ def _check_warmup(folder: Path, signatures: dict[str, Signature]) -> CheckResult
     for request in requests:
         name = request.model_spec.signature_name
         if name not in signatures or set(request.inputs) != set(signatures[name].inputs):
-            return CheckResult("warm-up", False, f"a request does not fit the model: {name!r}, {sorted(request.inputs)}")
+            return CheckResult("warm-up", False, f"a request does not fit the model: {name!r} {sorted(request.inputs)}")
     return CheckResult("warm-up", True, f"{len(requests)} requests")
 
 

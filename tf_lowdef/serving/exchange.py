@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 STRING = 7
-DTYPES = {1: np.dtype("<f4"), 3: np.dtype("<i4"), 4: np.dtype("u1"), 9: np.dtype("<i8")}
+DTYPES: dict[int, np.dtype[Any]] = {1: np.dtype("<f4"), 3: np.dtype("<i4"), 4: np.dtype("u1"), 9: np.dtype("<i8")}
 """TensorFlow's numbers: ``tensorflow/core/framework/types.proto``."""
 
 REQUESTS = ("requests.txt", "requests.bin")
@@ -145,7 +145,8 @@ def _read_array(words: list[str], data: Any) -> npt.NDArray[Any]:
     number, _, *shape, size = (int(word) for word in words)
     content = data.read(size)
     if number != STRING:
-        return np.frombuffer(content, DTYPES[number]).reshape(shape).copy()
+        values: npt.NDArray[Any] = np.frombuffer(content, DTYPES[number])
+        return values.reshape(shape).copy()
     strings, start = [], 0
     while start < len(content):
         (length,) = struct.unpack_from("<Q", content, start)

@@ -17,7 +17,7 @@ from tf_lowdef.models import load_model
 from tf_lowdef.serving.expected import LOGITS_TOLERANCE, write_expected
 from tf_lowdef.serving.graph_ops import layer_of, unservable
 from tf_lowdef.serving.layout import check_free, check_version, model_name, new_version, write_config
-from tf_lowdef.serving.network import CHANNELS, Network, Size, all_layers, take_apart
+from tf_lowdef.serving.network import CHANNELS, Network, all_layers, take_apart
 from tf_lowdef.serving.readme import write_readme
 from tf_lowdef.serving.samples import Expected, Pixels, make_expected, make_samples, reference
 from tf_lowdef.serving.saved_model import read_meta_graph
@@ -160,9 +160,9 @@ def _check_answers(network: Network, signatures: dict[str, Any], expected: Expec
 
 
 def _differs(network: Network, signature: str, what: str) -> str:
-    size: Size = network.size
+    height, width = network.size
     return (
-        f"The graph of {network.model.name!r} ({signature}, {size[0]}x{size[1]}) does not answer as the model does with "
+        f"The graph of {network.model.name!r} ({signature}, {height}x{width}) does not answer as the model does with "
         f"Pillow's codec: {what}. The codec in the graph is libwebp 1.6.0's; Pillow here has libwebp "
         f"{features.version_module('webp')}. A layer whose answer is random cannot be exported either"
     )

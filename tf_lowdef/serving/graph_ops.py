@@ -101,7 +101,7 @@ def _is_set(node: Any, attribute: str) -> bool:
 
 
 def _callers(graph_def: Any) -> dict[str, tuple[str, str]]:
-    """Return for each function of the library one node that calls it: (function that the node is in or "", its name)."""
+    """Return for each function one node that calls it: the function that the node is in, or "", and the node's name."""
     callers: dict[str, tuple[str, str]] = {}
     bodies = [("", graph_def.node)]
     bodies += [(function.signature.name, function.node_def) for function in graph_def.library.function]

@@ -133,8 +133,9 @@ def _static_size(model: Any) -> Size | None:
                     f"{model.name!r} must take RGB images of shape (batch, height, width, {CHANNELS}). "
                     f"Received: shape={shape} at {layer.name!r}"
                 )
-            if None not in shape[1:3]:
-                return int(shape[1]), int(shape[2])
+            height, width = shape[1:3]
+            if height is not None and width is not None:
+                return height, width
         if not _is_sequential(layer) and not isinstance(layer, ImageLayer):
             return None
     return None

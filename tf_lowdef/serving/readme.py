@@ -132,6 +132,6 @@ def _is_webp(layer: object) -> bool:
 def _defended_row(height: int, width: int) -> str:
     return (
         f"| `{DEFENDED}` | float32, (batch, {height}, {width}, 3): what the classifier behind the defence sees |\n\n"
-        f"`{DEFENDED}` makes a JSON answer large. Over gRPC an `output_filter` leaves it out; for REST, export without\n"
-        "it (`--no-defended-pixels`).\n"
+        f"`{DEFENDED}` makes a JSON answer large. Over gRPC an `output_filter` leaves it out; for REST, export\n"
+        "without it (`--no-defended-pixels`).\n"
     )
