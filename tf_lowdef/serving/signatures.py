@@ -113,10 +113,9 @@ def named_outputs(
 
 
 def _checked(tensor: tf.Tensor, shape: tuple[int | None, ...]) -> tf.Tensor:
-    """Check a request's shape at run time.
+    """Check a request's shape at run time, which the C++ runtime does not do on its own.
 
-    The server does not, and TensorFlow takes out a check that the declared shape already implies; so the declared
-    shape is hidden first.
+    The declared shape is hidden first, so that no optimiser may take the check out as implied by it.
     """
     hidden = tf.raw_ops.PlaceholderWithDefault(input=tensor, shape=tf.TensorShape(None))
     return tf.ensure_shape(hidden, shape)
