@@ -63,7 +63,7 @@ _HOME = {
     "Results": "tf_lowdef.evaluation",
     "evaluate": "tf_lowdef.evaluation",
 }
-_SUBPACKAGES = ("attacks", "evaluation", "files", "layers", "models", "report", "webp")
+_SUBPACKAGES = ("attacks", "evaluation", "files", "layers", "models", "report", "serving", "webp")
 
 __all__ = [
     "BitDepthLayer",
