@@ -205,7 +205,7 @@ def test_apgd_on_the_demo(make, loss):
     assert ours.success.sum() >= theirs - MOST_APART, (ours.success.sum(), theirs)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_square_on_the_demo():
     model, images, labels = demo(50)
     ours = Square(4, queries=500)(model, images, labels, batch_size=50)
@@ -213,7 +213,7 @@ def test_square_on_the_demo():
     assert ours.success.sum() >= theirs - MOST_APART, (ours.success.sum(), theirs)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_cw_on_the_demo():
     compare_cw(*demo(10))
 
@@ -269,7 +269,9 @@ def our_bim(mobilenet) -> Any:
         foolbox_bim,
         # Measured: 85 against 82 behind jpeg:60, within 2 elsewhere. ART runs without tf.function, whose kernels round
         # differently, and signs of small gradients turn: our own images change a tenth of their pixels with the batch.
-        pytest.param(art_bim, marks=pytest.mark.xfail(reason="3 of 100 apart behind jpeg:60", strict=False)),
+        pytest.param(
+            art_bim, marks=[pytest.mark.long, pytest.mark.xfail(reason="3 of 100 apart behind jpeg:60", strict=False)]
+        ),
     ],
 )
 def test_bim_on_mobilenet(mobilenet, our_bim, peer):
@@ -290,7 +292,7 @@ def few(mobilenet) -> tuple[Any, np.ndarray, np.ndarray]:
     return model, images[right], labels[right]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.realdata
 @every_auto
 def test_apgd_on_mobilenet(few, make, loss):
@@ -301,7 +303,7 @@ def test_apgd_on_mobilenet(few, make, loss):
     assert ours.success.sum() >= theirs, (ours.success.sum(), theirs)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.realdata
 def test_square_on_mobilenet(few):
     model, images, labels = few
@@ -310,7 +312,7 @@ def test_square_on_mobilenet(few):
     assert ours.success.sum() >= theirs - 1, (ours.success.sum(), theirs)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.realdata
 def test_cw_on_mobilenet(few):
     model, images, labels = few
