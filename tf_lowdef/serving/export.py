@@ -141,8 +141,8 @@ def _check_ops(network: Network, graph_def: Any) -> None:
         origin = f"layer {layer!r}" if layer else f"node {first.path!r}"
         raise ValueError(
             f"{network.model.name!r} cannot be served: {origin} uses {first.op}, which {first.why}. Leave it out of "
-            "the model to serve, or build it of stock TensorFlow operations (a WebPLayer in a tf.function of your own that "
-            "was called before keeps Pillow there: give it codec='graph')"
+            "the model to serve, or build it of stock TensorFlow operations (a WebPLayer in a tf.function of your own "
+            "that was called before keeps Pillow there: give it codec='graph')"
         )
 
 
