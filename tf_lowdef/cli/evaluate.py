@@ -7,7 +7,13 @@ from typing import Any
 
 import click
 
-from tf_lowdef.cli.options import check_model_options, default_run_folder, model_options, seed_option
+from tf_lowdef.cli.options import (
+    check_model_options,
+    default_run_folder,
+    model_options,
+    open_classifier,
+    seed_option,
+)
 
 
 @click.command(name="evaluate")
@@ -86,15 +92,10 @@ def command(
     from tf_lowdef.cli.tables import show_results
     from tf_lowdef.evaluation import DEFAULT_ATTACKS, DEFAULT_DEFENCES, DEFAULT_THREATS, evaluate
     from tf_lowdef.evaluation.run import move_aside
-    from tf_lowdef.models import load_demo, open_model
+    from tf_lowdef.models import open_model
     from tf_lowdef.report import write_report
 
-    if model is None:
-        classifier, *arrays = load_demo()
-        source: Any = tuple(arrays)
-    else:
-        classifier, source = open_model(model, weights), data
-
+    classifier, source = open_classifier(model, weights, data)
     folder = Path(out or default_run_folder())
     if options.pop("restart"):
         move_aside(folder)

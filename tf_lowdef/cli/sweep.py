@@ -7,7 +7,13 @@ from typing import Any
 
 import click
 
-from tf_lowdef.cli.options import check_model_options, default_run_folder, model_options, seed_option
+from tf_lowdef.cli.options import (
+    check_model_options,
+    default_run_folder,
+    model_options,
+    open_classifier,
+    seed_option,
+)
 
 FLIPS = {"no": (False,), "yes": (True,), "both": (False, True)}
 
@@ -82,15 +88,10 @@ def command(
     from tf_lowdef.cli.progress import show_progress
     from tf_lowdef.cli.tables import show_sweep
     from tf_lowdef.evaluation.sweep import sweep
-    from tf_lowdef.models import load_demo, open_model
     from tf_lowdef.report import write_report
     from tf_lowdef.report.sweep_report import write_sweep
 
-    if model is None:
-        classifier, *arrays = load_demo()
-        source: Any = tuple(arrays)
-    else:
-        classifier, source = open_model(model, weights), data
+    classifier, source = open_classifier(model, weights, data)
     folder = Path(out or default_run_folder())
     with show_progress() as progress:
         found = sweep(
