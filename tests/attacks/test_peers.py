@@ -27,6 +27,8 @@ from tf_lowdef.models import load_demo
 
 STEPS = 10
 AUTO_STEPS = 20
+AUTO_STARTS = 3
+"""Of one start, what the difference of logits ratio reaches is luck: 63 to 67 over our seeds, 64 to 68 over ART's."""
 SQUARE_QUERIES = 500
 DEEPFOOL_IMAGES = 12
 SLOW_IMAGES = 8
@@ -70,9 +72,10 @@ def art_classifier(model: Any, images: np.ndarray, highest: float = 255) -> Any:
 
 
 def art_apgd(model: Any, images: np.ndarray, labels: np.ndarray, epsilon: float, loss: str) -> np.ndarray:
+    np.random.seed(0)  # noqa: NPY002 - ART draws from it
     attack = AutoProjectedGradientDescent(
         art_classifier(model, images), norm=np.inf, eps=epsilon, eps_step=2 * epsilon, max_iter=AUTO_STEPS,
-        nb_random_init=1, batch_size=50, loss_type=loss, verbose=False,
+        nb_random_init=AUTO_STARTS, batch_size=50, loss_type=loss, verbose=False,
     )  # fmt: skip
     return attack.generate(images.astype(np.float32), labels)
 
@@ -172,7 +175,7 @@ def art_counts(task) -> dict[str, int]:
 
 @every_auto
 def test_apgd_is_as_strong_as_arts(task, art_counts, make, loss):
-    ours = make(4, steps=AUTO_STEPS)(task.model, task.images, task.labels, batch_size=50)
+    ours = make(4, steps=AUTO_STEPS, restarts=AUTO_STARTS)(task.model, task.images, task.labels, batch_size=50)
     theirs = art_counts[loss]
     assert 0 < theirs < 100
     assert ours.success.sum() >= theirs - MOST_APART
@@ -200,7 +203,7 @@ def test_cw_is_as_near_as_arts(task):
 @every_auto
 def test_apgd_on_the_demo(make, loss):
     model, images, labels = demo(100)
-    ours = make(1, steps=AUTO_STEPS)(model, images, labels, batch_size=50)
+    ours = make(1, steps=AUTO_STEPS, restarts=AUTO_STARTS)(model, images, labels, batch_size=50)
     theirs = fooled(model, art_apgd(model, images, labels, 1, loss), labels, "none")
     assert ours.success.sum() >= theirs - MOST_APART, (ours.success.sum(), theirs)
 
@@ -298,7 +301,7 @@ def few(mobilenet) -> tuple[Any, np.ndarray, np.ndarray]:
 def test_apgd_on_mobilenet(few, make, loss):
     model, images, labels = few
     settings = {"classes": 2} if make is APGDT else {}
-    ours = make(1, steps=AUTO_STEPS, **settings)(model, images, labels, batch_size=SLOW_IMAGES)
+    ours = make(1, steps=AUTO_STEPS, restarts=AUTO_STARTS, **settings)(model, images, labels, batch_size=SLOW_IMAGES)
     theirs = fooled(model, art_apgd(model, images, labels, 1, loss), labels, "none")
     assert ours.success.sum() >= theirs, (ours.success.sum(), theirs)
 
