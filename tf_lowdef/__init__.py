@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tf_lowdef.evaluation import Results, evaluate
-    from tf_lowdef.layers import FlipLayer, JPEGLayer, PixelLayer, WebPLayer
+    from tf_lowdef.layers import FlipLayer, JPEGLayer, PixelLayer, WebPLayer, codec_scope
     from tf_lowdef.models import defend, load_application, load_demo, load_model
+    from tf_lowdef.report import grad_cam
 
 __version__ = "0.1.0"
 
@@ -20,7 +21,9 @@ _HOME = {
     "JPEGLayer": "tf_lowdef.layers",
     "PixelLayer": "tf_lowdef.layers",
     "WebPLayer": "tf_lowdef.layers",
+    "codec_scope": "tf_lowdef.layers",
     "defend": "tf_lowdef.models",
+    "grad_cam": "tf_lowdef.report",
     "load_application": "tf_lowdef.models",
     "load_demo": "tf_lowdef.models",
     "load_model": "tf_lowdef.models",
@@ -36,8 +39,10 @@ __all__ = [
     "Results",
     "WebPLayer",
     "__version__",
+    "codec_scope",
     "defend",
     "evaluate",
+    "grad_cam",
     "load_application",
     "load_demo",
     "load_model",

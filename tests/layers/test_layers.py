@@ -15,10 +15,21 @@ LAYERS = [
     pytest.param(WebPLayer, {"quality": 40, "method": 2, "num_threads": 2}, False, id="webp"),
     pytest.param(WebPLayer, {"quality": 33.5, "gradient": "none"}, False, id="webp-no-gradient"),
     pytest.param(WebPLayer, {"lossless": True}, False, id="webp-lossless"),
+    pytest.param(WebPLayer, {"quality": 40, "method": 2, "codec": "graph"}, True, id="webp-graph"),
     pytest.param(FlipLayer, {}, True, id="flip"),
     pytest.param(FlipLayer, {"mode": "both"}, True, id="flip-both"),
     pytest.param(JPEGLayer, {"quality": 40}, False, id="jpeg"),
 ]
+
+
+def takes_open_sizes(arguments):
+    return arguments.get("codec") != "graph"
+
+
+def loosest_size(arguments, images):
+    return (None, None) if takes_open_sizes(arguments) else images.shape[1:3]
+
+
 every_layer = pytest.mark.parametrize(("cls", "arguments", "jit"), LAYERS)
 
 # plain Keras, once the layers' package has been imported
@@ -55,6 +66,10 @@ def test_config_makes_the_same_layer(cls, arguments, jit, images):
 def test_symbolic_shape_is_the_real_one(cls, arguments, jit, images):
     layer = cls(**arguments)
     for shape in [(None, None, 3), (17, 23, 3), (None, 23, 3)]:
+        if None in shape and not takes_open_sizes(arguments):
+            with pytest.raises(ValueError, match="static height and width"):
+                cls(**arguments)(keras.Input(shape))
+            continue
         symbolic = layer(keras.Input(shape))
         assert symbolic.shape == (None, *shape)
         assert symbolic.dtype == "float32"
@@ -95,14 +110,16 @@ def test_empty_batch(cls, arguments, jit, images):
     layer = cls(**arguments)
     assert layer(images[:0]).shape == (0, 17, 23, 3)
     assert tf.function(layer)(images[:0]).shape == (0, 17, 23, 3)
-    unknown = tf.function(layer, input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)])
+    shape = (None, *loosest_size(arguments, images), 3)
+    unknown = tf.function(layer, input_signature=[tf.TensorSpec(shape, tf.uint8)])
     assert unknown(images[:0]).shape == (0, 17, 23, 3)
 
 
 @every_layer
 def test_channels_that_show_at_run_time_only(cls, arguments, jit, images):
     layer = cls(**arguments)
-    unknown = tf.function(layer, input_signature=[tf.TensorSpec((None, None, None, None), tf.uint8)])
+    shape = (None, *loosest_size(arguments, images), None)
+    unknown = tf.function(layer, input_signature=[tf.TensorSpec(shape, tf.uint8)])
     np.testing.assert_array_equal(unknown(images), layer(images))
     with pytest.raises(tf.errors.InvalidArgumentError):
         unknown(images[..., :1])
@@ -119,8 +136,15 @@ def test_one_pixel(cls, arguments, jit):
 @every_layer
 def test_tf_data_with_unknown_sizes(cls, arguments, jit, images):
     layer = cls(**arguments)
+    batches = [images, images[:, :5]]
     signature = tf.TensorSpec((None, None, None, 3), tf.uint8)
-    pipeline = tf.data.Dataset.from_generator(lambda: iter([images, images[:, :5]]), output_signature=signature)
+    pipeline = tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=signature)
+    if not takes_open_sizes(arguments):
+        pipeline = tf.data.Dataset.from_tensors(images).concatenate(tf.data.Dataset.from_tensors(images[:2]))
+        first, second = pipeline.map(layer)
+        np.testing.assert_array_equal(first, layer(images))
+        np.testing.assert_array_equal(second, layer(images[:2]))
+        return
     first, second = pipeline.map(layer)
     np.testing.assert_array_equal(first, layer(images))
     np.testing.assert_array_equal(second, layer(images[:, :5]))
@@ -128,7 +152,7 @@ def test_tf_data_with_unknown_sizes(cls, arguments, jit, images):
 
 @every_layer
 def test_predict_and_fit(cls, arguments, jit, images):
-    inputs = keras.Input((None, None, 3))
+    inputs = keras.Input((None, None, 3) if takes_open_sizes(arguments) else (17, 23, 3))
     scaled = keras.layers.Conv2D(3, 1, name="before")(keras.layers.Rescaling(1.0)(inputs))
     pooled = keras.layers.GlobalAveragePooling2D()(cls(**arguments)(scaled))
     model = keras.Model(inputs, keras.layers.Dense(3)(pooled))

@@ -39,3 +39,7 @@ def test_bad_text_is_one_clear_line(text, message):
 def test_unknown_layer_has_no_text():
     with pytest.raises(ValueError, match="No defence is written for this layer"):
         defence_spec([object()])
+
+
+def test_the_codec_changes_no_pixel_and_is_not_written():
+    assert defence_spec([WebPLayer(60, codec="graph")]) == "webp:60"

@@ -8,6 +8,7 @@ if keras.backend.backend() != "tensorflow":
         f"Received: {keras.backend.backend()!r}"
     )
 
+from tf_lowdef.layers.codec_scope import codec_scope
 from tf_lowdef.layers.flip import FlipLayer
 from tf_lowdef.layers.image_layer import ImageLayer
 from tf_lowdef.layers.jpeg import JPEGLayer
@@ -15,4 +16,13 @@ from tf_lowdef.layers.pixel_layer import PixelLayer
 from tf_lowdef.layers.spec import defence_spec, parse_defence
 from tf_lowdef.layers.webp import WebPLayer
 
-__all__ = ["FlipLayer", "ImageLayer", "JPEGLayer", "PixelLayer", "WebPLayer", "defence_spec", "parse_defence"]
+__all__ = [
+    "FlipLayer",
+    "ImageLayer",
+    "JPEGLayer",
+    "PixelLayer",
+    "WebPLayer",
+    "codec_scope",
+    "defence_spec",
+    "parse_defence",
+]

@@ -27,7 +27,7 @@ _TABLE = {
     "flip": _Row(FlipLayer, Form({"mode": (str,)}, "mode"), full=False),
     "jpeg": _Row(JPEGLayer, Form({"quality": (int,)}, "quality")),
 }
-_NOT_WRITTEN = {"name", "dtype", "trainable", "num_threads"}
+_NOT_WRITTEN = {"name", "dtype", "trainable", "num_threads", "codec"}
 """Arguments that change no pixel."""
 
 _FORMS = {name: row.form for name, row in _TABLE.items()} | {NO_DEFENCE: Form({})}

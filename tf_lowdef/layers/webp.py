@@ -1,4 +1,4 @@
-"""Lossy WebP as a Keras layer, through Pillow."""
+"""Lossy WebP as a Keras layer, through Pillow or in stock TensorFlow operations."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_lowdef.layers.codec_scope import check_codec, current_codec
 from tf_lowdef.layers.image_layer import Shape
 from tf_lowdef.layers.pixel_layer import PixelLayer
 from tf_lowdef.webp import pillow
-
-CODECS = ("pillow",)
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
@@ -19,9 +18,14 @@ class WebPLayer(PixelLayer):
     """Compresses images with WebP and decompresses them again, which removes small adversarial noise.
 
     The first half of the defence of Yin et al. 2020 (doi 10.1002/int.22258). The pixels are exactly those that Pillow's
-    own save and open give. Encoding and decoding run in Python, one thread per core over the batch, so a model with
-    this layer cannot be compiled by XLA (``supports_jit`` is False), nor does its SavedModel run outside this Python
-    process: ``model.export`` does not notice.
+    own save and open give, with either codec.
+
+    - ``codec="pillow"`` encodes and decodes in Python, one thread per core over the batch. A model with it cannot be
+      compiled by XLA (``supports_jit`` is False), nor does its SavedModel run outside this Python process:
+      ``model.export`` does not notice.
+    - ``codec="graph"`` says the same round trip in stock TensorFlow operations, for lossy WebP of methods 0 to 4 and
+      images of a static size. It is several times slower, can be compiled and exported, and matches libwebp 1.6.0.
+      ``tf_lowdef.codec_scope("graph")`` uses it for layers that were made with the other one.
 
     Against an attacker who knows of it, the layer is worth nothing: its gradient is easily approximated
     (``gradient="straight_through"``).
@@ -33,7 +37,7 @@ class WebPLayer(PixelLayer):
         method: libwebp's effort, 0 (fast) to 6 (slow). It is part of the result: two methods differ by almost as much
             as each from the source. 4 is what cwebp and Pillow use.
         lossless: Whether to use the lossless codec, which leaves every 8-bit pixel as it is.
-        codec: ``"pillow"``.
+        codec: ``"pillow"`` or ``"graph"``.
         gradient: ``"straight_through"`` or ``"none"``; see :class:`PixelLayer`.
         value_range: The values that stand for black and full, such as (-1, 1) in front of a plain
             ``keras.applications.MobileNetV2``.
@@ -71,25 +75,48 @@ class WebPLayer(PixelLayer):
         self.method = pillow.check_method(method)
         if not isinstance(lossless, bool):
             raise ValueError(f"`lossless` must be True or False. Received: lossless={lossless!r}")
-        if codec not in CODECS:
-            raise ValueError(f"`codec` must be one of {CODECS}. Received: codec={codec!r}")
         self.lossless = lossless
-        self.codec = codec
+        self.codec = check_codec(codec)
         self.num_threads = pillow.check_num_threads(num_threads)
-        self.supports_jit = False
+        self.supports_jit = codec == "graph"
+        if self.supports_jit:
+            self._check_graph()
 
     def check_shape(self, shape: Shape) -> None:
         """Raise ValueError unless `shape` can be a batch of RGB images that WebP can hold."""
         super().check_shape(shape)
         pillow.check_side(shape[1] or 1, shape[2] or 1)
+        if self.codec == "graph" and None in shape[1:3]:
+            raise ValueError(
+                f"The graph codec of {self.name!r} needs a static height and width. Received: shape={tuple(shape)}"
+            )
 
     def transform_pixels(self, pixels: tf.Tensor) -> tf.Tensor:
         """Encode and decode each image."""
+        if current_codec(self.codec) == "graph":
+            return self._transform_in_graph(pixels)
 
         def roundtrip(batch: tf.Tensor) -> Any:
             return pillow.roundtrip(batch.numpy(), self.quality, self.method, self.lossless, self.num_threads)
 
         return tf.py_function(roundtrip, [pixels], tf.uint8)
+
+    def _transform_in_graph(self, pixels: tf.Tensor) -> tf.Tensor:
+        from tf_lowdef.webp import graph  # its tables and loops are for those who use it
+
+        self._check_graph()
+        return graph.roundtrip(pixels, self.quality, self.method)
+
+    def _check_graph(self) -> None:
+        """Raise ValueError where the graph codec cannot do what this layer is set to."""
+        from tf_lowdef.webp.graph import check_graph_method
+
+        if self.lossless:
+            raise ValueError(
+                f"The graph codec does lossy WebP only. Received: lossless=True of {self.name!r}; use codec='pillow', "
+                "or leave the layer out, which changes no 8-bit pixel"
+            )
+        check_graph_method(self.method)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the same layer again."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tf_lowdef.evaluation.results import Results
+from tf_lowdef.report.cam import grad_cam
+from tf_lowdef.report.cam_study import CamRow, CamStudy, cam_study
 from tf_lowdef.report.conclusion import conclusion
 from tf_lowdef.report.markdown import CAVEATS, legend, to_markdown, write_markdown
 from tf_lowdef.report.plot import plot_accuracy
@@ -12,10 +14,14 @@ from tf_lowdef.report.table import Table, accuracy_table, attack_table
 
 __all__ = [
     "CAVEATS",
+    "CamRow",
+    "CamStudy",
     "Table",
     "accuracy_table",
     "attack_table",
+    "cam_study",
     "conclusion",
+    "grad_cam",
     "legend",
     "plot_accuracy",
     "to_markdown",

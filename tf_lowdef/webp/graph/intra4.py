@@ -1,0 +1,128 @@
+"""The way through the sixteen 4x4 blocks of a macroblock: ten sub-steps of one or two blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import tensorflow as tf
+
+from tf_lowdef.webp.graph import prediction
+from tf_lowdef.webp.graph.layout import Index
+
+
+@dataclass(frozen=True)
+class SubStep:
+    """Blocks (x, y) of a macroblock with the same x + 2 * y: all they need is coded.
+
+    Attributes:
+        blocks: Their raster indices.
+        index: Where their edges and what their neighbours left stand, among the kept edges followed by the last three
+            sub-steps' blocks, shape (n * blocks,).
+    """
+
+    blocks: tuple[int, ...]
+    index: Index
+
+
+@dataclass(frozen=True)
+class Way:
+    """The ten sub-steps, for blocks that leave 16 pixels and `labels` more numbers, the first their mode.
+
+    A macroblock's own edges then are 37 pixels (16 above, 16 at the left, the corner, four above at the right) and, for
+    each label, four numbers above and four at the left.
+    """
+
+    labels: int
+
+    @property
+    def block(self) -> int:
+        """Numbers that a coded block leaves."""
+        return 16 + self.labels
+
+    def sub_steps(self) -> tuple[SubStep, ...]:
+        """Return the ten sub-steps."""
+        return _sub_steps(self.labels)
+
+    def neighbourhood(self, own: tf.Tensor, coded: list[tf.Tensor]) -> tf.Tensor:
+        """Collect what stands around the blocks of the next sub-step.
+
+        Args:
+            own: float32, shape (n, 37 + 8 * labels), the macroblock's own edges.
+            coded: Of each sub-step so far, its blocks, shape (n * blocks, 16 + labels).
+
+        Returns:
+            float32, shape (n * blocks, 13 + 2 * labels): the 13 edges that ``prediction.four_by_four`` takes, then
+            each label of the block above and of the one at the left.
+        """
+        steps = self.sub_steps()
+        sources = [own]
+        for earlier in range(len(coded) - 1, max(len(coded) - 4, -1), -1):
+            sources.append(tf.reshape(coded[earlier], [-1, len(steps[earlier].blocks) * self.block]))
+        together = tf.concat(sources, axis=1) if coded else own
+        found = tf.gather(together, steps[len(coded)].index, axis=1)
+        return tf.reshape(found, [-1, 13 + 2 * self.labels])
+
+    def in_raster_order(self, parts: list[tf.Tensor]) -> tf.Tensor:
+        """Put what the sub-steps gave, each of shape (n * blocks, k), together as (n, 16, k)."""
+        size = parts[0].shape[-1]
+        steps = self.sub_steps()
+        order = np.argsort([block for step in steps for block in step.blocks]).astype(np.int32)
+        shaped = [tf.reshape(part, [-1, len(step.blocks), size]) for part, step in zip(parts, steps, strict=True)]
+        return tf.gather(tf.concat(shaped, axis=1), order, axis=1)
+
+
+OWN_PIXELS = np.concatenate(
+    [
+        np.arange(start, start + size)
+        for start, size in (
+            (prediction.TOP, 16),
+            (prediction.LEFT, 16),
+            (prediction.CORNER, 1),
+            (prediction.TOP_RIGHT, 4),
+        )
+    ]
+).astype(np.int32)
+"""Where a macroblock's own 37 pixels stand among its edges."""
+
+
+@lru_cache(maxsize=2)
+def _sub_steps(labels: int) -> tuple[SubStep, ...]:
+    by_step: list[list[int]] = [[] for _ in range(10)]
+    for block in range(16):
+        by_step[block % 4 + 2 * (block // 4)].append(block)
+    return tuple(
+        SubStep(tuple(blocks), np.concatenate([_block_index(block, by_step, step, labels) for block in blocks]))
+        for step, blocks in enumerate(by_step)
+    )
+
+
+def _block_index(block: int, by_step: list[list[int]], step: int, labels: int) -> Index:
+    """Return the places for one block."""
+    start = 37 + 8 * labels
+    places: dict[int, int] = {}
+    for earlier in range(step - 1, max(step - 4, -1), -1):
+        for other in by_step[earlier]:
+            places[other] = start
+            start += 16 + labels
+    y, x = divmod(block, 4)
+
+    def pixel(row: int, column: int) -> int:
+        if row < 0 and column < 0:
+            return 32
+        if row < 0:
+            return column if column < 16 else 33 + column - 16
+        if column < 0:
+            return 16 + row
+        return places[row // 4 * 4 + column // 4] + row % 4 * 4 + column % 4
+
+    top, left = 4 * y - 1, 4 * x - 1
+    index = [pixel(row, left) for row in range(4 * y + 3, 4 * y - 2, -1)]
+    index += [pixel(top, column) for column in range(4 * x, 4 * x + 4)]
+    # The last column takes the pixels above the macroblock in every row (RFC 6386 section 12.3).
+    index += [pixel(-1 if x == 3 else top, column) for column in range(4 * x + 4, 4 * x + 8)]
+    for label in range(labels):
+        index.append(places[block - 4] + 16 + label if y else 37 + 8 * label + x)
+        index.append(places[block - 1] + 16 + label if x else 41 + 8 * label + y)
+    return np.array(index, np.int32)

@@ -1,0 +1,129 @@
+"""Rate-distortion decision of 4x4 luma modes: all ten coded, the cheapest kept, block by block.
+
+Source: libwebp src/enc/quant_enc.c (PickBestIntra4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from tf_lowdef.webp.graph import intra4, prediction, tables, tokens
+from tf_lowdef.webp.graph.coding import Quantiser
+from tf_lowdef.webp.graph.rd_scores import TIE, Weights, score, texture
+from tf_lowdef.webp.graph.rounding import round_pixel, twice
+from tf_lowdef.webp.graph.token_costs import COUNT_SHIFT
+from tf_lowdef.webp.graph.transform import forward, inverse
+
+_TYPE = np.array(3, np.int32)
+_FLAT, _FLAT_PENALTY = 3, 140
+"""A block with at most three nonzero AC levels pays for any mode but DC (FLATNESS_LIMIT_I4, FLATNESS_PENALTY)."""
+_START_RATE = 211
+"""The bit that says 4x4 (VP8BitCost(0, 145))."""
+
+
+@dataclass(frozen=True)
+class Intra4:
+    """Luma in 4x4 blocks.
+
+    Attributes:
+        pixels: float32, shape (n, 256).
+        modes: float32, shape (n, 16).
+        nonzero: float32, shape (n, 16).
+        keys: float32, shape (n, 16, 16), of tokens.
+        score: float64, shape (n,), against 16x16.
+    """
+
+    pixels: tf.Tensor
+    modes: tf.Tensor
+    nonzero: tf.Tensor
+    keys: tf.Tensor
+    score: tf.Tensor
+
+
+def pick_intra4(
+    source: tf.Tensor,
+    source_texture: tf.Tensor,
+    own: tf.Tensor,
+    quantiser: Quantiser,
+    weights: Weights,
+    table: tf.Tensor,
+    offset: tf.Tensor,
+) -> Intra4:
+    """Go through the blocks.
+
+    Args:
+        source: float32, shape (n, 256).
+        source_texture: float32, shape (n, 16), of ``rd_scores.texture``.
+        own: float32, shape (n, 53): 37 pixels around, four modes above and at the left, four flags (whether a block is
+            not all zero) above and at the left.
+        quantiser: The ``y1`` of the macroblocks.
+        weights: Of the macroblocks.
+        table: See ``tokens.costs``.
+        offset: See ``tokens.offsets``.
+    """
+    way = intra4.Way(labels=2)
+    blocks = tf.concat([tf.reshape(source, [-1, 16, 16]), source_texture[..., None]], axis=2)
+    of_size = {
+        size: (
+            (quantiser if size == 1 else quantiser.twice()).over_blocks(),
+            *(part if size == 1 else twice(part) for part in (weights.i4[:, None], weights.texture[:, None], offset)),
+        )
+        for size in (1, 2)
+    }
+    coded: list[tf.Tensor] = []
+    rest = []
+    for sub_step in way.sub_steps():
+        near = way.neighbourhood(own, coded)
+        target = tf.reshape(tf.gather(blocks, sub_step.blocks, axis=1), [-1, 17])
+        own_quantiser, weight, texture_weight, own_offset = of_size[len(sub_step.blocks)]
+        best = _pick_block(near, target, own_quantiser, weight, texture_weight, own_offset, table)
+        coded.append(best[:, :18])
+        rest.append(best[:, 18:])
+    together, rest = way.in_raster_order(coded), way.in_raster_order(rest)
+    total = tf.reduce_sum(score(rest[..., 0], rest[..., 1], weights.mode[:, None]), axis=1)
+    return Intra4(
+        pixels=tf.reshape(together[..., :16], [-1, 256]),
+        modes=together[..., 16],
+        nonzero=together[..., 17],
+        keys=rest[..., 2:],
+        score=total + _START_RATE * weights.mode,
+    )
+
+
+def _pick_block(
+    near: tf.Tensor,
+    target: tf.Tensor,
+    quantiser: Quantiser,
+    weight: tf.Tensor,
+    texture_weight: tf.Tensor,
+    offset: tf.Tensor,
+    table: tf.Tensor,
+) -> tf.Tensor:
+    """Return pixels (16), mode, flag, rate, distortion and keys (16) of each block, float32, shape (n, 36)."""
+    predictions = prediction.four_by_four(near)
+    source = target[:, None, :16]
+    found = quantiser.quantise(forward(source - predictions))
+    pixels = round_pixel(predictions + inverse(found * quantiser.step))
+    error = tf.reduce_sum(tf.math.squared_difference(pixels, source), axis=-1)
+    # A texture below 32,641 times a weight of at most 431 / 256 stays below 2**24 / 256.
+    texture_error = tf.floor(tf.abs(texture(pixels) - target[:, 16:]))
+    distortion = error + tf.floor(texture_error * texture_weight + 0.5)
+    block = tokens.tokenise(found, _TYPE)
+    keys = block.with_context(tf.reduce_sum(near[:, 15:], axis=1, keepdims=True), _TYPE)
+    total = tokens.costs(keys, found, table, offset)
+    modes = np.arange(prediction.NUM_I4_MODES)
+    flat = total < (_FLAT + 1) << COUNT_SHIFT
+    penalty = tf.cast(flat, tf.float32) * (_FLAT_PENALTY * (modes > 0)).astype(np.float32)
+    header = tf.gather_nd(tables.FIXED_COST_I4.astype(np.float32), tf.cast(near[:, 13:15], tf.int32))
+    rate = tokens.cost_of(total) + header + penalty
+    mode = tf.argmin(score(rate, distortion, weight) + modes * TIE, axis=1, output_type=tf.int32)
+    numbers = [
+        tf.zeros_like(rate) + modes.astype(np.float32),
+        block.nonzero,
+        rate,
+        distortion,
+    ]
+    return tf.gather(tf.concat([pixels, tf.stack(numbers, axis=-1), keys], axis=-1), mode, batch_dims=1)
