@@ -18,7 +18,7 @@ from tf_lowdef.report.headline import headline_epsilon, headlines
 from tf_lowdef.report.markdown import CAVEATS
 from tf_lowdef.report.page_charts import epsilon_curves, headline_chart
 from tf_lowdef.report.page_pictures import Shown, show
-from tf_lowdef.report.table import attack_table, cascade_table, comparison_table, unique
+from tf_lowdef.report.table import attack_table, cascade_table, unique
 
 PAGE = "report.html"
 
@@ -71,7 +71,8 @@ def to_html(results: Results, examples: list[Shown], gallery_notes: list[str]) -
 
 def with_code(text: str) -> Markup:
     """Return text as HTML, escaped, with what stands between backquotes as code."""
-    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
+    found = _CODE.sub(r"<code>\1</code>", str(escape(text)))
+    return Markup(found.replace(" %", "&nbsp;%"))  # noqa: S704 - escaped before
 
 
 def _examples(folder: Path) -> tuple[list[Shown], list[str]]:
@@ -115,7 +116,7 @@ def _context(results: Results, examples: list[Shown], gallery_notes: list[str]) 
         "starred": any(cell.star for line in page_tables.accuracy_lines(results, columns) for cell in line.cells),
         "drawn": any(row.draws > 1 for row in results.rows),
         "doubts": page_tables.doubts(results),
-        "comparisons": comparison_table(results),
+        "differences": page_tables.differences(results),
         "curves": epsilon_curves(results),
         "examples": examples,
         "gallery_notes": gallery_notes,

@@ -20,8 +20,11 @@ from tf_lowdef.report.table import unique
 INK = "#010203"
 """What is drawn in this colour takes the colour of the page's text: it occurs nowhere else."""
 
-WIDTH = 4.4
+WIDTH = 4.2
 """Inches; a chart this wide can still be read on a phone."""
+
+APART = 0.012
+"""How far the marks of two defences are drawn apart, as a share of the greatest epsilon: many lie on each other."""
 
 _EPSILON = re.compile(r"^([^:]+):[0-9.]+")
 
@@ -45,13 +48,13 @@ def headline_chart(headlines: Sequence[Headline], epsilon: float | None) -> Char
     """Return each defence clean, against who does not know of it, and against who does; None without any attack."""
     kinds: list[tuple[str, str, str, Callable[[Headline], Row | None]]] = [
         ("clean", "o", INK, lambda each: each.clean),
-        ("attacker does not know of the defence", "s", COLOURS[5], lambda each: each.oblivious),
+        ("attacker does not know of it", "s", COLOURS[5], lambda each: each.oblivious),
         ("attacker knows of it", "D", COLOURS[4], lambda each: each.adaptive),
     ]
     shown = [kind for kind in kinds if any(kind[3](each) is not None for each in headlines)]
     if len(shown) < 2:
         return None
-    figure = Figure(figsize=(1.4 * WIDTH, 1.1 + 0.5 * len(headlines)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.3 + 0.45 * len(headlines)), layout="constrained")
     axes = figure.subplots()
     for number, (label, marker, colour, of) in enumerate(shown):
         offset = 0.18 * (number - (len(shown) - 1) / 2)
@@ -62,7 +65,7 @@ def headline_chart(headlines: Sequence[Headline], epsilon: float | None) -> Char
     axes.set_xlim(-3, 103)
     axes.set_xlabel("top-1 accuracy (%)")
     _dress(axes, "x")
-    figure.legend(loc="outside upper left", ncols=2, frameon=False, labelcolor=INK, fontsize=9)
+    figure.legend(loc="outside upper left", ncols=1, frameon=False, labelcolor=INK, fontsize=9)
     where = "" if epsilon is None else f" at epsilon {epsilon:g}"
     caption = (
         f"Look at how far the marks of one defence lie apart: what it keeps of its clean accuracy{where} against each "
@@ -105,7 +108,8 @@ def _curve(results: Results, threat: str, name: str, rows: list[Row], epsilons: 
         if defence in clean:
             points = {0.0: clean[defence], **points}
         colour = INK if number % len(COLOURS) == 0 else COLOURS[number % len(COLOURS)]
-        _draw_curve(axes, sorted(points.items()), MARKERS[number % len(MARKERS)], colour, defence)
+        shift = APART * epsilons[-1] * (number - (len(defences) - 1) / 2)
+        _draw_curve(axes, [(each + shift, points[each]) for each in sorted(points)], MARKERS[number % len(MARKERS)], colour, defence)
         ends = ", ".join(f"{100 * points[each].top1:.0f} % at {each:g}" for each in sorted(points))
         said.append(f"{defence}: {ends}")
     axes.set_title(f"{name}, {threat}", color=INK, loc="left", fontsize=11)
@@ -130,12 +134,12 @@ def _draw_points(axes: Axes, found: list[tuple[float, Row]], marker: str, colour
 
 def _draw_curve(axes: Axes, points: list[tuple[float, Row]], marker: str, colour: str, label: str) -> None:
     places, heights = [each for each, _ in points], [100 * row.top1 for _, row in points]
-    low, high = ([100 * row.ci95[end] for _, row in points] for end in (0, 1))
-    axes.fill_between(places, low, high, color=colour, alpha=0.1, linewidth=0)
-    axes.plot(places, heights, marker=marker, color=colour, markersize=6, linewidth=1.6, label=label)
     for place, row in points:
+        low, high = (100 * end for end in row.ci95)
+        axes.plot([place, place], [low, high], color=colour, linewidth=1, alpha=0.5)
         if row.unreliable is not None:
             axes.plot(place, 100 * row.top1, "o", color=colour, markerfacecolor="none", markersize=13)
+    axes.plot(places, heights, marker=marker, color=colour, markersize=6, linewidth=1.6, label=label)
 
 
 def _dress(axes: Axes, grid: str) -> None:

@@ -25,6 +25,9 @@ LARGEST = 320
 QUALITY = 88
 """Of WebP, where it is used to show a picture."""
 
+ALIKE, UNLIKE = 0.8, 0.4
+"""Correlations from which on a map is called the same, and below which another."""
+
 MIDDLE = 128
 """The grey level of no change in the picture of a perturbation."""
 
@@ -62,7 +65,7 @@ _TITLES = {
     "clean": "Clean",
     "adversarial": "Adversarial",
     "defended": "Defended",
-    "adaptive": "Adversarial, made for the defence",
+    "adaptive": "Made for the defence",
 }
 
 
@@ -73,6 +76,7 @@ def show(gallery: Gallery, folder: Path) -> list[Shown]:
 
 def _show(example: Example, folder: Path) -> Shown:
     pictures: list[Picture] = []
+    changes: list[Picture] = []
     maps: list[Picture] = []
     missing: list[str] = []
     clean: Pixels | None = None
@@ -86,14 +90,14 @@ def _show(example: Example, folder: Path) -> Shown:
             clean = pixels
         pictures.append(_picture(view, example, pixels))
         if view.what in ("adversarial", "adaptive") and clean is not None and clean.shape == pixels.shape:
-            pictures.append(_perturbation(view, example, clean, pixels))
+            changes.append(_perturbation(view, example, clean, pixels))
         if view.cam is not None:
             try:
                 maps.append(_map(view, example, _read(folder, view.cam)))
             except ImageReadError as error:
                 missing.append(f"{view.cam}: {error.reason}")
     story = STORIES.get(example.story, example.story)
-    return Shown(example.name, example.label_name, story, pictures, maps, missing)
+    return Shown(example.name, example.label_name, story, [*pictures, *changes], maps, missing)
 
 
 def _read(folder: Path, name: str) -> Pixels:
@@ -119,17 +123,25 @@ def _picture(view: View, example: Example, pixels: Pixels) -> Picture:
 
 def _perturbation(view: View, example: Example, clean: Pixels, pixels: Pixels) -> Picture:
     shown, factor = amplify(clean, pixels)
-    text = f"What {view.attack} changed, {factor} times amplified; grey is no change."
+    text = f"What {view.attack} changed, amplified {factor} times; grey is no change."
+    title = "Perturbation" if view.what == "adversarial" else "Perturbation, made for the defence"
     alt = f"Difference of the {view.what} and the clean image {example.name}, {factor} times amplified: coloured noise."
-    return Picture(to_uri(shown), alt, "Perturbation", text, None)
+    return Picture(to_uri(shown), alt, title, text, None)
 
 
 def _map(view: View, example: Example, pixels: Pixels) -> Picture:
-    alike = "" if view.alike is None or view.what == "clean" else f" {view.alike:.2f} alike the clean map."
-    title = {"adaptive": "Made for the defence"}.get(view.what, _title(view))
-    alt = f"Grad-CAM map for {example.label_name} laid on image {example.name}, {title.lower()}."
-    text = "Where the bare classifier looks." if view.what == "clean" else f"{alike.strip()}"
-    return Picture(to_uri(pixels), alt, title, text, None)
+    alt = f"Grad-CAM map for {example.label_name} laid on image {example.name}, {_title(view).lower()}."
+    return Picture(to_uri(pixels), alt, _title(view), _likeness(view), None)
+
+
+def _likeness(view: View) -> str:
+    """Return in words how alike a map is to that of the clean image; an empty map has a correlation of 0."""
+    if view.what == "clean" or view.alike is None:
+        return "Where the bare classifier looks without any attack."
+    if view.alike == 0:
+        return "Nothing in the image speaks for it any more."
+    what = "Looks where it did on the clean image" if view.alike >= ALIKE else "Looks partly elsewhere"
+    return f"{what if view.alike >= UNLIKE else 'Looks elsewhere'}: {view.alike:.2f} alike."
 
 
 def _title(view: View) -> str:

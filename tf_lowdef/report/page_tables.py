@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tf_lowdef.evaluation.results import CLEAN, Comparison, Results, Row
 from tf_lowdef.report.conclusion import subject
 from tf_lowdef.report.headline import Headline
-from tf_lowdef.report.table import SIGNIFICANT, unique
+from tf_lowdef.report.table import SIGNIFICANT, heading, unique
 
 
 class Cell(NamedTuple):
@@ -40,6 +40,23 @@ class Line(NamedTuple):
     cells: list[Cell]
     difference: str = ""
     p: str = ""
+
+
+class Difference(NamedTuple):
+    """How the subject differs from a defence under an attack; `points` is empty where they were not compared."""
+
+    against: str
+    points: str = ""
+    p: str = ""
+    significant: bool = False
+
+
+class Differences(NamedTuple):
+    """The paired comparisons: a line an attack, and by which methods they were made."""
+
+    against: list[str]
+    lines: list[tuple[str, list[Difference]]]
+    methods: list[str]
 
 
 class Column(NamedTuple):
@@ -98,13 +115,37 @@ def _cell(label: str, row: Row | None, star: bool, note: str = "") -> Cell:
     return Cell(label, 100 * row.top1, 100 * low, 100 * high, star, row.unreliable, note)
 
 
+def differences(results: Results) -> Differences:
+    """Return how the defence that the report is about differs from every other, under every attack."""
+    ours = subject(results)
+    found = [each for each in results.comparisons if ours in (each.first, each.second)]
+    cells = {(heading(each.threat, each.attack, alone=False), _other(each, ours)): each for each in found}
+    against, attacks = unique(key[1] for key in cells), unique(key[0] for key in cells)
+    lines = [(attack, [_compared(cells.get((attack, other)), ours, other) for other in against]) for attack in attacks]
+    return Differences(against, lines, unique(each.method for each in found))
+
+
+def _compared(comparison: Comparison | None, ours: str, other: str) -> Difference:
+    if comparison is None:
+        return Difference(other)
+    return Difference(other, *_difference(comparison, ours), comparison.p_holm < SIGNIFICANT)
+
+
+def _other(comparison: Comparison, ours: str) -> str:
+    return comparison.second if comparison.first == ours else comparison.first
+
+
 def _difference(comparison: Comparison | None, ours: str) -> tuple[str, str]:
     if comparison is None:
         return "not compared", ""
     sign = 1 if comparison.first == ours else -1
     low, high = sorted(sign * 100 * end for end in comparison.ci95)
     p = "p < .0001" if comparison.p_holm < 1e-4 else f"p = {comparison.p_holm:.4f}"
-    return f"{sign * 100 * comparison.difference:+.1f} ({low:+.1f} to {high:+.1f})", p
+    return f"{_points(sign * 100 * comparison.difference)} ({_points(low)} to {_points(high)})", p
+
+
+def _points(value: float) -> str:
+    return f"{round(value, 1) + 0.0:+.1f}".replace("-", "\N{MINUS SIGN}")  # adding 0.0 makes -0.0 positive
 
 
 def _starred(results: Results) -> set[tuple[str, ...]]:
@@ -112,6 +153,6 @@ def _starred(results: Results) -> set[tuple[str, ...]]:
     ours, found = subject(results), set[tuple[str, ...]]()
     for each in results.comparisons:
         if ours in (each.first, each.second) and each.p_holm < SIGNIFICANT:
-            other = each.second if each.first == ours else each.first
+            other = _other(each, ours)
             found.add((CLEAN, other) if each.attack == CLEAN else (each.threat, each.attack, other))
     return found
