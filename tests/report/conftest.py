@@ -57,9 +57,7 @@ class Browser:
     def open(self, path, width, scheme, height=900):
         """Open a file on a screen of `width` CSS pixels in a colour scheme."""
         phone = width < 600
-        self(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone
-        )
+        self("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
         self("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.events.clear()
         self("Page.navigate", url=path.resolve().as_uri())

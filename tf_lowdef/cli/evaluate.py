@@ -92,7 +92,8 @@ def command(
     from tf_lowdef.evaluation import DEFAULT_ATTACKS, DEFAULT_DEFENCES, DEFAULT_THREATS, evaluate
     from tf_lowdef.evaluation.run import move_aside
     from tf_lowdef.models import load_demo, open_model
-    from tf_lowdef.report import write_report
+    from tf_lowdef.models.demo import demo_class_names
+    from tf_lowdef.report import make_gallery, write_report
 
     if model is None:
         classifier, *arrays = load_demo()
@@ -118,5 +119,6 @@ def command(
             command=ctx.find_root().obj["command"],
             **options,
         )
+    make_gallery(classifier, source, results, folder, demo_class_names() if model is None else None)
     write_report(results, folder)
     show_results(results, folder)

@@ -134,7 +134,10 @@ def _facts(run: dict[str, Any]) -> list[tuple[str, str]]:
     found = [
         ("model", model.get("name")),
         ("weights, SHA-256", model.get("weights_sha256")),
-        ("images", f"{data['used']} of {data['found']} in {data.get('source')}" if {"used", "found"} <= set(data) else None),
+        (
+            "images",
+            f"{data['used']} of {data['found']} in {data.get('source')}" if {"used", "found"} <= set(data) else None,
+        ),
         ("left out: misclassified by the bare model", data.get("left_out_misclassified") or None),
         ("images, SHA-256", data.get("sha256")),
         ("seed", run.get("seed")),

@@ -109,7 +109,13 @@ def _curve(results: Results, threat: str, name: str, rows: list[Row], epsilons: 
             points = {0.0: clean[defence], **points}
         colour = INK if number % len(COLOURS) == 0 else COLOURS[number % len(COLOURS)]
         shift = APART * epsilons[-1] * (number - (len(defences) - 1) / 2)
-        _draw_curve(axes, [(each + shift, points[each]) for each in sorted(points)], MARKERS[number % len(MARKERS)], colour, defence)
+        _draw_curve(
+            axes,
+            [(each + shift, points[each]) for each in sorted(points)],
+            MARKERS[number % len(MARKERS)],
+            colour,
+            defence,
+        )
         ends = ", ".join(f"{100 * points[each].top1:.0f} % at {each:g}" for each in sorted(points))
         said.append(f"{defence}: {ends}")
     axes.set_title(f"{name}, {threat}", color=INK, loc="left", fontsize=11)

@@ -74,9 +74,7 @@ def _compare_versions(run: Mapping[str, Any], notes: list[str]) -> None:
         notes.append(f"The run was made by tf_lowdef {made_by or 'of an unknown version'}, this is {__version__}.")
 
 
-def _read_each(
-    content: Mapping[str, Any], key: str, read: Callable[[Any, list[str]], T], notes: list[str]
-) -> list[T]:
+def _read_each(content: Mapping[str, Any], key: str, read: Callable[[Any, list[str]], T], notes: list[str]) -> list[T]:
     """Return the entries of a list that can be read, with a note for each other one."""
     entries = content.get(key)
     if not isinstance(entries, list):
