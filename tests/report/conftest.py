@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from itertools import count
 
@@ -17,6 +18,15 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 PATIENCE = 90.0
 """Seconds that an answer may take: a first start on a busy machine is slow."""
 
+WITH_PIPES = """
+import fcntl, os, sys
+pipes = [fcntl.fcntl(int(pipe), fcntl.F_DUPFD, 10) for pipe in sys.argv[1:3]]
+os.dup2(pipes[0], 3)
+os.dup2(pipes[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Starts a browser with its pipes where the protocol wants them: as file descriptors 3 and 4."""
+
 
 class Browser:
     """A browser with one page in it; see https://chromedevtools.github.io/devtools-protocol."""
@@ -25,13 +35,14 @@ class Browser:
         self._buffer, self._numbers, self.events = b"", count(1), []
         to_browser, self._write = os.pipe()
         self._read, from_browser = os.pipe()
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe"]
+        options += [f"--user-data-dir={profile}", "--no-first-run", "--hide-scrollbars", "about:blank"]
         self._process = subprocess.Popen(
-            # the protocol wants its pipes as file descriptors 3 and 4
-            ["sh", "-c", f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}', program, "--headless", "--no-sandbox",
-             "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe", f"--user-data-dir={profile}",
-             "--no-first-run", "--hide-scrollbars", "about:blank"],
-            pass_fds=(to_browser, from_browser), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            [sys.executable, "-c", WITH_PIPES, str(to_browser), str(from_browser), program, *options],
+            pass_fds=(to_browser, from_browser),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         os.close(to_browser)
         os.close(from_browser)
         self._session = None

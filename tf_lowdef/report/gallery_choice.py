@@ -110,4 +110,4 @@ def _adaptive(rows: list[Row], place: int, name: str, epsilon: float | None, fol
     tried = [row for row in tried if row.setting.get("epsilon") == epsilon] or tried
     kept = [row for row in tried if _is_kept(row, name, folder) and _right(row, place) is not None]
     fooling = [row for row in kept if not _right(row, place)]
-    return (fooling or kept[::-1] or [None])[0]
+    return next(iter(fooling or kept[::-1]), None)

@@ -18,7 +18,7 @@ from tf_lowdef.report.headline import headline_epsilon, headlines
 from tf_lowdef.report.markdown import CAVEATS
 from tf_lowdef.report.page_charts import epsilon_curves, headline_chart
 from tf_lowdef.report.page_pictures import Shown, show
-from tf_lowdef.report.table import attack_table, cascade_table, unique
+from tf_lowdef.report.table import MISSING, Table, attack_table, cascade_table, unique
 
 PAGE = "report.html"
 
@@ -120,11 +120,17 @@ def _context(results: Results, examples: list[Shown], gallery_notes: list[str]) 
         "curves": epsilon_curves(results),
         "examples": examples,
         "gallery_notes": gallery_notes,
-        "threats": [(threat, CAVEATS[threat], attack_table(results, threat)) for threat in threats],
+        "threats": [(threat, CAVEATS[threat], _without_empty(attack_table(results, threat))) for threat in threats],
         "cascade": cascade_table(results),
         "facts": _facts(run),
         "command": run.get("command"),
     }
+
+
+def _without_empty(table: Table) -> Table:
+    """Leave out the columns in which nothing stands: a phone has no room for them."""
+    used = [place for place, _ in enumerate(table.columns) if any(row[place] != MISSING for row in table.rows)]
+    return Table([table.columns[place] for place in used], [[row[place] for place in used] for row in table.rows])
 
 
 def _facts(run: dict[str, Any]) -> list[tuple[str, str]]:

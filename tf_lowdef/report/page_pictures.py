@@ -117,7 +117,7 @@ def _picture(view: View, example: Example, pixels: Pixels) -> Picture:
         "defended": f"The adversarial image behind {view.defence}: what the classifier sees.",
         "adaptive": f"After {view.attack} on {view.defence} and the classifier together; seen through the defence.",
     }.get(view.what, view.what)
-    alt = f"{_title(view)} image {example.name} of a {example.label_name}, classified as {view.predicted_name}: {verdict}."
+    alt = f"{_title(view)}: image {example.name}, {example.label_name}; classified as {view.predicted_name}, {verdict}."
     return Picture(to_uri(pixels), alt, _title(view), f"{said}. {what}", view.correct)
 
 

@@ -1,4 +1,4 @@
-"""Reading a run's folder that may be incomplete, from another version, or edited by hand: what can be used, and what not.
+"""Reading a run's folder that may be incomplete, from another version, or edited by hand: what can be used of it.
 
 ``Results.load`` refuses what is damaged anywhere; a report should rather show the rest and say what is missing.
 """

@@ -46,31 +46,32 @@ def as_row(value: Any, notes: list[str]) -> Row:
         ValueError: It cannot be used; the text says why.
     """
     entry = _entry(value)
-    text = {name: _text(entry, name) for name in TEXTS}
+    threat, attack, defence = (_text(entry, name) for name in TEXTS)
     n, correct, top1 = (_number(entry, name) for name in ("n", "correct", "top1"))
     if n is None or correct is None or top1 is None:
         raise ValueError("n, correct or top1 is missing")
     if n != int(n) or n < 0 or not 0 <= correct <= n or not 0 <= top1 <= 1:
         raise ValueError(f"impossible numbers: n={n:g}, correct={correct:g}, top1={top1:g}")
-    name = " ".join(text.values())
+    name = f"{threat} {attack} {defence}"
     if n and abs(top1 - correct / n) > ROUNDING:
         notes.append(f"results.json: {name}: top1 is {top1:g}, but correct / n is {correct / n:g}.")
     unreliable = entry.get("unreliable")
     more: dict[str, Any] = {each: _number(entry, each) for each in MEASURES}
     counts = {each: _number(entry, each) for each in COUNTS}
     more |= {each: None if count is None else int(count) for each, count in counts.items()}
-    resolution = entry.get("resolution")
     known = {field.name for field in dataclasses.fields(Row)}
     if unknown := sorted(str(key) for key in set(entry) - known):
         notes.append(f"results.json: {name}: not known here and not shown: {', '.join(unknown)}.")
     return Row(
-        **text,
+        threat,
+        attack,
+        defence,
         n=int(n),
         correct=correct,
         top1=top1,
         ci95=_interval(entry, 0.0, 1.0),
         setting=_setting(entry.get("setting")),
-        resolution=(resolution[0], resolution[1]) if _is_size(resolution) else None,
+        resolution=_size(entry.get("resolution")),
         seconds=_number(entry, "seconds") or 0.0,
         conditional=entry.get("conditional") is True,
         unreliable=None if unreliable is None else str(unreliable),
@@ -135,8 +136,10 @@ def _setting(value: Any) -> dict[str, Any]:
     return value | {name: _number(value, name) for name in SETTING_NUMBERS if name in value}
 
 
-def _is_size(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(isinstance(each, int) for each in value)
+def _size(value: Any) -> tuple[int, int] | None:
+    if isinstance(value, list) and len(value) == 2 and all(isinstance(each, int) for each in value):
+        return value[0], value[1]
+    return None
 
 
 def _list(value: Any) -> list[Any]:
