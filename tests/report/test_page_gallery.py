@@ -3,7 +3,7 @@ import numpy as np
 
 from tf_lowdef import evaluate
 from tf_lowdef.report import Gallery, make_gallery
-from tf_lowdef.report.gallery import lay_on
+from tf_lowdef.report.gallery import lay_on, names_in
 
 
 def tiny(features):
@@ -11,7 +11,7 @@ def tiny(features):
     inputs = keras.Input((16, 16, 3))
     layers = inputs
     if features:
-        layers = keras.layers.Conv2D(3, 1, use_bias=False, kernel_initializer=keras.initializers.Identity(1))(inputs)
+        layers = keras.layers.Conv2D(3, 1, use_bias=False)(inputs)
         keras.Model(inputs, layers).layers[-1].set_weights([np.eye(3)[None, None]])
     outputs = keras.layers.Dense(2, name="logits")(keras.layers.GlobalAveragePooling2D()(layers))
     model = keras.Model(inputs, outputs)
@@ -28,8 +28,7 @@ def data():
 
 
 def test_a_run_keeps_examples_with_what_the_classifier_made_of_them(tmp_path):
-    model = keras.models.clone_model(tiny(features=False))
-    model.set_weights(tiny(features=False).get_weights())
+    model = tiny(features=False)
     results = evaluate(model, data(), ["bim:4"], ["none", "flip"], ("oblivious", "adaptive"), tmp_path)
     made = make_gallery(model, data(), results, tmp_path, ["red", "green"])
     loaded = Gallery.load(tmp_path)
@@ -67,3 +66,11 @@ def test_lay_on():
     shown = lay_on(pixels, np.array([[0, 1], [0, 0]], np.float32))
     assert (shown[0, 0] == 100).all()
     assert (shown[0, 1] != 100).any()
+
+
+def test_class_names_of_a_csv(tmp_path):
+    (tmp_path / "a.csv").write_text('file,label,human_label\na.png,425,barn\nb.png,972,"cliff, drop"\nc.png,x,no\n')
+    assert names_in(tmp_path / "a.csv") == {425: "barn", 972: "cliff, drop"}
+    (tmp_path / "b.csv").write_text("file,label\na.png,425\n")
+    assert names_in(str(tmp_path / "b.csv")) == {}
+    assert names_in(tmp_path) == names_in(data()) == {}

@@ -119,6 +119,9 @@ def command(
             command=ctx.find_root().obj["command"],
             **options,
         )
-    make_gallery(classifier, source, results, folder, demo_class_names() if model is None else None)
+    try:
+        make_gallery(classifier, source, results, folder, demo_class_names() if model is None else None)
+    except (OSError, ValueError) as error:  # the results are there, and worth more than their pictures
+        click.echo(f"Warning: no gallery: {error}", err=True)
     write_report(results, folder)
     show_results(results, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +29,9 @@ Map = npt.NDArray[np.float32]
 
 COLOURS = "viridis"
 """Of the maps: its brightness grows evenly, so that it reads the same in grey and to colour-blind people."""
+
+NAME_COLUMNS = ("human_label", "class_name", "name")
+"""Columns of a CSV in which the name of the class may stand."""
 
 OPACITY = 0.6
 """Of the map where it is 1, laid on the picture in grey."""
@@ -60,7 +64,8 @@ def make_gallery(
         data: The images of the run, as given to ``evaluate``.
         results: What came out, with `Results.images` and `Row.per_image`.
         folder: The run's.
-        class_names: By class index; classes without one are called by their number.
+        class_names: By class index; classes without one are called by their number. None takes the names that stand in
+            a CSV's column ``human_label``, ``class_name`` or ``name``, if there is one.
 
     Returns:
         What was stored; None if the run has no adversarial images.
@@ -74,7 +79,9 @@ def make_gallery(
         return None
     images = load_data(data, input_size(model))
     places = {name: place for place, name in enumerate(images.names)}
-    names = dict(enumerate(class_names)) if isinstance(class_names, Sequence) else dict(class_names or {})
+    if class_names is None:
+        class_names = names_in(data)
+    names = dict(enumerate(class_names)) if isinstance(class_names, Sequence) else dict(class_names)
     batch_size = int(results.run["arguments"]["batch_size"])
     maker = _Maker(model, subject(results), Path(folder), names, batch_size, int(results.run["seed"]))
     examples = [
@@ -84,6 +91,19 @@ def make_gallery(
     gallery = Gallery(examples, selection, maker.no_cam)
     gallery.save(folder)
     return gallery
+
+
+def names_in(data: Any) -> dict[int, str]:
+    """Return the names of classes that a CSV of images holds, by class index; none for anything else."""
+    if not isinstance(data, str | Path) or Path(data).suffix.lower() != ".csv":
+        return {}
+    with Path(data).open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        lines = list(csv.DictReader(file))
+    column = next((name for name in NAME_COLUMNS if lines and name in lines[0]), None)
+    if column is None:
+        return {}
+    found = {str(line.get("label")).strip(): line[column] for line in lines if line[column]}
+    return {int(label): name for label, name in found.items() if label.isdecimal()}
 
 
 class _Maker:
