@@ -54,8 +54,8 @@ class Shown(NamedTuple):
 
 
 STORIES = {
-    "rescued": "The attack fools the bare classifier; the defence brings the right answer back.",
-    "lost": "The attack fools the classifier behind the defence too.",
+    "rescued": "The attack on the bare classifier fools it; behind the defence the answer is right again.",
+    "lost": "The attack on the bare classifier fools the one behind the defence too.",
     "untouched": "The attack harms neither the bare classifier nor the defended one here.",
     "wrong already": "The defended classifier is wrong here without any attack.",
     "attacked": "One image under attack.",
