@@ -15,6 +15,8 @@ LIGHT = [
     "import tf_lowdef.cli.main",
     "import tf_lowdef.cli.evaluate",
     "from tf_lowdef.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass",
+    "from tf_lowdef.cli.main import main\ntry: main(['export', '--help'])\nexcept SystemExit: pass",
+    "from tf_lowdef.cli.main import main\ntry: main(['serve-check', '--help'])\nexcept SystemExit: pass",
     "from tf_lowdef.cli.main import main\ntry: main(['evaluate', '--help'])\nexcept SystemExit: pass",
 ]
 

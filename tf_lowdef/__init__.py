@@ -10,18 +10,51 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tf_lowdef.evaluation import Results, evaluate
-    from tf_lowdef.layers import FlipLayer, JPEGLayer, PixelLayer, WebPLayer, codec_scope
-    from tf_lowdef.models import defend, load_application, load_demo, load_model
+    from tf_lowdef.layers import (
+        BitDepthLayer,
+        FlipLayer,
+        GaussianLayer,
+        JPEGLayer,
+        MeanOfCopies,
+        MedianLayer,
+        NoiseLayer,
+        NonLocalMeansLayer,
+        PixelDeflectionLayer,
+        PixelLayer,
+        RandomCropLayer,
+        RandomFlipLayer,
+        RandomWebPLayer,
+        ResizePadLayer,
+        ShiftLayer,
+        TotalVariationLayer,
+        WebPLayer,
+        codec_scope,
+    )
+    from tf_lowdef.models import defend, defended_sequence, load_application, load_demo, load_model
     from tf_lowdef.report import grad_cam
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "BitDepthLayer": "tf_lowdef.layers",
     "FlipLayer": "tf_lowdef.layers",
+    "GaussianLayer": "tf_lowdef.layers",
     "JPEGLayer": "tf_lowdef.layers",
+    "MeanOfCopies": "tf_lowdef.layers",
+    "MedianLayer": "tf_lowdef.layers",
+    "NoiseLayer": "tf_lowdef.layers",
+    "NonLocalMeansLayer": "tf_lowdef.layers",
+    "PixelDeflectionLayer": "tf_lowdef.layers",
     "PixelLayer": "tf_lowdef.layers",
+    "RandomCropLayer": "tf_lowdef.layers",
+    "RandomFlipLayer": "tf_lowdef.layers",
+    "RandomWebPLayer": "tf_lowdef.layers",
+    "ResizePadLayer": "tf_lowdef.layers",
+    "ShiftLayer": "tf_lowdef.layers",
+    "TotalVariationLayer": "tf_lowdef.layers",
     "WebPLayer": "tf_lowdef.layers",
     "codec_scope": "tf_lowdef.layers",
+    "defended_sequence": "tf_lowdef.models",
     "defend": "tf_lowdef.models",
     "grad_cam": "tf_lowdef.report",
     "load_application": "tf_lowdef.models",
@@ -30,17 +63,31 @@ _HOME = {
     "Results": "tf_lowdef.evaluation",
     "evaluate": "tf_lowdef.evaluation",
 }
-_SUBPACKAGES = ("attacks", "evaluation", "files", "layers", "models", "report", "webp")
+_SUBPACKAGES = ("attacks", "evaluation", "files", "layers", "models", "report", "serving", "webp")
 
 __all__ = [
+    "BitDepthLayer",
     "FlipLayer",
+    "GaussianLayer",
     "JPEGLayer",
+    "MeanOfCopies",
+    "MedianLayer",
+    "NoiseLayer",
+    "NonLocalMeansLayer",
+    "PixelDeflectionLayer",
     "PixelLayer",
+    "RandomCropLayer",
+    "RandomFlipLayer",
+    "RandomWebPLayer",
+    "ResizePadLayer",
     "Results",
+    "ShiftLayer",
+    "TotalVariationLayer",
     "WebPLayer",
     "__version__",
     "codec_scope",
     "defend",
+    "defended_sequence",
     "evaluate",
     "grad_cam",
     "load_application",

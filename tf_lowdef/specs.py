@@ -7,9 +7,16 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 _WORDS = {"true": True, "false": False}
+
+
+class Range(NamedTuple):
+    """Whole numbers from `low` to `high`, both included, written ``40-80``."""
+
+    low: int
+    high: int
 
 
 @dataclass(frozen=True)
@@ -17,7 +24,7 @@ class Form:
     """What may stand behind one name.
 
     Attributes:
-        keys: Each key with the types that its value may have: int, float, bool, str, NoneType.
+        keys: Each key with the types that its value may have: int, float, bool, str, Range, NoneType.
         first: The key that a value without one is for, where it stands first; None if there is none.
     """
 
@@ -59,7 +66,9 @@ def parse_spec(text: str, kind: str, forms: Mapping[str, Form]) -> tuple[str, di
 
 
 def format_value(value: object) -> str:
-    """Return a value as a specification spells it: 4 for 4.0, lower case for words."""
+    """Return a value as a specification spells it: 4 for 4.0, 40-80 for a range, lower case for words."""
+    if isinstance(value, Range):
+        return f"{value.low}-{value.high}"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value).lower()
@@ -70,6 +79,8 @@ def _read(value: str, kinds: tuple[type, ...], what: str, text: str) -> Any:
         return None
     if bool in kinds and value in _WORDS:
         return _WORDS[value]
+    if Range in kinds and (ends := re.fullmatch(r"(\d+)-(\d+)", value)):
+        return Range(int(ends[1]), int(ends[2]))
     for kind in (int, float):
         if kind in kinds:
             try:
@@ -80,7 +91,7 @@ def _read(value: str, kinds: tuple[type, ...], what: str, text: str) -> Any:
                 return number
     if str in kinds and value:
         return value
-    wanted = " or ".join("none" if kind is type(None) else kind.__name__ for kind in kinds)
+    wanted = " or ".join("none" if kind is type(None) else kind.__name__.lower() for kind in kinds)
     raise ValueError(f"{what} must be {wanted}, not {value!r}. Received: {text!r}")
 
 

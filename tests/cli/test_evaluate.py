@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tf_lowdef import WebPLayer
 from tf_lowdef.evaluation import Results
 
 
@@ -125,3 +126,53 @@ def test_options_that_need_each_other(run_cli, model_file, csv_file):
 def test_debug_shows_the_traceback(run_cli, tmp_path):
     with pytest.raises(FileNotFoundError):
         run_cli("--debug", "evaluate", "--model", tmp_path / "nowhere.keras", "--data", tmp_path)
+
+
+def test_three_threats_in_one_command(run_cli, model_file, csv_file, tmp_path):
+    out = tmp_path / "run"
+    outcome = run_cli(
+        "evaluate", "--model", model_file, "--data", csv_file, "--surrogate", model_file, "--attack", "bim:1",
+        "--defence", "none", "--defence", "webp:60+flip", "--threat", "oblivious", "--threat", "transfer",
+        "--threat", "adaptive", "--budget", "quick", "--out", out,
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    shown, report = " ".join(outcome.out.split()), (out / "report.md").read_text()
+    content = json.loads((out / "results.json").read_text())
+    for text in (shown, report, (out / "results.csv").read_text(), " ".join(content["run"]["warnings"])):
+        assert "not a robustness claim" in text
+    for text in ("transfer bim:1", "oblivious bim:1", "worst:1"):
+        assert text in report
+    sentence = report.splitlines()[2]
+    assert sentence.startswith("`webp:60+flip` at epsilon 1 ")
+    assert sentence in shown
+    assert content["comparisons"]
+    assert len((out / "correct.csv").read_text().splitlines()) == 7
+    # the same model as its own surrogate: the same images
+    results = Results.load(out)
+    assert results.row("bim:1", "none", "transfer").per_image == results.row("bim:1", "none").per_image
+
+
+def test_a_masked_model_is_unreliable_in_every_output(run_cli, model_file, csv_file, tmp_path):
+    inner = keras.models.load_model(model_file)
+    masked = keras.Sequential([keras.Input((16, 16, 3)), WebPLayer(95, gradient="none"), inner])
+    masked.save(tmp_path / "masked.keras")
+    outcome = run_cli(
+        "evaluate", "--model", tmp_path / "masked.keras", "--data", csv_file, "--attack", "bim:2", "--defence", "none",
+        "--threat", "oblivious", "--threat", "adaptive", "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    content = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert {row["attack"] for row in content["rows"] if row["unreliable"]} == {"bim:2", "worst:2"}
+    for text in (outcome.out, *((tmp_path / "run" / name).read_text() for name in ("report.md", "results.csv"))):
+        assert "unreliable" in text
+        assert "the model gives no gradient" in " ".join(text.split())
+
+
+def test_surrogate_options_need_each_other(run_cli, model_file, csv_file):
+    arguments = ["evaluate", "--model", model_file, "--data", csv_file]
+    assert run_cli(*arguments, "--threat", "transfer").code == 2
+    assert run_cli(*arguments, "--surrogate", model_file).code == 2
+    assert run_cli(*arguments, "--surrogate-weights", "none").code == 2
+    outcome = run_cli(*arguments, "--budget", "quick")
+    assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+    assert "`budget` is what threat='adaptive' may spend" in outcome.err

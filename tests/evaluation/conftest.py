@@ -3,7 +3,11 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
+
+from tf_lowdef.layers import ImageLayer
+from tf_lowdef.layers.draws import RandomisedLayer, draw_uniform
 
 SIDE = 24
 CLASSES = 4
@@ -46,3 +50,36 @@ def csv_data(dataset, tmp_path):
         lines.append(f"images/{index:02d}.png,{label},more columns are kept")
     (folder / "images.csv").write_text("\n".join(lines) + "\n")
     return folder / "images.csv"
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Noise(RandomisedLayer):
+    """Adds uniform noise of up to `amount` grey levels."""
+
+    def __init__(self, amount=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.amount = amount
+
+    def call(self, inputs):
+        images = tf.cast(self.to_images(inputs), tf.float32)
+        return images + (2 * draw_uniform(self.keys(images), images.shape[1:]) - 1) * self.amount
+
+    def get_config(self):
+        return {**super().get_config(), "amount": self.amount}
+
+
+class Stop(ImageLayer):
+    """Hides the gradient."""
+
+    def call(self, inputs):
+        return tf.stop_gradient(self.to_compute_dtype(self.to_images(inputs)))
+
+
+@pytest.fixture(scope="session")
+def noise_layer():
+    return Noise
+
+
+@pytest.fixture(scope="session")
+def stop_layer():
+    return Stop

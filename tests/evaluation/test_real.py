@@ -3,6 +3,7 @@
 import pytest
 
 from tf_lowdef import evaluate, load_application
+from tf_lowdef.report import conclusion
 
 pytestmark = [pytest.mark.realdata, pytest.mark.slow]
 
@@ -31,3 +32,30 @@ def test_each_half_alone_is_worth_less(results):
     both = results.row("bim:4", "webp:60+flip").top1
     assert both > results.row("bim:4", "flip").top1
     assert both > results.row("bim:4", "webp:60").top1
+
+
+@pytest.fixture(scope="module")
+def adaptive(imagenet):
+    model = load_application("MobileNetV2", imagenet / "MobileNetV2.weights.h5")
+    return evaluate(
+        model,
+        imagenet / "images.csv",
+        ["bim:4"],
+        ["webp:60+flip"],
+        ["oblivious", "adaptive"],
+        budget="quick",
+        only_correct=True,
+    )
+
+
+def test_the_defence_does_not_hold_against_who_knows_of_it(adaptive):
+    assert adaptive.row("bim:4", "webp:60+flip").top1 >= 0.40
+    worst = adaptive.row("worst:4", "webp:60+flip", "adaptive")
+    assert worst.top1 <= 0.05
+    assert worst.unreliable is None
+
+
+def test_the_first_sentence_says_so(adaptive):
+    sentence = conclusion(adaptive)
+    assert "`webp:60+flip` at epsilon 4 holds in part against an attacker who does not know of it" in sentence
+    assert "does not hold against one who does" in sentence

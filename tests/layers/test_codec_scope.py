@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_lowdef import FlipLayer, WebPLayer, codec_scope
+from tf_lowdef import FlipLayer, RandomWebPLayer, WebPLayer, codec_scope
+from tf_lowdef.layers import draw_scope
 
 SHAPE = (17, 23, 3)
 
@@ -53,6 +54,17 @@ def test_reaches_every_layer_and_changes_no_pixel(build, images):
         np.testing.assert_array_equal(model(batch), expected)
         assert python_ops(model, None, *batch.shape[1:]) == 0
     assert python_ops(model, None, *batch.shape[1:]) > 0
+
+
+def test_random_qualities(images):
+    layer = RandomWebPLayer((20, 90), method=2)
+    keys = tf.constant([[1, 2], [3, 4], [5, 6]], tf.int64)[: len(images)]
+    with draw_scope(keys):
+        expected = layer(images)
+        with codec_scope("graph"):
+            np.testing.assert_array_equal(layer(images), expected)
+    with codec_scope("graph"):
+        assert python_ops(layer, None, *SHAPE) == 0
 
 
 def test_scopes_nest_and_end_with_an_error():

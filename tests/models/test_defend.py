@@ -2,7 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from tf_lowdef import FlipLayer, WebPLayer, defend, load_model
+from tf_lowdef import FlipLayer, WebPLayer, defend, defended_sequence, load_model
+from tf_lowdef.layers import draw_scope, is_randomised, parse_defence
 from tf_lowdef.models import open_model
 
 
@@ -70,3 +71,22 @@ def test_open_model(tmp_path):
         open_model(str(tmp_path / "nowhere.keras"))
     with pytest.raises(ValueError, match="MobileNetV9"):
         open_model("MobileNetV9")
+
+
+def test_copies_are_averaged_behind_the_classifier(base, images):
+    layers = parse_defence("crops:3,seed=1+flip+crops:2,fraction=0.9,seed=2")
+    model = defended_sequence(layers, base)
+    assert is_randomised(model)
+    assert model.output_shape == base.output_shape
+    with draw_scope(np.arange(2 * len(images)).reshape(-1, 2)):
+        out = model(images).numpy()
+        crops = images
+        for layer in layers:
+            crops = layer(crops)
+    assert len(crops) == 6 * len(images)
+    expected = np.log(keras.ops.softmax(base(crops)).numpy().reshape(len(images), 6, -1).mean(axis=1))
+    np.testing.assert_allclose(out, expected, atol=1e-4)
+
+
+def test_no_layers_leave_the_classifier_as_it_is(base, images):
+    np.testing.assert_allclose(defended_sequence([], base)(images), base(images), rtol=1e-6)

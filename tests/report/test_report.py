@@ -1,9 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from tf_lowdef.evaluation import Results, Row
-from tf_lowdef.report import accuracy_table, attack_table, to_markdown, write_report
+from tf_lowdef.evaluation import Comparison, Results, Row
+from tf_lowdef.report import accuracy_table, attack_table, conclusion, to_markdown, write_report
+from tf_lowdef.report.table import cascade_table, comparison_table
 
 
 def row(attack, defence, top1, **more):
@@ -71,3 +74,62 @@ def test_picture_has_a_mark_for_every_row(results, tmp_path):
     with Image.open(tmp_path / "accuracy.png") as picture:
         assert (np.asarray(picture.convert("RGB")) != with_all).any()
     assert (tmp_path / "report.md").exists()
+
+
+@pytest.fixture
+def all_threats(results):
+    adaptive = {"norm": "Linf", "epsilon": 4, "budget": "standard", "doubling_takes": 0.004}
+    flags = (1.0, 0.0)
+    more = [
+        Row("transfer", "bim:4", "webp:60", 10, 7, 0.7, (0.6, 0.8), setting={"epsilon": 4}, attacked=9),
+        Row("adaptive", "pgd:4", "webp:60", 4, 3, 0.75, (0, 1), setting=adaptive, conditional=True, attacked=4),
+        Row("adaptive", "worst:4", "none", 10, 0, 0.0, (0, 0.1), setting=adaptive, per_image=flags),
+        Row("adaptive", "worst:4", "webp:60", 10, 3, 0.3, (0, 1), setting=adaptive, unreliable="masked"),
+    ]
+    pair = Comparison("oblivious", "bim:4", "none", "webp:60", -0.25, (-0.4, -0.1), 0.004, 0.004, "exact")
+    return Results(results.run, [*results.rows, *more], [pair], ("a", "b"))
+
+
+def test_one_table_holds_all_threats(all_threats):
+    table = accuracy_table(all_threats, intervals=True)
+    assert table.columns == ["defence", "clean", "oblivious bim:4", "transfer bim:4", "worst:4"]
+    intervals = ["80.0 (70.0 to 90.0)", "25.0 (15.0 to 35.0)", "70.0 (60.0 to 80.0)"]
+    assert table.rows[1] == ["webp:60", *intervals, "<= 30.0 unreliable"]
+    assert table.rows[0][2] == "0.0* (-10.0 to 10.0)"  # the report is about webp:60
+
+
+def test_conditional_rows_stand_apart(all_threats):
+    assert cascade_table(all_threats) == (["attack", "webp:60"], [["pgd:4", "3 of 4"]])
+
+
+def test_comparisons_are_turned_to_the_defence_that_the_report_is_about(all_threats):
+    (cells,) = comparison_table(all_threats).rows
+    assert cells == ["oblivious bim:4", "none", "+25.0 (+10.0 to +40.0)", "0.0040", "0.0040", "exact"]
+
+
+def test_markdown_begins_with_the_conclusion_and_says_what_is_unreliable(all_threats):
+    text = to_markdown(all_threats)
+    assert text.splitlines()[2] == conclusion(all_threats)
+    assert "`webp:60`" in conclusion(all_threats)
+    for part in (
+        "<= 30.0 unreliable",
+        "What is unreliable is an upper bound",
+        "* differs from webp:60 on the same images",
+        "Conditional:",
+        "- none at epsilon 4: 0.4 points",
+        "The attacker knows model and defence",
+        "made on another model",
+        "+25.0 (+10.0 to +40.0)",
+    ):
+        assert part in text
+
+
+def test_picture_marks_what_is_unreliable(all_threats, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    write_report(all_threats, tmp_path / "a")
+    believed = [dataclasses.replace(row, unreliable=None) for row in all_threats.rows]
+    write_report(Results(all_threats.run, believed), tmp_path / "b")
+    pictures = [np.asarray(Image.open(tmp_path / name / "accuracy.png").convert("RGB")).astype(int) for name in "ab"]
+    red = [((each[..., 0] > 200) & (each[..., 1] < 60) & (each[..., 2] < 60)).sum() for each in pictures]
+    assert red[0] > red[1] == 0

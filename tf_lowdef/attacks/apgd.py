@@ -31,7 +31,8 @@ def checkpoints(steps: int) -> list[int]:
     parts = [0.0, FIRST_CHECK]
     while parts[-1] <= 1:
         parts.append(parts[-1] + max(parts[-1] - parts[-2] - LESS_EACH, LEAST_APART))
-    return sorted({math.ceil(part * steps) for part in parts if part <= 1})
+    # 0.41 of 100 steps is 41, not 42 for a rounding error.
+    return sorted({math.ceil(round(part * steps, 6)) for part in parts if part <= 1})
 
 
 class State:
@@ -105,7 +106,7 @@ class AutoPGD(Walk):
         return batch
 
     def walk(self, model_fn: ModelFn, batch: Batch, number: int, tally: Tally) -> Iterator[Floats]:
-        """Yield the points of one round, and last the best of them; see `Walk.walk`."""
+        """Yield the points of one round, or with `keep="last"` its best one alone; see `Walk.walk`."""
         aimed = self.aimed(batch, number)
         start = uniform_start(batch.pixels, self.epsilon, batch.seed, f"apgd {number}")
         state = State(start, *self._look(model_fn, aimed, start, tally), self.actual_step_size)
@@ -183,11 +184,7 @@ class APGDDLR(AutoPGD):
 
     Args:
         epsilon: L-infinity bound in grey levels, 0 to 255.
-        steps: How many a round; each is a forward and a backward pass, and one such pass comes before them.
-        restarts: How many rounds, each from another start; images that one has fooled take no part in the next.
-        rho: The part of the steps between two checks in which the loss has to rise for the step size to stay.
-        targeted: Whether a target class is to be predicted; see `Attack`.
-        keep: ``"best"`` rounded point of all, or ``"last"``: of the unrounded ones that of the highest loss.
+        steps, restarts, rho, targeted, keep: As in `APGDCE`.
     """
 
     name: ClassVar[str] = "apgd-dlr"
@@ -216,11 +213,9 @@ class APGDT(AutoPGD):
 
     Args:
         epsilon: L-infinity bound in grey levels, 0 to 255.
-        steps: How many a round; each is a forward and a backward pass, and one such pass comes before them.
+        steps, rho, keep: As in `APGDCE`.
         restarts: How often all classes are tried.
-        rho: As in `APGDCE`.
         classes: How many are tried; all wrong ones where the model has fewer.
-        keep: As in `APGDCE`.
     """
 
     name: ClassVar[str] = "apgd-t"

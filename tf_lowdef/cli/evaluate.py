@@ -7,7 +7,13 @@ from typing import Any
 
 import click
 
-from tf_lowdef.cli.options import default_run_folder, model_options, seed_option
+from tf_lowdef.cli.options import (
+    check_model_options,
+    default_run_folder,
+    model_options,
+    open_classifier,
+    seed_option,
+)
 
 
 @click.command(name="evaluate")
@@ -74,12 +80,7 @@ def command(
         --attack fgsm:4 --attack bim:4 --defence none --defence webp:60+flip \
         --threat oblivious --threat adaptive --budget quick
     """
-    if model is None and data is not None:
-        raise click.UsageError("--data needs --model: the embedded classifier knows only its own classes.")
-    if model is not None and data is None:
-        raise click.UsageError("--model needs --data: a CSV or a folder of labelled images.")
-    if model is None and weights is not None:
-        raise click.UsageError("--weights needs --model.")
+    check_model_options(model, weights, data)
     if surrogate is None and ("transfer" in options["threat"] or surrogate_weights is not None):
         raise click.UsageError("--threat transfer and --surrogate-weights need --surrogate.")
     if surrogate is not None and "transfer" not in options["threat"]:
@@ -91,16 +92,11 @@ def command(
     from tf_lowdef.cli.tables import show_results
     from tf_lowdef.evaluation import DEFAULT_ATTACKS, DEFAULT_DEFENCES, DEFAULT_THREATS, evaluate
     from tf_lowdef.evaluation.run import move_aside
-    from tf_lowdef.models import load_demo, open_model
+    from tf_lowdef.models import open_model
     from tf_lowdef.models.demo import demo_class_names
     from tf_lowdef.report import make_gallery, write_report
 
-    if model is None:
-        classifier, *arrays = load_demo()
-        source: Any = tuple(arrays)
-    else:
-        classifier, source = open_model(model, weights), data
-
+    classifier, source = open_classifier(model, weights, data)
     folder = Path(out or default_run_folder())
     if options.pop("restart"):
         move_aside(folder)

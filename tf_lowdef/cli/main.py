@@ -12,10 +12,13 @@ import click
 
 COMMANDS = {
     "evaluate": "Attack a classifier, put defences in front of it, compare.",
+    "sweep": "Find the WebP settings that are worth their cost.",
     "report": "Make the report of a run again from its folder.",
     "attack": "Make adversarial images of the images of a folder.",
     "flip": "Mirror the images of a folder (with its subfolders), or one image.",
     "webp": "Encode the images of a folder (with its subfolders), or one image, as WebP.",
+    "export": "Write a defended classifier for TensorFlow Serving.",
+    "serve-check": "Check that an exported model serves.",
 }
 """Each command with its one-line help; ``tf_lowdef/cli/NAME.py`` holds it as ``command``, imported when it is used."""
 

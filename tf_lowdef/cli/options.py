@@ -27,6 +27,26 @@ def model_options(function: F) -> F:
     )(function)
 
 
+def check_model_options(model: str | None, weights: str | None, data: str | None) -> None:
+    """Raise a usage error where model, weights and data do not go together."""
+    if model is None and data is not None:
+        raise click.UsageError("--data needs --model: the embedded classifier knows only its own classes.")
+    if model is not None and data is None:
+        raise click.UsageError("--model needs --data: a CSV or a folder of labelled images.")
+    if model is None and weights is not None:
+        raise click.UsageError("--weights needs --model.")
+
+
+def open_classifier(model: str | None, weights: str | None, data: str | None) -> tuple[Any, Any]:
+    """Return the classifier and the images that the options name: the embedded ones where they name none."""
+    from tf_lowdef.models import load_demo, open_model
+
+    if model is None:
+        classifier, *arrays = load_demo()
+        return classifier, tuple(arrays)
+    return open_model(model, weights), data
+
+
 def default_run_folder() -> str:
     """Return a new folder's name for a run that was given none."""
     from datetime import datetime

@@ -9,7 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from tf_lowdef.evaluation import Results
+from tf_lowdef.evaluation.sweep import Sweep
 from tf_lowdef.report import CAVEATS, accuracy_table, conclusion, legend
+from tf_lowdef.report.sweep_report import sweep_table, verdict
 from tf_lowdef.report.table import unique
 
 MIN_WIDTH = 100
@@ -18,11 +20,7 @@ MIN_WIDTH = 100
 
 def show_results(results: Results, folder: Path) -> None:
     """Print warnings, one table a threat model, and where the files are."""
-    console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, MIN_WIDTH)
-    for warning in results.warnings:
-        console.print(f"[bold red]Warning:[/] {escape(warning)}", highlight=False)
+    console = _console(results)
     skipped = results.run["skipped"]
     if skipped:
         console.print(f"[bold red]{len(skipped)} images could not be read and were skipped:[/]", highlight=False)
@@ -33,6 +31,30 @@ def show_results(results: Results, folder: Path) -> None:
     console.print(f"\nPicture: {folder / 'accuracy.png'}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"Page:    {folder / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"Report:  {folder / 'report.md'}", markup=False, highlight=False, soft_wrap=True)
+
+
+def show_sweep(found: Sweep, folder: Path) -> None:
+    """Print warnings, a row a setting, what to take, and where the files are."""
+    console = _console(found.results)
+    content = sweep_table(found)
+    table = Table(title="Top-1 accuracy on the half that had no part in the choice", title_justify="left")
+    for place, column in enumerate(content.columns):
+        table.add_column(column, justify="right" if 0 < place < len(content.columns) - 1 else "left", overflow="fold")
+    for row in content.rows:
+        table.add_row(*row)
+    console.print(table)
+    console.print(f"\n{verdict(found)}", markup=False, highlight=False)
+    console.print(f"\nReport: {folder / 'sweep.md'}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _console(results: Results) -> Console:
+    """Return a console wide enough for a table, after printing the warnings on it."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, MIN_WIDTH)
+    for warning in results.warnings:
+        console.print(f"[bold red]Warning:[/] {escape(warning)}", highlight=False)
+    return console
 
 
 def _show_accuracy(console: Console, results: Results) -> None:

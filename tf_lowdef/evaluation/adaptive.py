@@ -50,11 +50,12 @@ class Attacked:
 
 @dataclass(frozen=True)
 class _Target:
-    """A defence under attack: the models through whose gradients, and what it makes of the clean images."""
+    """A defence under attack: its model, those through whose gradients, and what it makes of the clean images."""
 
     defence: str
     layers: tuple[Any, ...]
-    models: list[Any]
+    model: Any
+    differentiable: list[Any]
     clean: Outcome
 
 
@@ -107,7 +108,8 @@ class AdaptiveAttacker:
     def attack(self, defence: str, layers: tuple[Any, ...], clean: Outcome) -> Attacked:
         """Attack one defence with everything; `clean` is what it makes of the clean images."""
         models = [attackable(model, self._budget.draws) for model in defended_models(self._base, layers)]
-        target, attacked = _Target(defence, layers, models, clean), Attacked()
+        differentiable = [model for model in models if self._has_gradient(model)]
+        target, attacked = _Target(defence, layers, models[0], differentiable, clean), Attacked()
         everything = np.flatnonzero((clean.shares > 0) | (clean.chosen_by > 0))
         for name, attack in self._explicit.items():
             attacked.outcomes.append(self._stage(target, name, attack, everything, conditional=False))
@@ -147,7 +149,7 @@ class AdaptiveAttacker:
         outcome.conditional = conditional
         if not conditional:  # what is wrong clean counts as wrong
             outcome.put(np.arange(len(self._images)), target.clean.shares, target.clean.chosen_by)
-        models = [model for model in target.models if not attack.needs_gradient or self._has_gradient(model)]
+        models = target.differentiable if attack.needs_gradient else [target.model]
         made.missing = not models
         self._progress(len(self._images) - len(places))
         for part, pixels, labels in self._images.batches(self._batch_size(len(places)), places):
@@ -187,14 +189,13 @@ class AdaptiveAttacker:
 
     def _check_sanity(self, target: _Target, attacked: Attacked) -> None:
         """Attack a few images with a perturbation that nothing can withstand."""
-        models = [model for model in target.models if self._has_gradient(model)]
         places = np.flatnonzero(target.clean.shares > 0.5)[: self._budget.sanity_images]
-        if not models or not len(places):
+        if not target.differentiable or not len(places):
             return
         attack = strengthen(PGD(SANITY_EPSILON, steps=self._budget.sanity_steps))
         outcome = Outcome.empty(ADAPTIVE, attack.spec, target.defence, None, len(self._images))
         for part, pixels, labels in self._images.batches(self._batch_size(len(places)), places):
-            self._attack_batch(target, models, attack.spec, attack, outcome, part, pixels, labels)
+            self._attack_batch(target, target.differentiable, attack.spec, attack, outcome, part, pixels, labels)
         attacked.sanity_images = len(places)
         attacked.sanity_left = int((outcome.shares[places] >= 0.5).sum())
 

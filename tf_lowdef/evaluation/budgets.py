@@ -52,7 +52,7 @@ EXPLICIT = Budget("none", (), None, 10, 8, 20, f"Only the attacks that were aske
 BUDGETS = {
     "quick": Budget(
         "quick",
-        ("pgd:{},steps=20", "apgd-ce:{},steps=20", "square:{},queries=200"),
+        ("pgd:{},steps=20", "apgd-ce:{},steps=20", "square:{},queries=100"),
         None,
         5,
         8,

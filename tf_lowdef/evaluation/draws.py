@@ -6,12 +6,11 @@ import hashlib
 import zlib
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tf_lowdef.layers.draws import RandomisedLayer, draw_scope
+from tf_lowdef.layers import draw_scope, is_randomised
 
 Pixels = npt.NDArray[np.uint8]
 Keys = npt.NDArray[np.int64]
@@ -21,14 +20,6 @@ REPORT_DRAWS = 10
 
 _HASH_SCALE = 1024
 """Pixels are hashed in steps of 1/1024 of a grey level: an attack's steps are larger."""
-
-
-def is_randomised(*parts: Any) -> bool:
-    """Return whether a layer or model, or anything inside one, draws random numbers at inference."""
-    return any(
-        isinstance(part, RandomisedLayer) or is_randomised(*getattr(part, "layers", ()), *_wrapped(part))
-        for part in parts
-    )
 
 
 def image_keys(pixels: Pixels, seed: int, draw: int) -> Keys:
@@ -126,8 +117,3 @@ class ExpectedModel:
 def attackable(model: Any, draws: int) -> Any:
     """Return `model` as an attack should see it: itself, or averaged over draws where it is randomised."""
     return ExpectedModel(model, draws) if is_randomised(model) else model
-
-
-def _wrapped(part: Any) -> list[Any]:
-    """Return the layer inside a wrapper such as ``keras.layers.TimeDistributed``."""
-    return [part.layer] if isinstance(part, keras.layers.Wrapper) else []

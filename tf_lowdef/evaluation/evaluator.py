@@ -20,7 +20,7 @@ from tf_lowdef.evaluation.predict import Predictor, class_count, input_size
 from tf_lowdef.evaluation.refusals import mark, unreliable_warnings
 from tf_lowdef.evaluation.results import Results
 from tf_lowdef.evaluation.rows import compare_rows, group_by_defence, to_rows, worst_cases
-from tf_lowdef.evaluation.run import describe_run, new_run_folder
+from tf_lowdef.evaluation.run import describe_model, describe_run, new_run_folder
 from tf_lowdef.evaluation.selection import Selection, select_images, stack
 from tf_lowdef.evaluation.spool import Spool
 
@@ -116,15 +116,11 @@ def evaluate(
     spool = _read(images, selection, batch_size, folder)
     outcomes = _attack(model, surrogate, predictor, plan, spool, seed, folder, report)
     rows = to_rows(outcomes, spool.resolution, seed)
-    run = describe_run(model, images, selection, started)
-    run |= {
+    run = describe_run(model, images, selection, started) | {
         "command": command,
         "arguments": {
-            "attacks": list(plan.attacks),
-            "defences": list(plan.defences),
-            "threat": list(plan.threats),
-            "budget": budget,
-            "surrogate": getattr(surrogate, "name", None),
+            **plan.describe(),
+            "surrogate": None if surrogate is None else describe_model(surrogate),
             "limit": limit,
             "only_correct": only_correct,
             "batch_size": batch_size,
@@ -133,7 +129,7 @@ def evaluate(
         "seconds": round(time.perf_counter() - clock, 3),
         "warnings": warnings + unreliable_warnings(rows),
     }
-    results = Results(run, rows, compare_rows(rows, seed), tuple(spool.names))
+    results = Results(run, rows, tuple(compare_rows(rows, seed)), tuple(spool.names))
     if folder is not None:
         results.save(folder)
     return results

@@ -19,7 +19,7 @@ Labels = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
 
 STILL = 1e-6
-"""A loss that moved by no more than this share of itself, or this much where it is below one, did not move."""
+"""A loss that moved by no more than this share of itself did not move; a confident model's is tiny, and may still."""
 
 
 class Made:
@@ -69,8 +69,8 @@ class Made:
         if result.nonfinite_gradient is not None:
             self.nonfinite_gradient[places] = result.nonfinite_gradient
         if result.loss_start is not None and result.loss_end is not None:
-            room = STILL * np.maximum(1, np.abs(result.loss_start))
-            self.still[places] = np.abs(result.loss_end - result.loss_start) <= room
+            change = np.abs(result.loss_end - result.loss_start)
+            self.still[places] = change <= STILL * np.abs(result.loss_start)
         similarity = ssim(clean, result.images)
         if similarity is not None:
             self.ssim[places] = similarity

@@ -37,6 +37,15 @@ class Plan:
         """Whether the adaptive attacker is asked for."""
         return ADAPTIVE in self.threats
 
+    def describe(self) -> dict[str, Any]:
+        """Return the plan in plain values."""
+        return {
+            "attacks": list(self.attacks),
+            "defences": list(self.defences),
+            "threat": list(self.threats),
+            "budget": self.budget.name if self.adaptive else None,
+        }
+
     def budget_attacks(self, classes: int) -> list[Attack]:
         """Return every attack of the budget."""
         if not self.adaptive:

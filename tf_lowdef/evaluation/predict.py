@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tf_lowdef.evaluation.draws import image_keys, is_randomised
-from tf_lowdef.layers.draws import draw_scope
+from tf_lowdef.evaluation.draws import Keys, image_keys
+from tf_lowdef.layers import MeanOfCopies, draw_scope, is_randomised
 
 Labels = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
@@ -61,7 +61,7 @@ class Predictor:
 
     def draws(self, layers: tuple[Any, ...] = ()) -> bool:
         """Return whether predictions through `layers` are random."""
-        return self._model_draws or is_randomised(*layers)
+        return self._model_draws or any(is_randomised(layer) for layer in layers)
 
     def _forward(self, pixels: Pixels, layers: tuple[Any, ...], draw: int) -> Logits:
         count = len(pixels)
@@ -70,15 +70,25 @@ class Predictor:
         with draw_scope(keys):
             for layer in layers:
                 images = layer(images)
-        padding = [(0, self.batch_size - count), (0, 0)]
-        outputs = self._model(
-            np.pad(np.asarray(images, np.float32), [*padding, (0, 0), (0, 0)], mode="edge"),
-            np.pad(keys, padding, mode="edge"),
-        )
-        logits: Logits = np.asarray(outputs, np.float32)[:count]
+        defended = np.asarray(images, np.float32)
+        copies = len(defended) // count  # of layers that make several of every image
+        keys = np.repeat(keys, copies, axis=0)
+        parts = [
+            self._classify(defended[start : start + self.batch_size], keys[start : start + self.batch_size])
+            for start in range(0, len(defended), self.batch_size)
+        ]
+        logits: Logits = np.concatenate(parts)
         if not np.isfinite(logits).all():
-            image = int(np.argmin(np.isfinite(logits).all(axis=1)))
+            image = int(np.argmin(np.isfinite(logits).all(axis=1))) // copies
             raise ValueError(f"The model's output is NaN or infinite for image {image} of a batch of {count}")
+        return logits if copies == 1 else np.asarray(MeanOfCopies(copies)(logits), np.float32)
+
+    def _classify(self, images: Logits, keys: Keys) -> Logits:
+        """Return the bare model's logits of at most a batch of float32 images."""
+        padding = (0, self.batch_size - len(images))
+        padded = np.pad(images, [padding, (0, 0), (0, 0), (0, 0)], mode="edge")
+        outputs = self._model(padded, np.pad(keys, [padding, (0, 0)], mode="edge"))
+        logits: Logits = np.asarray(outputs, np.float32)[: len(images)]
         return logits
 
 

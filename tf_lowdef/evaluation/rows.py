@@ -99,7 +99,7 @@ def group_by_defence(outcomes: Sequence[Outcome]) -> Mapping[str, list[Outcome]]
 
 def _to_row(outcome: Outcome, clean: Outcome, resolution: tuple[int, int] | None, seed: int) -> Row:
     shares = outcome.shares[outcome.tried]
-    n, total = len(shares), float(shares.sum())
+    n, total = len(shares), round(float(shares.sum()), 6)
     columns: dict[str, Any] = {"setting": outcome.setting}
     if outcome.made is not None:
         columns = outcome.made.columns()

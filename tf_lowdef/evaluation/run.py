@@ -55,7 +55,7 @@ def describe_run(model: Any, data: ImageData, selection: Selection, started: dat
         "started": started.isoformat(timespec="seconds"),
         "versions": versions(),
         "machine": {"system": platform.system(), "processor": platform.machine(), "cores": available_cores()},
-        "model": {"name": getattr(model, "name", type(model).__name__), "weights_sha256": hash_weights(model)},
+        "model": describe_model(model),
         "data": {
             "source": data.source,
             "sha256": data.digest(selection.indices),
@@ -65,6 +65,11 @@ def describe_run(model: Any, data: ImageData, selection: Selection, started: dat
         },
         "skipped": [{"image": name, "reason": reason} for name, reason in selection.skipped],
     }
+
+
+def describe_model(model: Any) -> dict[str, str]:
+    """Return a model's name and the hash of its weights."""
+    return {"name": getattr(model, "name", type(model).__name__), "weights_sha256": hash_weights(model)}
 
 
 def versions() -> dict[str, str]:

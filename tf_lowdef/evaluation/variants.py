@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from tf_lowdef.models import defended_sequence
+
 STOPPED = "none"
 """The gradient of a layer that hides it. Whoever asks for that is told so; it is not quietly given another."""
 
@@ -20,16 +22,17 @@ def defended_models(base: Any, layers: tuple[Any, ...]) -> list[Any]:
         base: A Keras model from pixels in [0, 255] to logits.
         layers: The defence; none for the bare model.
     """
-    inner = list(base.layers) if isinstance(base, keras.Sequential) else [base]
-    chain = [*layers, *inner]
-    plain = base if not layers else _chain(base, [*layers, base])
-    others = {gradient for layer in chain for gradient in _other_gradients(layer)}
-    return [plain, *(_chain(base, [_with_gradient(layer, gradient) for layer in chain]) for gradient in sorted(others))]
-
-
-def _chain(base: Any, layers: list[Any]) -> Any:
-    # A static float32 Input, so that fractional pixels reach the defence unchanged under mixed_float16.
-    return keras.Sequential([keras.Input(base.input_shape[1:], dtype="float32"), *layers])
+    inner = list(base.layers) if isinstance(base, keras.Sequential) else []
+    others = sorted({gradient for layer in (*layers, *inner) for gradient in _other_gradients(layer)})
+    found = [defended_sequence(layers, base) if layers else base]
+    for gradient in others:
+        changed = base
+        if any(gradient in _other_gradients(layer) for layer in inner):
+            start = keras.Input(base.input_shape[1:], dtype="float32")
+            changed = keras.Sequential([start, *(_with_gradient(layer, gradient) for layer in inner)])
+        chain = [_with_gradient(layer, gradient) for layer in layers]
+        found.append(defended_sequence(chain, changed) if chain else changed)
+    return found
 
 
 def _other_gradients(layer: Any) -> list[str]:

@@ -8,21 +8,52 @@ if keras.backend.backend() != "tensorflow":
         f"Received: {keras.backend.backend()!r}"
     )
 
+from tf_lowdef.layers.bit_depth import BitDepthLayer
 from tf_lowdef.layers.codec_scope import codec_scope
+from tf_lowdef.layers.deflection import PixelDeflectionLayer
+from tf_lowdef.layers.draws import RandomisedLayer, draw_scope, is_randomised
 from tf_lowdef.layers.flip import FlipLayer
+from tf_lowdef.layers.float_layer import FloatLayer
+from tf_lowdef.layers.gaussian import GaussianLayer
 from tf_lowdef.layers.image_layer import ImageLayer
 from tf_lowdef.layers.jpeg import JPEGLayer
+from tf_lowdef.layers.median import MedianLayer
+from tf_lowdef.layers.noise import NoiseLayer
+from tf_lowdef.layers.non_local_means import NonLocalMeansLayer
 from tf_lowdef.layers.pixel_layer import PixelLayer
+from tf_lowdef.layers.random_crop import MeanOfCopies, RandomCropLayer
+from tf_lowdef.layers.random_flip import RandomFlipLayer
+from tf_lowdef.layers.random_webp import RandomWebPLayer
+from tf_lowdef.layers.resize_pad import ResizePadLayer
+from tf_lowdef.layers.shift import ShiftLayer
 from tf_lowdef.layers.spec import defence_spec, parse_defence
+from tf_lowdef.layers.total_variation import TotalVariationLayer
 from tf_lowdef.layers.webp import WebPLayer
 
 __all__ = [
+    "BitDepthLayer",
     "FlipLayer",
+    "FloatLayer",
+    "GaussianLayer",
     "ImageLayer",
     "JPEGLayer",
+    "MeanOfCopies",
+    "MedianLayer",
+    "NoiseLayer",
+    "NonLocalMeansLayer",
+    "PixelDeflectionLayer",
     "PixelLayer",
+    "RandomCropLayer",
+    "RandomFlipLayer",
+    "RandomWebPLayer",
+    "RandomisedLayer",
+    "ResizePadLayer",
+    "ShiftLayer",
+    "TotalVariationLayer",
     "WebPLayer",
     "codec_scope",
     "defence_spec",
+    "draw_scope",
+    "is_randomised",
     "parse_defence",
 ]

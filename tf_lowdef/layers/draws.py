@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tf_lowdef.layers.image_layer import ImageLayer
+from tf_lowdef.layers.numbers import check_integer
+
+_SEED, _COPY = 1_000_003, 7_368_787
+"""Primes that keep the keys of layers with other seeds, and of an image's copies, apart from one another."""
 
 _KEYS: contextvars.ContextVar[Any] = contextvars.ContextVar("tf_lowdef_draw_keys", default=None)
 
@@ -39,47 +43,94 @@ class RandomisedLayer(ImageLayer):
 
     Outside a :func:`draw_scope` each call draws anew from a generator that `seed` starts; inside, from the keys.
 
+    Two layers of one class in one model need two seeds, or they draw the same under the same keys.
+
+    Attributes:
+        randomised: Whether the layer draws at all; False where its arguments leave nothing to chance.
+
     Args:
-        seed: A nonnegative integer; None draws one.
+        seed: An integer from 0 to 2**32 - 1; None draws one, and is 0 inside a scope.
         **kwargs: ``name``, ``dtype`` and ``trainable``.
 
     Raises:
-        ValueError: `seed` is no nonnegative integer.
+        ValueError: `seed` is another.
     """
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
-            raise ValueError(f"`seed` must be a nonnegative integer or None. Received: seed={seed!r}")
-        self.seed = seed
+        self.seed = None if seed is None else check_integer("seed", seed, 0, 2**32 - 1)
         self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed_state = self.seed_generator.state.value  # where tf.saved_model looks for variables
+        self.randomised = True
         self._salt = zlib.crc32(type(self).__name__.encode())
 
     def keys(self, images: tf.Tensor) -> tf.Tensor:
-        """Return int64 keys of shape (batch, 2), of this call and this layer alone."""
+        """Return int64 keys of shape (batch, 2), of this call and this layer alone.
+
+        Where `images` are N copies of each image of a scope's keys, one behind the other, every copy gets its own.
+        """
+        batch = tf.shape(images, tf.int64)[0]
         keys = _KEYS.get()
         if keys is None:
             fresh = tf.cast(self.seed_generator.next(), tf.int64)
-            number = tf.range(tf.shape(images, tf.int64)[0])
-            keys = tf.stack([fresh[0] + number, tf.broadcast_to(fresh[1], tf.shape(number))], axis=1)
+            keys = tf.stack([fresh[0] + tf.range(batch), tf.fill([batch], fresh[1])], axis=1)
+        else:
+            keys = tf.ensure_shape(tf.cast(keys, tf.int64), (None, 2))
+            count = tf.shape(keys, tf.int64)[0]
+            copies = batch // tf.maximum(count, 1)
+            tf.debugging.assert_equal(
+                copies * count, batch, "draw_scope takes one key an image, or the batch holds N copies of each image"
+            )
+            copy = tf.range(batch) % tf.maximum(copies, 1)
+            keys = tf.repeat(keys, copies, axis=0) + tf.stack([copy * _COPY, tf.zeros_like(copy)], axis=1)
         # Two layers in one model must not draw the same numbers.
-        return tf.cast(keys, tf.int64) + tf.constant([self._salt + 1_000_003 * (self.seed or 0), 0], tf.int64)
+        return keys + tf.constant([self._salt + _SEED * (self.seed or 0), 0], tf.int64)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the same layer again."""
         return {**super().get_config(), "seed": self.seed}
 
 
-def draw(keys: tf.Tensor, function: Callable[[tf.Tensor], tf.Tensor], shape: Sequence[int | None], dtype: Any) -> Any:
-    """Return one draw an image.
+def draw_uniform(keys: tf.Tensor, shape: Any) -> tf.Tensor:
+    """Return float32 numbers in [0, 1), `shape` of them for each key; shape (batch, *shape).
+
+    Philox (Salmon et al. 2011), one key after the other, so that an image's numbers do not depend on its batch. Drawn
+    are whole numbers, which are the same under XLA; TensorFlow's own way from those to floats is another there.
 
     Args:
         keys: int64, shape (batch, 2).
-        function: From one key, shape (2,), to its draw, through ``tf.random.stateless_*``.
-        shape: Of one draw.
-        dtype: Of one draw.
-
-    Returns:
-        Shape (batch, *shape).
+        shape: Of one image's numbers: a sequence of integers, or a tensor.
     """
-    return tf.map_fn(function, keys, fn_output_signature=tf.TensorSpec(shape, dtype))
+    static = tf.TensorShape(tf.get_static_value(tf.convert_to_tensor(shape, tf.int32), partial=True))
+
+    def one(key: tf.Tensor) -> tf.Tensor:
+        bits = tf.random.stateless_uniform(shape, key, minval=None, maxval=None, dtype=tf.uint32, alg="philox")
+        return tf.cast(bits // 2**8, tf.float32) * 2.0**-24  # as many bits as a float32 holds exactly
+
+    # One key before all, because map_fn cannot stack nothing of an unknown size.
+    every = tf.concat([tf.zeros((1, 2), keys.dtype), keys], axis=0)
+    return tf.map_fn(one, every, fn_output_signature=tf.TensorSpec(static, tf.float32))[1:]
+
+
+def draw_integers(keys: tf.Tensor, shape: Any, low: Any, high: Any) -> tf.Tensor:
+    """Return int32 numbers, `shape` of them for each key, as :func:`to_integers` makes them of :func:`draw_uniform`."""
+    return to_integers(draw_uniform(keys, shape), low, high)
+
+
+def to_integers(uniform: tf.Tensor, low: Any, high: Any) -> tf.Tensor:
+    """Return int32 numbers from `low` to `high` inclusive, alike likely up to 2**-24.
+
+    Args:
+        uniform: float32 in [0, 1).
+        low: Whole numbers that broadcast against `uniform`.
+        high: The same, at least `low`; high - low is below 2**24.
+    """
+    number = tf.floor(uniform * tf.cast(high - low + 1, tf.float32))
+    return tf.minimum(tf.cast(number, tf.int32) + low, high)  # u * n may round up to n
+
+
+def is_randomised(layer: Any) -> bool:
+    """Return whether a layer draws random numbers at inference, or a model holds one that does, however deep."""
+    if not isinstance(layer, keras.layers.Layer):
+        return False
+    return any(isinstance(each, RandomisedLayer) and each.randomised for each in layer._flatten_layers())

@@ -47,7 +47,7 @@ class PixelLayer(ImageLayer):
         if gradient not in GRADIENTS:
             raise ValueError(f"`gradient` must be one of {GRADIENTS}. Received: gradient={gradient!r}")
         self.gradient = gradient
-        self.value_range = _check_value_range(value_range)
+        self.value_range = check_value_range(value_range)
 
     def transform_pixels(self, pixels: tf.Tensor) -> tf.Tensor:
         """Transform uint8 pixels of shape (batch, height, width, 3) into uint8 pixels of the same shape."""
@@ -102,7 +102,12 @@ class PixelLayer(ImageLayer):
         return self.value_range == (0, 255)
 
 
-def _check_value_range(value_range: Any) -> tuple[float, float]:
+def check_value_range(value_range: Any) -> tuple[float, float]:
+    """Return the two values that stand for black and full as floats.
+
+    Raises:
+        ValueError: They are not two finite numbers, the lower one first.
+    """
     message = f"`value_range` must be two finite numbers, the lower one first. Received: value_range={value_range!r}"
     try:
         low, high = (float(value) for value in value_range)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tf_lowdef.models.applications import application_names, load_application
-from tf_lowdef.models.defend import defend
+from tf_lowdef.models.defend import defend, defended_sequence
 from tf_lowdef.models.demo import demo_class_names, load_demo
 from tf_lowdef.models.loading import load_model
 from tf_lowdef.models.opening import open_model
@@ -11,6 +11,7 @@ from tf_lowdef.models.opening import open_model
 __all__ = [
     "application_names",
     "defend",
+    "defended_sequence",
     "demo_class_names",
     "load_application",
     "load_demo",

@@ -1,12 +1,14 @@
-"""``defend``: the defence in front of a classifier."""
+"""A defence in front of a classifier."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from tf_lowdef.layers import FlipLayer, WebPLayer
+from tf_lowdef.layers import FlipLayer, ImageLayer, MeanOfCopies, RandomCropLayer, WebPLayer
 
 
 def defend(base: Any, quality: float = 60, flip: bool = True) -> Any:
@@ -28,10 +30,31 @@ def defend(base: Any, quality: float = 60, flip: bool = True) -> Any:
         TypeError: `base` is not a Keras model.
         ValueError: `quality` is out of its range, or `base` takes something else than RGB images.
     """
+    return defended_sequence([WebPLayer(quality), *([FlipLayer()] if flip else [])], base)
+
+
+def defended_sequence(layers: Sequence[ImageLayer], base: Any) -> Any:
+    """Put layers in front of a classifier, and behind it what they need there.
+
+    A :class:`RandomCropLayer` gives several copies of each image; a :class:`MeanOfCopies` behind the classifier makes
+    one output of theirs.
+
+    Args:
+        layers: In the order that the image meets them, such as ``parse_defence`` gives; none is as well.
+        base: A Keras model from pixels in [0, 255], shape (batch, height, width, 3), to logits.
+
+    Returns:
+        A ``keras.Sequential`` with a static float32 ``keras.Input``: the defended classifier.
+
+    Raises:
+        TypeError: `base` is not a Keras model.
+        ValueError: `base` takes something else than RGB images.
+    """
     if not isinstance(base, keras.Model):
         raise TypeError(f"`base` must be a Keras model. Received: {type(base).__name__}")
     shape = base.input_shape if base.built else None
     if not isinstance(shape, tuple) or len(shape) != 4:
         raise ValueError(f"`base` must take images of shape (batch, height, width, 3). Received: input_shape={shape}")
-    layers = [WebPLayer(quality), *([FlipLayer()] if flip else [])]
-    return keras.Sequential([keras.Input(shape[1:], dtype="float32"), *layers, base])
+    copies = math.prod(layer.copies for layer in layers if isinstance(layer, RandomCropLayer))
+    head = [MeanOfCopies(copies)] if copies > 1 else []
+    return keras.Sequential([keras.Input(shape[1:], dtype="float32"), *layers, base, *head])

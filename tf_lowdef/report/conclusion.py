@@ -117,14 +117,20 @@ def _others(results: Results, defence: str, epsilon: float | None) -> list[str]:
     if believed:
         best = max(believed, key=lambda row: row.top1)
         if all(holds(row, _clean(results, row.defence)) == NO for row in believed):
-            parts.append(
-                f"No other defence holds against him either: the best, `{best.defence}`, keeps {_percent(best)}."
-            )
+            either = " either" if _falls(results, defence, epsilon) else ""
+            kept = f"the best, `{best.defence}`, keeps {_percent(best)}"
+            parts.append(f"No other defence holds against him{either}: {kept}.")
         else:
             parts.append(f"Of the others `{best.defence}` keeps most against him, {_percent(best)}.")
     if doubtful:
         parts.append(f"Unreliable, and not ranked: {', '.join(doubtful)}.")
     return parts
+
+
+def _falls(results: Results, defence: str, epsilon: float | None) -> bool:
+    """Return whether a defence is known not to hold against the attacker who knows of it."""
+    row = _row(results.rows, "adaptive", defence, epsilon)
+    return row is not None and row.unreliable is None and holds(row, _clean(results, defence)) == NO
 
 
 def _epsilon(rows: Sequence[Row]) -> float | None:

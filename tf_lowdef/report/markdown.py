@@ -56,7 +56,7 @@ def to_markdown(results: Results) -> str:
             parts += _cascade(results)
         attacks = attack_table(results, threat)
         if attacks.rows:
-            parts += [_NORMS, markdown_table(attacks)]
+            parts += [_NORMS if threat != "adaptive" else _SPENT, markdown_table(attacks)]
     if results.comparisons:
         parts += ["## Paired comparisons", _COMPARED.format(subject(results))]
         parts += [markdown_table(comparison_table(results))]
@@ -77,9 +77,11 @@ def legend(results: Results) -> str:
     return " ".join(notes)
 
 
+_SPENT = "What the attacks were, how many images they were tried on, defence after defence, and how long that took."
+
 _COMPARED = (
-    "{} less every other defence, in points of accuracy on the same images, with the 95 % interval of the difference; p "
-    "is two-sided, and corrected for the comparisons under one attack (Holm 1979). Unreliable rows are not compared."
+    "{} less every other defence, in points of accuracy on the same images, with the 95 % interval of the difference; "
+    "p is two-sided, and corrected for the comparisons under one attack (Holm 1979). Unreliable rows are not compared."
 )
 
 
@@ -102,7 +104,7 @@ def _cascade(results: Results) -> list[str]:
 
 
 _NORMS = (
-    "What the attacks were, and how far they moved the images that the bare model classified correctly: mean L2 "
+    "What the attacks were, and how far they moved the images that the attacked model classified correctly: mean L2 "
     "(images in [0, 1]), greatest Linf (grey levels of 255), mean SSIM of clean and adversarial image, and for "
     "minimal-norm attacks the median L2 with failures counted as infinite."
 )

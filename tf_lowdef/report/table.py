@@ -74,7 +74,7 @@ def comparison_table(results: Results) -> Table:
             continue
         sign, other = (1, each.second) if each.first == ours else (-1, each.first)
         low, high = sorted(sign * 100 * end for end in each.ci95)
-        points = f"{sign * 100 * each.difference:+.1f} ({low:+.1f} to {high:+.1f})"
+        points = f"{sign * 100 * each.difference + 0.0:+.1f} ({low:+.1f} to {high:+.1f})"
         rows.append(
             [heading(each.threat, each.attack, alone=False), other, points, _p(each.p), _p(each.p_holm), each.method]
         )
@@ -95,9 +95,15 @@ def attack_table(results: Results, threat: str) -> Table:
         "labels",
         "knowledge of the defence",
     ]
-    columns += ["images", "left out", "L2", "Linf", "SSIM", "median minimal L2", "seconds"]
     first = {row.attack: row for row in reversed(rows)}
-    return Table(columns, [_attack_cells(first[attack]) for attack in unique(row.attack for row in rows)])
+    attacks = unique(row.attack for row in rows)
+    if threat == "adaptive":  # every defence has images of its own
+        tried = {attack: sum(row.attacked or 0 for row in rows if row.attack == attack) for attack in attacks}
+        spent = {attack: sum(row.attack_seconds or 0 for row in rows if row.attack == attack) for attack in attacks}
+        cells = [[*_setting(first[each]), number(tried[each], 0), number(spent[each], 1)] for each in attacks]
+        return Table([*columns, "images", "seconds"], cells)
+    columns += ["images", "left out", "L2", "Linf", "SSIM", "median minimal L2", "seconds"]
+    return Table(columns, [[*_setting(first[attack]), *_norms(first[attack])] for attack in attacks])
 
 
 def unique(values: Iterable[str]) -> list[str]:
@@ -136,7 +142,7 @@ def _p(value: float) -> str:
     return "< .0001" if value < 1e-4 else f"{value:.4f}"
 
 
-def _attack_cells(row: Row) -> list[str]:
+def _setting(row: Row) -> list[str]:
     setting = row.setting
     return [
         row.attack,
@@ -148,6 +154,11 @@ def _attack_cells(row: Row) -> list[str]:
         str(setting.get("loss") or MISSING),
         str(setting.get("labels") or MISSING),
         str(setting.get("knowledge") or MISSING),
+    ]
+
+
+def _norms(row: Row) -> list[str]:
+    return [
         number(row.attacked, 0),
         number(row.left_out, 0),
         number(row.l2_mean, 3),

@@ -1,0 +1,20 @@
+import json
+
+
+def test_a_sweep_of_the_embedded_classifier_ends_in_a_table_and_files(run_cli, tmp_path):
+    out = tmp_path / "run"
+    outcome = run_cli(
+        "sweep", "--quality", "60", "--method", "0", "--flip", "no", "--attack", "fgsm:8", "--limit", "8",
+        "--max-clean-drop", "100", "--batch-size", "8", "-o", out,
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert "webp:60,method=0" in outcome.out
+    assert f"Report: {out / 'sweep.md'}" in outcome.out
+    assert {"sweep.json", "sweep.md", "sweep.png", "results.json", "report.md"} <= {path.name for path in out.iterdir()}
+    assert json.loads((out / "sweep.json").read_text())["chosen"] == "webp:60,method=0"
+
+
+def test_model_and_data_go_together(run_cli):
+    outcome = run_cli("sweep", "--model", "MobileNetV2")
+    assert outcome.code == 2
+    assert "--model needs --data" in outcome.err

@@ -1,0 +1,118 @@
+"""The sweep: fabricated rows for the choice, a small run for the rest."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from tf_lowdef import load_demo
+from tf_lowdef.evaluation.results import Results
+from tf_lowdef.evaluation.sweep import Accuracies, SweepRow, choose, settings, sweep
+from tf_lowdef.report.sweep_report import sweep_table, verdict, write_sweep
+
+EMPTY = Results({"warnings": []}, [])
+
+
+def row(defence, clean, oblivious, adaptive, size=10_000.0, time=5.0, unreliable=None):
+    half = Accuracies(50, clean, oblivious, adaptive, (max(adaptive - 0.1, 0), min(adaptive + 0.1, 1)))
+    return SweepRow(defence, size, time, half, dataclasses.replace(half, clean=clean - 0.01), unreliable)
+
+
+BARE = row("none", 0.90, 0.0, 0.0, 150_000.0, 0.0)
+
+
+def test_the_best_adaptive_accuracy_within_the_drop():
+    rows = [BARE, row("webp:90", 0.89, 0.3, 0.2), row("webp:60", 0.885, 0.5, 0.3, 7e3), row("webp:20", 0.7, 0.9, 0.6)]
+    found = choose(rows, 2, EMPTY)
+    assert (found.chosen, found.ranked_by) == ("webp:60", "adaptive")
+    assert choose(rows, 30, EMPTY).chosen == "webp:20"
+    assert choose(rows, 0, EMPTY).chosen is None
+    assert "`webp:60`" in verdict(found)
+    assert "No setting keeps clean accuracy within 0 points" in verdict(choose(rows, 0, EMPTY))
+
+
+def test_nothing_survives_is_said_and_oblivious_accuracy_ranks():
+    rows = [BARE, row("webp:90", 0.89, 0.3, 0.04), row("webp:60", 0.885, 0.5, 0.0)]
+    found = choose(rows, 2, EMPTY)
+    assert (found.chosen, found.ranked_by) == ("webp:60", "oblivious")
+    assert verdict(found).startswith("Nothing survives an attacker who knows of the defence")
+
+
+def test_what_is_unreliable_is_not_chosen_and_pushes_nobody_off_the_front():
+    rows = [BARE, row("webp:90", 0.9, 0.9, 0.9, 1.0, 0.0, "zero gradients"), row("webp:60", 0.89, 0.5, 0.3)]
+    found = choose(rows, 2, EMPTY)
+    assert found.chosen == "webp:60"
+    assert [each.on_front for each in found.rows] == [True, False, True]
+    assert "<= 90.0 % unreliable" in sweep_table(found).rows[1]
+
+
+def test_the_front_holds_what_no_other_setting_beats():
+    better, worse = row("webp:60", 0.89, 0.5, 0.3, 5e3, 4.0), row("webp:70", 0.89, 0.5, 0.3, 6e3, 4.0)
+    cheaper = row("webp:20", 0.6, 0.5, 0.3, 1e3, 4.0)
+    found = choose([BARE, better, worse, cheaper], 2, EMPTY)
+    assert {each.defence for each in found.rows if each.on_front} == {"none", "webp:60", "webp:20"}
+    twins = choose([BARE, better, dataclasses.replace(better, defence="webp:61")], 2, EMPTY)
+    assert sum(each.on_front for each in twins.rows) == 3
+
+
+def test_settings():
+    assert settings([60], [0, 4], [False, True]) == [
+        "none",
+        "flip",
+        "webp:60,method=0",
+        "webp:60,method=0+flip",
+        "webp:60",
+        "webp:60+flip",
+    ]
+    assert settings([60], [4], [False]) == ["none", "webp:60"]
+    with pytest.raises(ValueError, match="needs a quality"):
+        settings([], [4], [True])
+    with pytest.raises(ValueError, match="quality=101"):
+        settings([101], [4], [True])
+
+
+def test_a_small_sweep(tmp_path):
+    model, images, labels = load_demo()
+    data = (images[::20], labels[::20])
+    found = sweep(model, data, ["fgsm:8"], [40], [0], max_clean_drop=100, out=tmp_path / "run", batch_size=10)
+    assert [each.defence for each in found.rows] == ["none", "flip", "webp:40,method=0", "webp:40,method=0+flip"]
+    assert found.chosen in {each.defence for each in found.rows if each.on_front} - {"none"}
+    for each in found.rows:
+        assert (each.selection.n, each.report.n) == (5, 5)
+        whole = found.results.row("none", each.defence)
+        assert (each.selection.clean + each.report.clean) / 2 == pytest.approx(whole.top1)
+        worst = found.results.row("worst:8", each.defence, "adaptive")
+        assert (each.selection.adaptive + each.report.adaptive) / 2 == pytest.approx(worst.top1)
+    assert found.row("flip").bytes_per_image == images[0].nbytes
+    assert 0 < found.row("webp:40,method=0").bytes_per_image < images[0].nbytes / 4
+    assert found.row("webp:40,method=0").ms_per_image > 0
+    write_sweep(found, tmp_path / "run")
+    assert verdict(found) in (tmp_path / "run" / "sweep.md").read_text()
+    assert (tmp_path / "run" / "sweep.png").stat().st_size > 10_000
+    stored = json.loads((tmp_path / "run" / "sweep.json").read_text())
+    assert stored["chosen"] == found.chosen
+    assert stored["rows"][0]["defence"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"max_clean_drop": -1}, "0 to 100 points"),
+        ({"budget": "huge"}, "`budget` must be one of"),
+        ({"limit": 1}, "two images or more"),
+    ],
+)
+def test_bad_arguments(change, message):
+    model, images, labels = load_demo()
+    with pytest.raises(ValueError, match=message):
+        sweep(model, (images, labels), **{"attacks": ["fgsm:4"], "qualities": [60], "methods": [0], **change})
+
+
+def test_seed_cuts_the_halves():
+    model, images, labels = load_demo()
+    arguments = {"attacks": ["fgsm:4"], "qualities": [60], "methods": [0], "flips": [False], "batch_size": 10}
+    data = (images[::20], np.asarray(labels[::20]))
+    first, again = (sweep(model, data, **arguments) for _ in range(2))
+    for one, two in zip(first.rows, again.rows, strict=True):
+        assert (one.selection, one.report) == (two.selection, two.report)

@@ -1,0 +1,118 @@
+"""The first sentence of a report, on results made up here."""
+
+import pytest
+
+from tf_lowdef.evaluation import Results, Row
+from tf_lowdef.report import conclusion
+
+WEBP = "webp:60+flip"
+
+
+def row(threat, attack, defence, top1, unreliable=None, epsilon=None, budget="standard"):
+    setting = {} if epsilon is None else {"epsilon": epsilon, "budget": budget}
+    interval = (top1 - 0.05, top1 + 0.05)
+    return Row(threat, attack, defence, 100, top1 * 100, top1, interval, setting=setting, unreliable=unreliable)
+
+
+def results(*rows, defences=("none", WEBP)):
+    return Results({}, [*(row("oblivious", "none", defence, 0.9) for defence in defences), *rows])
+
+
+def oblivious(top1, defence=WEBP, epsilon=4, **more):
+    return row("oblivious", f"bim:{epsilon}", defence, top1, epsilon=epsilon, **more)
+
+
+def worst(top1, defence=WEBP, epsilon=4, **more):
+    return row("adaptive", f"worst:{epsilon}", defence, top1, epsilon=epsilon, **more)
+
+
+def test_it_holds_against_the_ignorant_alone():
+    assert conclusion(results(oblivious(0.46), worst(0.01))) == (
+        "`webp:60+flip` at epsilon 4 holds in part against an attacker who does not know of it (46 % of 100 images "
+        "under bim:4), and does not hold against one who does (1 % in the worst case)."
+    )
+
+
+def test_adaptive_60_percent_holds_in_part():
+    text = conclusion(results(oblivious(0.85), worst(0.6)))
+    assert text == (
+        "`webp:60+flip` at epsilon 4 holds against an attacker who does not know of it (85 % of 100 images under "
+        "bim:4), and holds in part against one who does (60 % in the worst case)."
+    )
+
+
+@pytest.mark.parametrize("budget", ["quick", "none"])
+def test_without_the_standard_budget_nothing_is_claimed(budget):
+    assert "60 % in the worst case; not a robustness claim" in conclusion(results(worst(0.6, budget=budget)))
+    assert "claim" not in conclusion(results(worst(0.0, budget=budget)))
+
+
+def test_an_unreliable_worst_case_is_not_known():
+    text = conclusion(results(oblivious(0.85), worst(0.6, unreliable="the model gives no gradient")))
+    assert "whether it holds against one who does is not known" in text
+    assert "60 % that are left in the worst case are an upper bound and unreliable (the model gives no" in text
+    assert "holds in part" not in text
+
+
+def test_an_unreliable_oblivious_row_is_no_success():
+    text = conclusion(results(oblivious(0.9, unreliable="nothing but zero gradients")))
+    assert "is not known to hold against an attacker who does not know of it (90 % under bim:4, unreliable" in text
+
+
+def test_nothing_survives():
+    rows = [oblivious(0.5), oblivious(0.1, "jpeg:60"), worst(0.0), worst(0.02, "jpeg:60"), worst(0.0, "none")]
+    text = conclusion(results(*rows, defences=("none", "jpeg:60", WEBP)))
+    assert "does not hold against one who does (0 % in the worst case)" in text
+    assert "No other defence holds against him either: the best, `jpeg:60`, keeps 2 %." in text
+
+
+def test_it_alone_holds():
+    rows = [oblivious(0.5), worst(0.5), worst(0.02, "jpeg:60")]
+    text = conclusion(results(*rows, defences=("none", "jpeg:60", WEBP)))
+    assert "No other defence holds against him: the best, `jpeg:60`, keeps 2 %." in text
+
+
+def test_unreliable_defences_are_named_and_not_ranked():
+    defences = ("none", "jpeg:60", "flip", WEBP)
+    rows = [oblivious(0.5), worst(0.0), worst(0.4, "jpeg:60"), worst(0.9, "flip", unreliable="masked")]
+    text = conclusion(results(*rows, defences=defences))
+    assert "Of the others `jpeg:60` keeps most against him, 40 %." in text
+    assert "Unreliable, and not ranked: `flip`." in text
+    assert "90 %" not in text
+
+
+def test_only_the_oblivious_attacker_was_tried():
+    text = conclusion(results(oblivious(0.95)))
+    assert "whether it holds against an attacker who knows of it was not tried" in text
+
+
+def test_only_the_adaptive_attacker_was_tried():
+    assert conclusion(results(worst(0.0))) == (
+        "`webp:60+flip` at epsilon 4 does not hold against an attacker who knows of it (0 % in the worst case)."
+    )
+
+
+def test_the_strongest_oblivious_attack_at_epsilon_4_counts():
+    weak = row("oblivious", "fgsm:4", WEBP, 0.8, epsilon=4)
+    assert "(20 % of 100 images under bim:4)" in conclusion(results(weak, oblivious(0.2), oblivious(0.01, epsilon=8)))
+    assert "at epsilon 2 " in conclusion(results(oblivious(0.2, epsilon=2), oblivious(0.1, epsilon=8)))
+
+
+def test_without_webp_and_flip_it_is_about_the_best():
+    rows = [oblivious(0.3, "jpeg:60"), oblivious(0.6, "flip"), oblivious(0.0, "none")]
+    assert conclusion(results(*rows, defences=("none", "jpeg:60", "flip"))).startswith(
+        "`flip` at epsilon 4 holds in part"
+    )
+
+
+def test_the_bare_model_alone():
+    assert conclusion(results(oblivious(0.0, "none"), defences=("none",))) == (
+        "The bare model at epsilon 4 does not hold (0 % of 100 images under bim:4)."
+    )
+    doubtful = conclusion(results(worst(0.9, "none", unreliable="masked"), defences=("none",)))
+    assert "is not known to hold" in doubtful
+    assert "unreliable: masked" in doubtful
+
+
+def test_clean_images_alone():
+    assert conclusion(results()) == "Only clean images were tried: nothing is said of any attack on `webp:60+flip`."

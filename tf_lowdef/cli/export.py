@@ -1,0 +1,97 @@
+"""``tf-lowdef export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tf_lowdef.cli.options import seed_option
+
+DEFAULT_DEFENCE = "webp:60+flip"
+
+
+@click.command(name="export")
+@click.argument("model", required=False, metavar="[NAME|FILE]")
+@click.option("-o", "--out", required=True, type=click.Path(), help="Folder of the model; its name is the model's.")
+@click.option(
+    "--version", "version", type=click.IntRange(min=1), default=1, show_default=True, help="Folder of the version."
+)
+@click.option("--weights", metavar="FILE|imagenet|none", help="Of an application.  [default: imagenet]")
+@click.option(
+    "--defence",
+    metavar="SPEC",
+    help=f"Put in front of the model, such as webp:60+flip; none for a model that has its defence inside.  "
+    f"[default: {DEFAULT_DEFENCE}, none for a .keras file]",
+)
+@click.option(
+    "--labels", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Names of the classes, one a line."
+)
+@click.option("--no-defended-pixels", is_flag=True, help="Leave the pixels behind the defence out of the answers.")
+@seed_option
+def command(
+    model: str | None,
+    out: str,
+    version: int,
+    weights: str | None,
+    defence: str | None,
+    labels: str | None,
+    no_defended_pixels: bool,
+    seed: int,
+) -> None:
+    r"""Write a defended classifier for TensorFlow Serving.
+
+    The model is one of keras.applications by name, or a .keras file; without one, the embedded classifier. WebP becomes
+    stock TensorFlow operations, whose pixels are checked against Pillow's. Beside the model lie models.config and a
+    README with the command that serves it.
+
+    \b
+    Example:
+      tf-lowdef export MobileNetV2 --defence webp:60+flip --labels classes.txt --out served/mobilenet
+      tf-lowdef export defended.keras --out served/mine --version 2
+    """
+    if weights is not None and (model is None or Path(model).suffix == ".keras"):
+        raise click.UsageError("--weights needs the name of an application.")
+    from tf_lowdef.cli.quiet import import_tensorflow
+
+    import_tensorflow()
+    from tf_lowdef.serving import export
+
+    classifier, names = _open(model, weights)
+    if defence is None:
+        defence = "none" if model is not None and Path(model).suffix == ".keras" else DEFAULT_DEFENCE
+    folder = export(
+        _put_in_front(defence, classifier),
+        out,
+        version,
+        class_names=names if labels is None else _read_names(labels),
+        defended_pixels=not no_defended_pixels,
+        seed=seed,
+    )
+    click.echo(f"Exported: {folder}")
+    click.echo(f"Check it: tf-lowdef serve-check {out}")
+
+
+def _open(model: str | None, weights: str | None) -> tuple[Any, list[str] | None]:
+    """Return the classifier, and the names of its classes where they are known."""
+    from tf_lowdef.models import demo_class_names, load_demo, open_model
+
+    if model is None:
+        return load_demo()[0], list(demo_class_names())
+    return open_model(model, weights), None
+
+
+def _put_in_front(defence: str, classifier: Any) -> Any:
+    import keras
+
+    from tf_lowdef.layers import parse_defence
+
+    return keras.Sequential([*parse_defence(defence), classifier])
+
+
+def _read_names(file: str) -> list[str]:
+    try:
+        return Path(file).read_text("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file}: the names of the classes must be UTF-8 text ({error})") from error

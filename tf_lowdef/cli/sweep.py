@@ -1,0 +1,108 @@
+"""``tf-lowdef sweep``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tf_lowdef.cli.options import (
+    check_model_options,
+    default_run_folder,
+    model_options,
+    open_classifier,
+    seed_option,
+)
+
+FLIPS = {"no": (False,), "yes": (True,), "both": (False, True)}
+
+
+@click.command(name="sweep")
+@model_options
+@click.option("--data", metavar="CSV|DIR", help="As for evaluate.")
+@click.option(
+    "--quality",
+    "qualities",
+    type=click.FloatRange(0, 100),
+    multiple=True,
+    default=(20, 40, 60, 75, 90),
+    show_default=True,
+    help="Of WebP; may be repeated.",
+)
+@click.option(
+    "--method",
+    "methods",
+    type=click.IntRange(0, 6),
+    multiple=True,
+    default=(0, 4),
+    show_default=True,
+    help="Of WebP, 0 (fast) to 6 (slow); may be repeated.",
+)
+@click.option("--flip", type=click.Choice(list(FLIPS)), default="both", show_default=True, help="Whether to flip.")
+@click.option(
+    "--attack",
+    "attacks",
+    multiple=True,
+    metavar="SPEC",
+    default=("fgsm:4", "bim:4"),
+    show_default=True,
+    help="As for evaluate; at each epsilon the budget's adaptive attacks are tried too; may be repeated.",
+)
+@click.option(
+    "--max-clean-drop",
+    type=click.FloatRange(0, 100),
+    default=2,
+    show_default=True,
+    help="Points of clean accuracy that the defence may cost.",
+)
+@click.option("--budget", metavar="quick|standard", default="quick", show_default=True, help="As for evaluate.")
+@click.option("--limit", type=click.IntRange(min=2), help="Use at most this many images, drawn by the seed.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
+@click.option("-o", "--out", type=click.Path(file_okay=False), help="Folder of the run.  [default: runs/DATE-TIME]")
+@seed_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    model: str | None,
+    weights: str | None,
+    data: str | None,
+    out: str | None,
+    flip: str,
+    **options: Any,
+) -> None:
+    r"""Find the WebP settings that are worth their cost.
+
+    Each is tried against attackers who know of it and who do not. The choice is made on one half of the images, and
+    what is said of it measured on the other. Without --model: the embedded classifier and its images, offline.
+
+    \b
+    Example:
+      tf-lowdef sweep --quality 40 --quality 60 --method 4 --attack bim:4 --max-clean-drop 2
+    """
+    check_model_options(model, weights, data)
+    from tf_lowdef.cli.quiet import import_tensorflow
+
+    import_tensorflow()
+    from tf_lowdef.cli.progress import show_progress
+    from tf_lowdef.cli.tables import show_sweep
+    from tf_lowdef.evaluation.sweep import sweep
+    from tf_lowdef.report import write_report
+    from tf_lowdef.report.sweep_report import write_sweep
+
+    classifier, source = open_classifier(model, weights, data)
+    folder = Path(out or default_run_folder())
+    with show_progress() as progress:
+        found = sweep(
+            classifier,
+            source,
+            flips=FLIPS[flip],
+            out=folder,
+            progress=progress,
+            command=ctx.find_root().obj["command"],
+            **options,
+        )
+    write_report(found.results, folder)
+    write_sweep(found, folder)
+    show_sweep(found, folder)

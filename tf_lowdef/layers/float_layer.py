@@ -1,0 +1,84 @@
+"""The base of layers that compute on floats: value range, and a gradient that is exact unless another is asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from tf_lowdef.layers.image_layer import ImageLayer
+from tf_lowdef.layers.pixel_layer import check_value_range
+
+FLOAT_GRADIENTS = ("exact", "straight_through", "none")
+
+
+class FloatLayer(ImageLayer):
+    """Base class of layers that transform floating-point images and have a derivative.
+
+    A subclass implements :meth:`transform`, from float32 in grey levels to the same. This class maps `value_range` to
+    0..255 and back, and chooses the gradient. Nothing is rounded or clipped on the way: a classifier behind it reads
+    floats.
+
+    Args:
+        gradient: ``"exact"`` is the transformation's own; ``"straight_through"`` takes the identity in its place, as
+            BPDA does (Athalye et al. 2018, section 4.1), which is sometimes the stronger one for an attacker;
+            ``"none"`` stops it.
+        value_range: The two values, lower first, that stand for black (0) and full (255).
+        **kwargs: ``name``, ``dtype`` and ``trainable``, as every Keras layer has them.
+
+    Input shape:
+        ``(batch, height, width, 3)``, floats in `value_range`, or integers, which are pixels 0..255.
+
+    Output shape:
+        The same; in `value_range`, in the compute dtype.
+
+    Raises:
+        ValueError: An argument is out of its range, the shape is wrong, or integers meet a `value_range` other than
+            (0, 255), in which they could not be told from mistakes.
+    """
+
+    gradients: tuple[str, ...] = FLOAT_GRADIENTS
+    """What `gradient` may be."""
+
+    def __init__(self, gradient: str = "exact", value_range: tuple[float, float] = (0, 255), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if gradient not in self.gradients:
+            raise ValueError(f"`gradient` must be one of {self.gradients}. Received: gradient={gradient!r}")
+        self.gradient = gradient
+        self.value_range = check_value_range(value_range)
+
+    def transform(self, images: tf.Tensor) -> tf.Tensor:
+        """Transform float32 images of shape (batch, height, width, 3), in grey levels 0..255."""
+        raise NotImplementedError(f"{type(self).__name__} must implement transform")
+
+    def call(self, inputs: Any) -> tf.Tensor:
+        """Apply the transformation, with the gradient that `gradient` names."""
+        images = self.to_images(inputs)
+        if not images.dtype.is_floating and self.value_range != (0, 255):
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r} takes integers only with value_range=(0, 255). "
+                f"Received: dtype={images.dtype.name}, value_range={self.value_range}"
+            )
+        images = tf.cast(images, tf.float32)
+        if self.gradient == "none":
+            return self.to_compute_dtype(self._in_range(tf.stop_gradient(images)))
+        if self.gradient == "exact":
+            return self.to_compute_dtype(self._in_range(images))
+
+        @tf.custom_gradient  # not x + stop_gradient(y - x), whose sum rounds and would change the values
+        def straight_through(x: tf.Tensor) -> Any:
+            return self._in_range(x), tf.identity
+
+        return self.to_compute_dtype(straight_through(images))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make the same layer again."""
+        return {**super().get_config(), "gradient": self.gradient, "value_range": list(self.value_range)}
+
+    def _in_range(self, images: tf.Tensor) -> tf.Tensor:
+        low, high = self.value_range
+        if self.value_range == (0, 255):
+            out = self.transform(images)
+        else:
+            out = self.transform((images - low) * (255 / (high - low))) * ((high - low) / 255) + low
+        return tf.ensure_shape(out, self.compute_output_shape(tuple(images.shape)))

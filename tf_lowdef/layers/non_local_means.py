@@ -1,0 +1,125 @@
+"""Non-local means as a Keras layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tf_lowdef.layers.borders import pad_symmetric
+from tf_lowdef.layers.float_layer import FloatLayer
+from tf_lowdef.layers.numbers import check_integer, check_number
+
+
+@keras.saving.register_keras_serializable(package="tf_lowdef")
+class NonLocalMeansLayer(FloatLayer):
+    """Replaces every pixel by a mean of those around it whose neighbourhoods look alike.
+
+    Buades, Coll and Morel 2005 (CVPR), the non-local smoothing of Xu et al. 2018 (arXiv 1704.01155, section 3.2) with
+    the same parameters (11-3-4). A pixel counts with the weight exp(-d / strength**2), where d is the mean squared
+    difference of the two patches over pixels and channels; patches are not weighted, and images are mirrored at their
+    borders. The exact gradient goes through the weights too, and is computed window place by window place, so that it
+    needs hardly more memory than the call.
+
+    This layer is safe to use in a `tf.data` pipeline, on batches.
+
+    Args:
+        strength: In grey levels, above 0 and at most 255; more smooths more.
+        patch: Side of the patches that are compared, odd, 1 to 15.
+        search: Side of the window in which pixels are looked for, odd, 3 to 31. The cost grows with its square.
+        gradient: ``"exact"``, ``"straight_through"`` or ``"none"``; see :class:`FloatLayer`.
+        value_range: The values that stand for black and full.
+        **kwargs: ``name``, ``dtype`` and ``trainable``.
+
+    Input shape:
+        ``(batch, height, width, 3)``.
+
+    Output shape:
+        The same.
+
+    Raises:
+        ValueError: An argument is out of its range, or the shape is wrong.
+    """
+
+    def __init__(
+        self,
+        strength: float = 4.0,
+        patch: int = 3,
+        search: int = 11,
+        gradient: str = "exact",
+        value_range: tuple[float, float] = (0, 255),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(gradient=gradient, value_range=value_range, **kwargs)
+        self.strength = check_number("strength", strength, 0, 255, above=True)
+        self.patch = _check_odd("patch", patch, 1, 15)
+        self.search = _check_odd("search", search, 3, 31)
+
+    def transform(self, images: tf.Tensor) -> tf.Tensor:
+        """Sum the weighted neighbours and their weights, and divide."""
+        # A neighbour's neighbour's patch must still lie inside.
+        margin = 2 * (self.search // 2) + self.patch // 2
+        planes = tf.transpose(pad_symmetric(images, margin, margin), [3, 0, 1, 2])
+        total, weight = self._sums(planes)
+        height, width = tf.shape(images)[1], tf.shape(images)[2]
+        mean = (total / weight)[:, :, margin : margin + height, margin : margin + width]
+        return tf.transpose(mean, [1, 2, 3, 0])
+
+    def _sums(self, planes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the sums over the window: of the weighted values, shaped as `planes`, and of the weights."""
+        reach = self.search // 2
+        # Half of the window: the weight between two pixels serves both.
+        half = [(y, x) for y in range(reach + 1) for x in range(-reach, reach + 1) if (y, x) > (0, 0)]
+        offsets = tf.constant(half, tf.int32)
+
+        @tf.custom_gradient
+        def sums(x: tf.Tensor) -> Any:
+            def add(i: tf.Tensor, total: tf.Tensor, weight: tf.Tensor) -> Any:
+                more_total, more_weight = self._pair(x, offsets[i])
+                return i + 1, total + more_total, weight + more_weight
+
+            # The pixel itself counts 1.
+            start = (0, x, tf.ones_like(x[0]))
+            _, total, weight = tf.while_loop(lambda i, *_: i < len(half), add, start, parallel_iterations=1)
+
+            def gradient(of_total: tf.Tensor, of_weight: tf.Tensor) -> tf.Tensor:
+                def add_gradient(i: tf.Tensor, upstream: tf.Tensor) -> Any:
+                    with tf.GradientTape() as tape:
+                        tape.watch(x)
+                        pair = self._pair(x, offsets[i])
+                    return i + 1, upstream + tape.gradient(pair, x, output_gradients=(of_total, of_weight))
+
+                loop = tf.while_loop(lambda i, _: i < len(half), add_gradient, (0, of_total), parallel_iterations=1)
+                return loop[1]
+
+            return (total, weight), gradient
+
+        return sums(planes)  # type: ignore[no-any-return]
+
+    def _pair(self, x: tf.Tensor, offset: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return what the neighbours at `offset` and at its opposite add to the two sums."""
+        there = tf.roll(x, -offset, axis=[2, 3])
+        difference = tf.unstack(tf.math.squared_difference(x, there), num=3)
+        distance = _box_sum(tf.add_n(difference), self.patch) / (3 * self.patch**2)
+        weight = tf.exp(-distance / self.strength**2)
+        return weight * there + tf.roll(weight * x, offset, axis=[2, 3]), weight + tf.roll(weight, offset, axis=[1, 2])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make the same layer again."""
+        return {**super().get_config(), "strength": self.strength, "patch": self.patch, "search": self.search}
+
+
+def _box_sum(x: tf.Tensor, size: int) -> tf.Tensor:
+    """Sum over squares of an odd side, (batch, height, width); zeros lie outside."""
+    reach = size // 2
+    height, width = tf.shape(x)[1], tf.shape(x)[2]
+    x = tf.pad(x, [[0, 0], [reach, reach], [reach, reach]])
+    x = tf.add_n([x[:, place : place + height] for place in range(size)])
+    return tf.add_n([x[:, :, place : place + width] for place in range(size)])
+
+
+def _check_odd(name: str, value: Any, low: int, high: int) -> int:
+    if check_integer(name, value, low, high) % 2 == 0:
+        raise ValueError(f"`{name}` must be odd. Received: {name}={value!r}")
+    return int(value)

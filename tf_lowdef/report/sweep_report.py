@@ -1,0 +1,99 @@
+"""``sweep.md`` and ``sweep.png``: every setting, the Pareto front, and which one to take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from tf_lowdef.evaluation.sweep import BARE, Sweep, SweepRow
+from tf_lowdef.files import atomic_path, write_text
+from tf_lowdef.report.markdown import markdown_table
+from tf_lowdef.report.plot import COLOURS
+from tf_lowdef.report.table import Table
+
+MANY = 14
+"""Settings up to which each is named in the picture; of more, only the front's."""
+
+
+def verdict(found: Sweep) -> str:
+    """Return in words which setting to take, what it is worth on the other half, and whether anything survives."""
+    bare = found.row(BARE)
+    parts = []
+    if found.ranked_by == "oblivious":
+        parts.append(
+            "Nothing survives an attacker who knows of the defence; the settings are ranked by accuracy under attacks "
+            "that do not know of it, which is no robustness."
+        )
+    drop = f"{found.max_clean_drop:g} point{'' if found.max_clean_drop == 1 else 's'}"
+    if found.chosen is None:
+        return " ".join([*parts, f"No setting keeps clean accuracy within {drop} of the bare model's."])
+    row, half = found.row(found.chosen), found.row(found.chosen).report
+    low, high = (100 * end for end in half.adaptive_ci95)
+    parts.append(
+        f"For at most {drop} of clean accuracy it would take `{found.chosen}`: on the {half.n} images that had no part "
+        f"in the choice {_percent(half.clean)} clean ({_percent(bare.report.clean)} bare), {_percent(half.oblivious)} "
+        f"under oblivious and {_percent(half.adaptive)} ({low:.0f} to {high:.0f}) under adaptive attacks, "
+        f"{row.bytes_per_image / 1000:.1f} kB and {row.ms_per_image:.1f} ms an image."
+    )
+    return " ".join(parts)
+
+
+def sweep_table(found: Sweep) -> Table:
+    """Return a row a setting; the accuracies are those of the half that had no part in the choice."""
+    columns = ["setting", "clean", "oblivious", "adaptive", "kB", "ms", "front"]
+    return Table(columns, [_cells(row, found.chosen) for row in found.rows])
+
+
+def write_sweep(found: Sweep, folder: str | Path) -> None:
+    """Write ``sweep.md`` and ``sweep.png``, each whole or not at all."""
+    n, other = found.rows[0].selection.n, found.rows[0].report.n
+    notes = (
+        f"Top-1 accuracy in % on {other} images; the choice, and the front, were made on {n} others. oblivious: the "
+        "mean over the attacks of an attacker who does not know of the defence; adaptive: the mean over the epsilons "
+        "of the worst case of one who does. kB and ms: of a WebP file, and to encode and decode it on one thread; "
+        "without WebP the bytes of the pixels. front: no other setting is as good in clean accuracy, "
+        f"{found.ranked_by} accuracy, kB and ms, and better in one."
+    )
+    warnings = [f"> **Warning:** {warning}" for warning in found.results.warnings]
+    picture = "![Clean accuracy against accuracy under attack, one mark a setting](sweep.png)"
+    parts = ["# Sweep", verdict(found), *warnings, markdown_table(sweep_table(found)), notes, picture]
+    _plot(found, Path(folder) / "sweep.png")
+    write_text(Path(folder) / "sweep.md", "\n\n".join(parts) + "\n")
+
+
+def _cells(row: SweepRow, chosen: str | None) -> list[str]:
+    half = row.report
+    adaptive = _percent(half.adaptive) if row.unreliable is None else f"<= {_percent(half.adaptive)} unreliable"
+    mark = "chosen" if row.defence == chosen else "yes" if row.on_front else ""
+    size, time = f"{row.bytes_per_image / 1000:.1f}", f"{row.ms_per_image:.1f}"
+    return [row.defence, _percent(half.clean), _percent(half.oblivious), adaptive, size, time, mark]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _plot(found: Sweep, path: Path) -> None:
+    figure = Figure(figsize=(10, 5), layout="constrained")
+    named = {
+        row.defence for row in found.rows if len(found.rows) <= MANY or row.on_front or row.defence == found.chosen
+    }
+    for place, kind in enumerate(("oblivious", "adaptive")):
+        axes = figure.add_subplot(1, 2, place + 1)
+        for row in found.rows:
+            colour = COLOURS[4] if row.defence == found.chosen else COLOURS[5] if row.on_front else "0.6"
+            x, y = 100 * row.report.clean, 100 * getattr(row.report, kind)
+            marker = "s" if row.defence.endswith("flip") else "o"
+            filled = colour if row.unreliable is None else "white"
+            axes.plot(x, y, marker, color=colour, markerfacecolor=filled, markersize=7)
+            if row.defence in named:
+                axes.annotate(row.defence, (x, y), xytext=(4, 4), textcoords="offset points", fontsize=7)
+        axes.set_xlabel("clean top-1 accuracy (%)")
+        axes.set_ylabel(f"top-1 accuracy under {kind} attacks (%)")
+        axes.set_ylim(-3, 103)
+        axes.grid(color="0.9")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle("Squares flip, circles do not; blue: on the front, red: chosen, hollow: unreliable", fontsize=9)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=150, format="png")

@@ -1,0 +1,47 @@
+"""Answers against the expected ones."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tf_lowdef.serving.exchange import Answer, Arrays
+from tf_lowdef.serving.expected import LOGITS_TOLERANCE
+from tf_lowdef.serving.signatures import DEFENDED, LOGITS, PROBABILITIES, TOP_CLASSES, TOP_NAMES
+
+
+def compare(answer: Answer | None, expected: Arrays, lost: str) -> tuple[str, str]:
+    """Compare an answer with the expected outputs.
+
+    Args:
+        answer: None where there was none.
+        expected: Outputs by name.
+        lost: What to say where there was none.
+
+    Returns:
+        What is wrong, or an empty string; and what agrees.
+    """
+    if answer is None:
+        return lost, ""
+    if answer.error is not None:
+        return answer.error, ""
+    outputs = answer.outputs
+    for name, array in expected.items():
+        if name not in outputs or outputs[name].shape != array.shape:
+            shape = outputs[name].shape if name in outputs else None
+            return f"{name} has the shape {shape} instead of {array.shape}", ""
+    if DEFENDED in expected and not np.array_equal(outputs[DEFENDED], expected[DEFENDED]):
+        differ = int((outputs[DEFENDED] != expected[DEFENDED]).sum())
+        return f"{differ} of {expected[DEFENDED].size} values of {DEFENDED} differ", ""
+    apart = {name: _distance(outputs, expected, name) for name in (LOGITS, PROBABILITIES)}
+    for name, distance in apart.items():
+        if not distance <= LOGITS_TOLERANCE:
+            return f"{name} are up to {distance:.2g} apart (allowed: {LOGITS_TOLERANCE:g})", ""
+    for name in (TOP_CLASSES, TOP_NAMES):
+        if not np.array_equal(outputs[name][:, 0], expected[name][:, 0]):
+            return f"{name}: another first", ""
+    pixels = "pixels identical, " if DEFENDED in expected else ""
+    return "", f"{len(expected[LOGITS])} images, {pixels}logits within {apart[LOGITS]:.2g}, same top-1"
+
+
+def _distance(outputs: Arrays, expected: Arrays, name: str) -> float:
+    return float(np.abs(outputs[name] - expected[name]).max(initial=0))

@@ -1,0 +1,121 @@
+"""The module that is saved: one core function, and the two signatures that call it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tf_lowdef.layers import codec_scope
+from tf_lowdef.serving.decode import decode_batch
+from tf_lowdef.serving.network import CHANNELS, Network
+
+PIXELS_SIGNATURE = "serving_default"
+BYTES_SIGNATURE = "serving_bytes"
+PIXELS_INPUT = "pixels"
+BYTES_INPUT = "image_bytes"
+"""TensorFlow Serving's REST takes base64 (``{"b64": ...}``) for inputs whose name ends in ``_bytes``."""
+INPUTS = {PIXELS_SIGNATURE: PIXELS_INPUT, BYTES_SIGNATURE: BYTES_INPUT}
+
+DEFENDED = "defended_pixels"
+LOGITS = "logits"
+PROBABILITIES = "probabilities"
+TOP_CLASSES = "top_classes"
+TOP_NAMES = "top_class_names"
+
+TOP = 5
+"""How many classes are named."""
+
+_SMALLEST = 1.1754944e-38
+"""The smallest normal float32: what a probability of zero counts as in a logarithm."""
+
+
+class Serving:
+    """A defended classifier with WebP in stock operations, ready for ``tf.saved_model.save(module, signatures=...)``.
+
+    The core is one function, which both signatures call, so that weights and codec are stored once.
+
+    - ``serving_default`` takes ``pixels``, float32, shape (batch, height, width, 3), RGB in [0, 255]. Floats, because
+      that is what JSON numbers and a client's own resizing give; the defence rounds them half to even itself.
+    - ``serving_bytes`` takes ``image_bytes``, string, shape (batch,): whole JPEG or PNG files, see `decode_batch`.
+
+    Both return, one row an image: ``probabilities`` and ``logits``, float32 (batch, classes); ``top_classes``, int32
+    (batch, 5), the most probable first, fewer where the model has fewer classes; ``top_class_names``, string, of the
+    same shape; ``defended_pixels``, float32 (batch, height, width, 3), what the classifier behind the defence sees, in
+    its range, where the defence could be told apart.
+
+    Args:
+        network: What to serve.
+        class_names: One a class.
+        probabilities: Whether the network gives probabilities. ``logits`` are their logarithms then, which the
+            network's own logits are but for a constant in each row.
+        defended_pixels: Whether to return them.
+
+    Attributes:
+        module: Holds the weights. It does not hold the core, which would be traced and stored once more.
+        output_names: Of both signatures.
+    """
+
+    def __init__(
+        self, network: Network, class_names: Sequence[str], probabilities: bool, defended_pixels: bool = True
+    ) -> None:
+        self._names = tf.constant(list(class_names), tf.string)
+        self._probabilities = probabilities
+        self._defended = defended_pixels
+        self._network = network
+        spec = tf.TensorSpec((None, *network.size, CHANNELS), tf.float32)
+        self._call = tf.function(self._core, input_signature=[spec], autograph=False)
+        core = self._call.get_concrete_function()
+        self.output_names = tuple(sorted(core.structured_outputs))
+        self.module = tf.Module(name="tf_lowdef_serving")
+        self.module.weights = list(core.graph.variables)
+
+    def signatures(self) -> dict[str, Any]:
+        """Return the concrete functions to save, by name."""
+        height, width = self._network.size
+
+        def from_pixels(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+            return dict(self._call(_checked(pixels, (None, height, width, CHANNELS))))
+
+        def from_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+            return dict(self._call(decode_batch(_checked(image_bytes, (None,)), height, width)))
+
+        specs = {
+            PIXELS_SIGNATURE: (from_pixels, tf.TensorSpec((None, height, width, CHANNELS), tf.float32, PIXELS_INPUT)),
+            BYTES_SIGNATURE: (from_bytes, tf.TensorSpec((None,), tf.string, BYTES_INPUT)),
+        }
+        return {
+            name: tf.function(function, input_signature=[spec], autograph=False).get_concrete_function()
+            for name, (function, spec) in specs.items()
+        }
+
+    def _core(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        with codec_scope("graph"):  # here, where it holds for every tracing there may be
+            defended, scores = self._network.run(pixels)
+        return named_outputs(
+            defended if self._defended else None, scores, names=self._names, probabilities=self._probabilities
+        )
+
+
+def named_outputs(
+    defended: tf.Tensor | None, scores: tf.Tensor, *, names: tf.Tensor, probabilities: bool
+) -> dict[str, tf.Tensor]:
+    """Return the outputs of both signatures; for their shapes see `ServingModule`."""
+    top = tf.math.top_k(scores, min(TOP, int(names.shape[0]))).indices
+    outputs = {
+        PROBABILITIES: scores if probabilities else tf.nn.softmax(scores),
+        LOGITS: tf.math.log(tf.maximum(scores, _SMALLEST)) if probabilities else scores,
+        TOP_CLASSES: top,
+        TOP_NAMES: tf.gather(names, top),
+    }
+    return outputs if defended is None else {**outputs, DEFENDED: defended}
+
+
+def _checked(tensor: tf.Tensor, shape: tuple[int | None, ...]) -> tf.Tensor:
+    """Check a request's shape at run time, which the C++ runtime does not do on its own.
+
+    The declared shape is hidden first, so that no optimiser may take the check out as implied by it.
+    """
+    hidden = tf.raw_ops.PlaceholderWithDefault(input=tensor, shape=tf.TensorShape(None))
+    return tf.ensure_shape(hidden, shape)
