@@ -46,7 +46,9 @@ def test_a_run_ends_in_a_table_a_picture_and_files(run_cli, model_file, csv_file
     names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     pictures = {f"adversarial/{attack}/{index}.png" for attack in ("bim-4", "deepfool") for index in range(6)}
     tables = {"run.json", "results.json", "results.csv", "correct.csv"}
-    assert names == tables | {"report.md", "accuracy.png"} | pictures
+    gallery = {name for name in names if name.startswith("gallery/")}
+    assert "gallery/gallery.json" in gallery
+    assert names - gallery == tables | {"report.md", "report.html", "accuracy.png"} | pictures
     results = Results.load(out)
     assert results.run["command"].startswith(f"tf-lowdef evaluate --model {model_file}")
     assert results.run["seed"] == 3

@@ -93,7 +93,8 @@ def command(
     from tf_lowdef.evaluation import DEFAULT_ATTACKS, DEFAULT_DEFENCES, DEFAULT_THREATS, evaluate
     from tf_lowdef.evaluation.run import move_aside
     from tf_lowdef.models import open_model
-    from tf_lowdef.report import write_report
+    from tf_lowdef.models.demo import demo_class_names
+    from tf_lowdef.report import make_gallery, write_report
 
     classifier, source = open_classifier(model, weights, data)
     folder = Path(out or default_run_folder())
@@ -114,5 +115,9 @@ def command(
             command=ctx.find_root().obj["command"],
             **options,
         )
+    try:
+        make_gallery(classifier, source, results, folder, demo_class_names() if model is None else None)
+    except (OSError, ValueError) as error:  # the results are there, and worth more than their pictures
+        click.echo(f"Warning: no gallery: {error}", err=True)
     write_report(results, folder)
     show_results(results, folder)

@@ -29,6 +29,7 @@ def show_results(results: Results, folder: Path) -> None:
     _show_accuracy(console, results)
     console.print(f"\n{conclusion(results)}", markup=False, highlight=False)
     console.print(f"\nPicture: {folder / 'accuracy.png'}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"Page:    {folder / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"Report:  {folder / 'report.md'}", markup=False, highlight=False, soft_wrap=True)
 
 

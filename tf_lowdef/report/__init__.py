@@ -1,4 +1,4 @@
-"""Results for people: tables, Markdown, a plot."""
+"""Results for people: tables, Markdown, a plot, a page."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ from tf_lowdef.evaluation.results import Results
 from tf_lowdef.report.cam import grad_cam
 from tf_lowdef.report.cam_study import CamRow, CamStudy, cam_study
 from tf_lowdef.report.conclusion import conclusion
+from tf_lowdef.report.gallery import make_gallery
+from tf_lowdef.report.gallery_file import Gallery
 from tf_lowdef.report.markdown import CAVEATS, legend, to_markdown, write_markdown
+from tf_lowdef.report.page import write_page
 from tf_lowdef.report.plot import plot_accuracy
+from tf_lowdef.report.run_folder import read_run
 from tf_lowdef.report.table import Table, accuracy_table, attack_table
 
 __all__ = [
     "CAVEATS",
     "CamRow",
     "CamStudy",
+    "Gallery",
     "Table",
     "accuracy_table",
     "attack_table",
@@ -23,14 +28,18 @@ __all__ = [
     "conclusion",
     "grad_cam",
     "legend",
+    "make_gallery",
     "plot_accuracy",
+    "read_run",
     "to_markdown",
     "write_markdown",
+    "write_page",
     "write_report",
 ]
 
 
 def write_report(results: Results, folder: str | Path) -> None:
-    """Write ``report.md`` and ``accuracy.png`` into a run's folder, each whole or not at all."""
+    """Write ``report.md``, ``accuracy.png`` and ``report.html`` into a run's folder, each whole or not at all."""
     plot_accuracy(results, Path(folder) / "accuracy.png")
     write_markdown(results, Path(folder) / "report.md")
+    write_page(results, folder)

@@ -1,0 +1,76 @@
+import keras
+import numpy as np
+
+from tf_lowdef import evaluate
+from tf_lowdef.report import Gallery, make_gallery
+from tf_lowdef.report.gallery import lay_on, names_in
+
+
+def tiny(features):
+    """A classifier of 2 classes, by the mean of red against green; with a convolution, which Grad-CAM can explain."""
+    inputs = keras.Input((16, 16, 3))
+    layers = inputs
+    if features:
+        layers = keras.layers.Conv2D(3, 1, use_bias=False)(inputs)
+        keras.Model(inputs, layers).layers[-1].set_weights([np.eye(3)[None, None]])
+    outputs = keras.layers.Dense(2, name="logits")(keras.layers.GlobalAveragePooling2D()(layers))
+    model = keras.Model(inputs, outputs)
+    model.get_layer("logits").set_weights([np.array([[1.0, 0], [0, 1], [0, 0]]), np.zeros(2)])
+    return model
+
+
+def data():
+    images = np.full((6, 16, 16, 3), 110, np.uint8)
+    labels = np.arange(6) % 2
+    for image, label in zip(images, labels, strict=True):
+        image[..., label] += 3
+    return images, labels
+
+
+def test_a_run_keeps_examples_with_what_the_classifier_made_of_them(tmp_path):
+    model = tiny(features=False)
+    results = evaluate(model, data(), ["bim:4"], ["none", "flip"], ("oblivious", "adaptive"), tmp_path)
+    made = make_gallery(model, data(), results, tmp_path, ["red", "green"])
+    loaded = Gallery.load(tmp_path)
+    assert [each.name for each in loaded.examples] == [each.name for each in made.examples] == list("0123")
+    assert loaded.no_cam is not None  # nothing in this model has places
+    assert "6 lost" in loaded.selection
+    for example in loaded.examples:
+        assert [view.what for view in example.views] == ["clean", "adversarial", "defended", "adaptive"]
+        assert [view.correct for view in example.views] == [True, False, False, False]
+        assert example.label_name == ("red", "green")[int(example.name) % 2]
+        assert all((tmp_path / view.image).is_file() for view in example.views)
+
+
+def test_maps_are_kept_where_there_are_features(tmp_path):
+    model = tiny(features=True)
+    results = evaluate(model, data(), ["bim:4"], ["none"], "oblivious", tmp_path)
+    make_gallery(model, data(), results, tmp_path)
+    loaded = Gallery.load(tmp_path)
+    assert loaded.no_cam is None
+    views = loaded.examples[0].views
+    assert [view.what for view in views] == ["clean", "adversarial"]
+    assert all((tmp_path / view.cam).is_file() for view in views)
+    assert loaded.examples[0].label_name == "class 0"
+
+
+def test_without_adversarial_images_there_is_no_gallery(tmp_path):
+    model = tiny(features=False)
+    results = evaluate(model, data(), [], ["none"], "oblivious", tmp_path)
+    assert make_gallery(model, data(), results, tmp_path) is None
+    assert not (tmp_path / "gallery").exists()
+
+
+def test_lay_on():
+    pixels = np.full((2, 2, 3), 100, np.uint8)
+    shown = lay_on(pixels, np.array([[0, 1], [0, 0]], np.float32))
+    assert (shown[0, 0] == 100).all()
+    assert (shown[0, 1] != 100).any()
+
+
+def test_class_names_of_a_csv(tmp_path):
+    (tmp_path / "a.csv").write_text('file,label,human_label\na.png,425,barn\nb.png,972,"cliff, drop"\nc.png,x,no\n')
+    assert names_in(tmp_path / "a.csv") == {425: "barn", 972: "cliff, drop"}
+    (tmp_path / "b.csv").write_text("file,label\na.png,425\n")
+    assert names_in(str(tmp_path / "b.csv")) == {}
+    assert names_in(tmp_path) == names_in(data()) == {}

@@ -1,0 +1,36 @@
+"""``tf-lowdef report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(name="report")
+@click.argument("run", type=click.Path(), metavar="RUN")
+@click.option("--open", "show", is_flag=True, help="Open the page in the browser.")
+def command(run: str, show: bool) -> None:
+    r"""Make the report of a run again from its folder.
+
+    Writes report.html, report.md and accuracy.png; needs neither the model nor the images. A run's folder that is
+    incomplete, from another version or edited by hand gives a report of the rest, which says what is missing.
+
+    \b
+    Example:
+      tf-lowdef report runs/first --open
+    """
+    from tf_lowdef.cli.quiet import import_tensorflow
+
+    import_tensorflow()
+    from tf_lowdef.report import read_run, write_report
+    from tf_lowdef.report.page import PAGE
+
+    folder = Path(run)
+    results = read_run(folder)
+    write_report(results, folder)
+    for warning in results.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    click.echo(f"Page: {folder / PAGE}")
+    if show and click.launch(str(folder / PAGE)):
+        click.echo("No browser could be opened.", err=True)

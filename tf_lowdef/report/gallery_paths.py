@@ -1,0 +1,14 @@
+"""Where the pictures of a run lie in its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tf_lowdef.evaluation.grid import ADAPTIVE, image_folder
+from tf_lowdef.evaluation.results import Row
+
+
+def adversarial_picture(row: Row, name: str) -> str:
+    """Return where an adversarial image lies in its run's folder, with forward slashes."""
+    defence = row.defence if row.threat == ADAPTIVE else ""
+    return (image_folder(Path("adversarial"), row.threat, row.attack, defence) / f"{name}.png").as_posix()

@@ -1,0 +1,160 @@
+"""``report.html``: a run on one page that needs nothing else, neither network nor scripts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from tf_lowdef.evaluation.results import Results
+from tf_lowdef.files import write_bytes
+from tf_lowdef.report import page_tables
+from tf_lowdef.report.conclusion import conclusion, subject
+from tf_lowdef.report.gallery_file import Gallery
+from tf_lowdef.report.headline import headline_epsilon, headlines
+from tf_lowdef.report.markdown import CAVEATS
+from tf_lowdef.report.page_charts import epsilon_curves, headline_chart
+from tf_lowdef.report.page_pictures import Shown, show
+from tf_lowdef.report.table import MISSING, Table, attack_table, cascade_table, unique
+
+PAGE = "report.html"
+
+MAX_BYTES = 6_000_000
+"""What a page may weigh; examples are left out until it does not weigh more."""
+
+MAX_LISTED = 50
+"""Skipped images that are named."""
+
+_CODE = re.compile(r"`([^`]*)`")
+_FIRST = re.compile(r"(?<=[a-z0-9)%`])\. (?=[A-Z`])")
+
+
+def write_page(results: Results, folder: str | Path) -> Path:
+    """Write ``report.html`` into a run's folder, whole or not at all, and return its path.
+
+    Args:
+        results: What came out; see ``read_run`` for a folder that may be damaged.
+        folder: The run's, with its ``gallery/`` and ``adversarial/`` as far as they were kept.
+    """
+    path = Path(folder) / PAGE
+    examples, notes = _examples(Path(folder))
+    page = to_html(results, examples, notes)
+    while len(page) > MAX_BYTES and examples:
+        examples = examples[:-1]
+        page = to_html(results, examples, [*notes, "Some examples are left out: the page would be too large."])
+    write_bytes(path, page)
+    return path
+
+
+def to_html(results: Results, examples: list[Shown], gallery_notes: list[str]) -> bytes:
+    """Return the page as UTF-8.
+
+    Args:
+        results: What came out.
+        examples: What the gallery shows.
+        gallery_notes: How its images were chosen, or why there are none.
+    """
+    environment = Environment(
+        loader=PackageLoader("tf_lowdef.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["code"] = with_code
+    text = environment.get_template("page.html.j2").render(_context(results, examples, gallery_notes))
+    return text.encode("utf-8", "replace")  # names of files that are no UTF-8
+
+
+def with_code(text: str) -> Markup:
+    """Return text as HTML, escaped, with what stands between backquotes as code."""
+    found = _CODE.sub(r"<code>\1</code>", str(escape(text)))
+    return Markup(found.replace(" %", "&nbsp;%"))  # noqa: S704 - escaped before
+
+
+def _examples(folder: Path) -> tuple[list[Shown], list[str]]:
+    try:
+        gallery = Gallery.load(folder)
+    except FileNotFoundError:
+        return [], [
+            "This run kept no gallery: neither clean images nor predictions. "
+            "It is made by `tf-lowdef evaluate` from the adversarial images that a run keeps."
+        ]
+    except ValueError as error:
+        return [], [f"The gallery cannot be shown: {error}"]
+    notes = [gallery.selection]
+    if gallery.no_cam is not None:
+        notes.append(f"There are no maps of where the classifier looks: {gallery.no_cam}")
+    shown = show(gallery, folder)
+    if not any(example.pictures for example in shown):
+        notes.append("None of its pictures is in the run's folder any more.")
+    return shown, notes
+
+
+def _context(results: Results, examples: list[Shown], gallery_notes: list[str]) -> dict[str, Any]:
+    first, *others = _FIRST.split(conclusion(results), maxsplit=1)
+    epsilon, heads, columns = headline_epsilon(results), headlines(results), page_tables.accuracy_columns(results)
+    threats = [threat for threat in unique(row.threat for row in results.rows) if threat in CAVEATS]
+    run = results.run
+    return {
+        "lead": first if first.endswith(".") else f"{first}.",
+        "more": " ".join(others),
+        "warnings": results.warnings,
+        "skipped": run.get("skipped", [])[:MAX_LISTED],
+        "skipped_count": len(run.get("skipped", [])),
+        "n": max(row.n for row in results.rows),
+        "model": run.get("model", {}).get("name", "an unknown model"),
+        "subject": subject(results),
+        "epsilon": epsilon,
+        "chart": headline_chart(heads, epsilon),
+        "headlines": page_tables.headline_lines(heads, subject(results)),
+        "columns": columns,
+        "lines": page_tables.accuracy_lines(results, columns),
+        "starred": any(cell.star for line in page_tables.accuracy_lines(results, columns) for cell in line.cells),
+        "drawn": any(row.draws > 1 for row in results.rows),
+        "doubts": page_tables.doubts(results),
+        "differences": page_tables.differences(results),
+        "curves": epsilon_curves(results),
+        "examples": examples,
+        "gallery_notes": gallery_notes,
+        "threats": [(threat, CAVEATS[threat], _without_empty(attack_table(results, threat))) for threat in threats],
+        "cascade": cascade_table(results),
+        "facts": _facts(run),
+        "command": run.get("command"),
+    }
+
+
+def _without_empty(table: Table) -> Table:
+    """Leave out the columns in which nothing stands: a phone has no room for them."""
+    used = [place for place, _ in enumerate(table.columns) if any(row[place] != MISSING for row in table.rows)]
+    return Table([table.columns[place] for place in used], [[row[place] for place in used] for row in table.rows])
+
+
+def _facts(run: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what was run and with what, as far as it is recorded."""
+    data, model, machine = run.get("data", {}), run.get("model", {}), run.get("machine", {})
+    arguments = run.get("arguments", {})
+    found = [
+        ("model", model.get("name")),
+        ("weights, SHA-256", model.get("weights_sha256")),
+        (
+            "images",
+            f"{data['used']} of {data['found']} in {data.get('source')}" if {"used", "found"} <= set(data) else None,
+        ),
+        ("left out: misclassified by the bare model", data.get("left_out_misclassified") or None),
+        ("images, SHA-256", data.get("sha256")),
+        ("seed", run.get("seed")),
+        *((name.replace("_", " "), _plain(value)) for name, value in arguments.items()),
+        ("started", run.get("started")),
+        ("seconds", run.get("seconds")),
+        ("machine", ", ".join(f"{name} {value}" for name, value in machine.items()) or None),
+        ("versions", ", ".join(f"{name} {value}" for name, value in run.get("versions", {}).items()) or None),
+    ]
+    return [(name, str(value)) for name, value in found if value is not None]
+
+
+def _plain(value: Any) -> Any:
+    return ", ".join(str(each) for each in value) if isinstance(value, list | tuple) else value

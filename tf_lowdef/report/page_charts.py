@@ -1,0 +1,180 @@
+"""The charts of ``report.html``, as SVG that takes its ink from the page, so that it suits light and dark."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import matplotlib
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tf_lowdef.evaluation.results import CLEAN, Results, Row
+from tf_lowdef.report.headline import Headline
+from tf_lowdef.report.plot import COLOURS, MARKERS
+from tf_lowdef.report.table import unique
+
+INK = "#010203"
+"""What is drawn in this colour takes the colour of the page's text: it occurs nowhere else."""
+
+WIDTH = 4.2
+"""Inches; a chart this wide can still be read on a phone."""
+
+APART = 0.012
+"""How far the marks of two defences are drawn apart, as a share of the greatest epsilon: many lie on each other."""
+
+_EPSILON = re.compile(r"^([^:]+):[0-9.]+")
+
+
+class Chart(NamedTuple):
+    """A chart, what to see in it, and what stands for it where it cannot be seen."""
+
+    svg: Markup
+    caption: str
+    alt: str
+
+
+class Curves(NamedTuple):
+    """Accuracy over epsilon: a chart for each attack that was tried at several, and a note on those that were not."""
+
+    charts: list[Chart]
+    missing: list[str]
+
+
+def headline_chart(headlines: Sequence[Headline], epsilon: float | None) -> Chart | None:
+    """Return each defence clean, against who does not know of it, and against who does; None without any attack."""
+    kinds: list[tuple[str, str, str, Callable[[Headline], Row | None]]] = [
+        ("clean", "o", INK, lambda each: each.clean),
+        ("attacker does not know of it", "s", COLOURS[5], lambda each: each.oblivious),
+        ("attacker knows of it", "D", COLOURS[4], lambda each: each.adaptive),
+    ]
+    shown = [kind for kind in kinds if any(kind[3](each) is not None for each in headlines)]
+    if len(shown) < 2:
+        return None
+    figure = Figure(figsize=(WIDTH, 1.3 + 0.45 * len(headlines)), layout="constrained")
+    axes = figure.subplots()
+    for number, (label, marker, colour, of) in enumerate(shown):
+        offset = 0.18 * (number - (len(shown) - 1) / 2)
+        found = [(place + offset, row) for place, each in enumerate(headlines) if (row := of(each)) is not None]
+        _draw_points(axes, found, marker, colour, label)
+    axes.set_yticks(range(len(headlines)), [each.defence for each in headlines])
+    axes.set_ylim(len(headlines) - 0.5, -0.5)
+    axes.set_xlim(-3, 103)
+    axes.set_xlabel("top-1 accuracy (%)")
+    _dress(axes, "x")
+    figure.legend(loc="outside upper left", ncols=1, frameon=False, labelcolor=INK, fontsize=9)
+    where = "" if epsilon is None else f" at epsilon {epsilon:g}"
+    caption = (
+        f"Look at how far the marks of one defence lie apart: what it keeps of its clean accuracy{where} against each "
+        "attacker. Lines are 95 % intervals; hollow marks are unreliable, upper bounds."
+    )
+    lines = [f"{each.defence}: " + ", ".join(_say(label, of(each)) for label, _, _, of in shown) for each in headlines]
+    return Chart(_svg(figure, "headline"), caption, f"Top-1 accuracy{where}. " + "; ".join(lines) + ".")
+
+
+def epsilon_curves(results: Results) -> Curves:
+    """Return a chart for each threat and attack that was tried at several epsilons."""
+    families: dict[tuple[str, str], list[Row]] = {}
+    for row in results.rows:
+        if row.attack != CLEAN and not row.conditional and row.setting.get("epsilon") is not None:
+            families.setdefault((row.threat, family(row.attack)), []).append(row)
+    charts, missing = [], []
+    for (threat, name), rows in families.items():
+        epsilons = sorted({row.setting["epsilon"] for row in rows})
+        if len(epsilons) > 1:
+            charts.append(_curve(results, threat, name, rows, epsilons))
+        else:
+            missing.append(f"{name} ({threat}, epsilon {epsilons[0]:g})")
+    return Curves(charts, missing)
+
+
+def family(attack: str) -> str:
+    """Return an attack's name without its epsilon: ``"bim:4,steps=20"`` becomes ``"bim,steps=20"``."""
+    return _EPSILON.sub(r"\1", attack)
+
+
+def _curve(results: Results, threat: str, name: str, rows: list[Row], epsilons: list[float]) -> Chart:
+    figure = Figure(figsize=(WIDTH, WIDTH), layout="constrained")
+    axes = figure.subplots()
+    clean = {row.defence: row for row in results.rows if row.attack == CLEAN}
+    defences, said = unique(row.defence for row in results.rows), []
+    for number, defence in enumerate(defences):
+        points = {row.setting["epsilon"]: row for row in rows if row.defence == defence}
+        if not points:
+            continue
+        if defence in clean:
+            points = {0.0: clean[defence], **points}
+        colour = INK if number % len(COLOURS) == 0 else COLOURS[number % len(COLOURS)]
+        shift = APART * epsilons[-1] * (number - (len(defences) - 1) / 2)
+        _draw_curve(
+            axes,
+            [(each + shift, points[each]) for each in sorted(points)],
+            MARKERS[number % len(MARKERS)],
+            colour,
+            defence,
+        )
+        ends = ", ".join(f"{100 * points[each].top1:.0f} % at {each:g}" for each in sorted(points))
+        said.append(f"{defence}: {ends}")
+    axes.set_title(f"{name}, {threat}", color=INK, loc="left", fontsize=11)
+    axes.set_xticks([0.0, *epsilons], ["clean", *(f"{each:g}" for each in epsilons)])
+    axes.set_xlabel("epsilon (grey levels of 255)")
+    axes.set_ylabel("top-1 accuracy (%)")
+    axes.set_ylim(-3, 103)
+    _dress(axes, "y")
+    figure.legend(loc="outside lower left", ncols=2, frameon=False, labelcolor=INK, fontsize=9)
+    caption = f"{name}, {threat}: the sooner a line falls, the smaller the change that the defence does not survive."
+    return Chart(_svg(figure, f"{threat} {name}"), caption, f"Accuracy over epsilon. {'; '.join(said)}.")
+
+
+def _draw_points(axes: Axes, found: list[tuple[float, Row]], marker: str, colour: str, label: str) -> None:
+    for number, (place, row) in enumerate(found):
+        low, high = (100 * end for end in row.ci95)
+        axes.plot([low, high], [place, place], color=colour, linewidth=1.2, alpha=0.6)
+        face = "none" if row.unreliable is not None else colour
+        name = label if number == 0 else None
+        axes.plot(100 * row.top1, place, marker, color=colour, markerfacecolor=face, markersize=8, label=name)
+
+
+def _draw_curve(axes: Axes, points: list[tuple[float, Row]], marker: str, colour: str, label: str) -> None:
+    places, heights = [each for each, _ in points], [100 * row.top1 for _, row in points]
+    for place, row in points:
+        low, high = (100 * end for end in row.ci95)
+        axes.plot([place, place], [low, high], color=colour, linewidth=1, alpha=0.5)
+        if row.unreliable is not None:
+            axes.plot(place, 100 * row.top1, "o", color=colour, markerfacecolor="none", markersize=13)
+    axes.plot(places, heights, marker=marker, color=colour, markersize=6, linewidth=1.6, label=label)
+
+
+def _dress(axes: Axes, grid: str) -> None:
+    axes.grid(axis="x" if grid == "x" else "y", color=INK, alpha=0.15)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(INK)
+    axes.tick_params(colors=INK)
+    axes.xaxis.label.set_color(INK)
+    axes.yaxis.label.set_color(INK)
+
+
+def _say(label: str, row: Row | None) -> str:
+    if row is None:
+        return f"{label} not tried"
+    return f"{label} {100 * row.top1:.0f} %" + (", unreliable" if row.unreliable is not None else "")
+
+
+def _svg(figure: Figure, salt: str) -> Markup:
+    """Return a figure as an element for a page, its text in the page's font and its ink the page's."""
+    text = io.StringIO()
+    settings = {"svg.fonttype": "none", "svg.hashsalt": salt, "text.parse_math": False}
+    with matplotlib.rc_context(settings):  # type: ignore[arg-type]
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    found = text.getvalue()
+    found = found[found.index("<svg") :]
+    found = re.sub(r"<metadata>.*?</metadata>", "", found, flags=re.DOTALL)
+    found = re.sub(r'^<svg ([^>]*?)width="[^"]*"', r"<svg \1", found)
+    found = re.sub(r'^(<svg [^>]*?)height="[^"]*"', r'\1aria-hidden="true" focusable="false"', found)
+    found = re.sub(r"font-family: [^;\"]*", "font-family: inherit", found)
+    found = re.sub(r'<g id="[^"]*">', "<g>", found)  # they would stand on the page once a chart
+    return Markup(found.replace(INK, "currentColor"))  # noqa: S704 - matplotlib escapes the names in it
