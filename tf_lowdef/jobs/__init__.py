@@ -1,0 +1,21 @@
+"""Work that survives: cut into units, each done once and stored whole; a killed run goes on where it stopped."""
+
+from tf_lowdef.jobs.fingerprint import RunMismatchError, fingerprint
+from tf_lowdef.jobs.local import LocalRunner
+from tf_lowdef.jobs.lock import RunInUseError, hold
+from tf_lowdef.jobs.store import DONE, Store, open_run
+from tf_lowdef.jobs.units import Record, Unit, Work
+
+__all__ = [
+    "DONE",
+    "LocalRunner",
+    "Record",
+    "RunInUseError",
+    "RunMismatchError",
+    "Store",
+    "Unit",
+    "Work",
+    "fingerprint",
+    "hold",
+    "open_run",
+]
