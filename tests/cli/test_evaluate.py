@@ -48,7 +48,9 @@ def test_a_run_ends_in_a_table_a_picture_and_files(run_cli, model_file, csv_file
     tables = {"run.json", "results.json", "results.csv", "correct.csv"}
     gallery = {name for name in names if name.startswith("gallery/")}
     assert "gallery/gallery.json" in gallery
-    assert names - gallery == tables | {"report.md", "report.html", "accuracy.png"} | pictures
+    done = {name for name in names if name.startswith("done/")}
+    assert {"done/run.json", "done/oblivious/bim%3A4/batch-00000.npz"} <= done
+    assert names - gallery - done == tables | {"report.md", "report.html", "accuracy.png"} | pictures
     results = Results.load(out)
     assert results.run["command"].startswith(f"tf-lowdef evaluate --model {model_file}")
     assert results.run["seed"] == 3
@@ -60,13 +62,14 @@ def test_a_run_ends_in_a_table_a_picture_and_files(run_cli, model_file, csv_file
 
 
 def test_restart_moves_the_old_run_aside(run_cli, model_file, csv_file, tmp_path):
-    arguments = ["evaluate", "--model", model_file, "--data", csv_file, "--attack", "fgsm:1", "--out", tmp_path / "run"]
-    assert run_cli(*arguments).code == 0
+    arguments = ["evaluate", "--model", model_file, "--data", csv_file, "--out", tmp_path / "run", "--attack"]
+    assert run_cli(*arguments, "fgsm:1").code == 0
     before = (tmp_path / "run" / "results.json").read_bytes()
-    outcome = run_cli(*arguments)
-    assert (outcome.code, outcome.out) == (1, "")
-    assert "holds files already" in outcome.err
-    assert run_cli(*arguments, "--restart").code == 0
+    outcome = run_cli(*arguments, "fgsm:2", "--seed", "1")
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (1, "", 1)
+    assert f"{tmp_path / 'run'}: holds another run (" in outcome.err
+    assert 'arguments.attacks: ["fgsm:1"], now ["fgsm:2"]; arguments.seed: 0, now 1' in outcome.err
+    assert run_cli(*arguments, "fgsm:2", "--restart").code == 0
     assert (tmp_path / "run.1" / "results.json").read_bytes() == before
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tf_lowdef.attacks import AttackResult
-from tf_lowdef.evaluation.outcomes import Made, Outcome, worst_of
+from tf_lowdef.evaluation.outcomes import Made, Outcome, observe, worst_of
 
 CLEAN = np.zeros((3, 16, 16, 3), np.uint8)
 LABELS = np.array([0, 1, 2])
@@ -18,7 +18,7 @@ def result(**changes):
 
 def made(**changes):
     found = Made(5, {"epsilon": 4}, True)
-    found.add(np.array([1, 2, 4]), CLEAN, result(**changes), LABELS, 0.5)
+    found.put(np.array([1, 2, 4]), observe(CLEAN, result(**changes), LABELS), 0.5)
     return found
 
 

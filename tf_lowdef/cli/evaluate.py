@@ -72,7 +72,8 @@ def command(
 ) -> None:
     r"""Attack a classifier, put defences in front of it, compare.
 
-    Without arguments: the embedded classifier and its images, offline.
+    Without arguments: the embedded classifier and its images, offline. A run that was stopped goes on where it stopped
+    when the same command is given again with its folder as --out.
 
     \b
     Example:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ from tf_lowdef.attacks import PGD, Attack, AttackResult
 from tf_lowdef.evaluation.budgets import Budget
 from tf_lowdef.evaluation.draws import REPORT_DRAWS, attackable
 from tf_lowdef.evaluation.grid import ADAPTIVE, KNOWLEDGE, image_folder, judge, run_attack, write_images
-from tf_lowdef.evaluation.outcomes import Made, Outcome, worst_of
+from tf_lowdef.evaluation.outcomes import Made, Outcome, observe, worst_of
 from tf_lowdef.evaluation.predict import Predictor
 from tf_lowdef.evaluation.probe import gives_gradient
 from tf_lowdef.evaluation.spool import Spool
 from tf_lowdef.evaluation.variants import defended_models
+from tf_lowdef.jobs import LocalRunner, Record, Unit, cut
 
 Indices = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.int64]
@@ -29,6 +31,10 @@ Shares = npt.NDArray[np.float64]
 
 SANITY_EPSILON = 64.0
 """Grey levels at which no image may hold: enough distortion must reach 0 % (Carlini et al. 2019, section 5.2)."""
+
+
+SANITY = "sanity"
+"""The name of the units that try `SANITY_EPSILON`; their images are not kept."""
 
 
 @dataclass
@@ -50,13 +56,17 @@ class Attacked:
 
 @dataclass(frozen=True)
 class _Target:
-    """A defence under attack: its model, those through whose gradients, and what it makes of the clean images."""
+    """A defence under attack: its models, which of them have gradients, and what it makes of the clean images."""
 
     defence: str
     layers: tuple[Any, ...]
-    model: Any
+    models: list[Any]
     differentiable: list[Any]
     clean: Outcome
+
+    def attackable_by(self, attack: Attack) -> list[Any]:
+        """Return the models that an attack is tried on; all of them classify alike."""
+        return self.differentiable if attack.needs_gradient else self.models[:1]
 
 
 class AdaptiveAttacker:
@@ -74,6 +84,7 @@ class AdaptiveAttacker:
         epsilons: At which the budget's attacks are tried.
         seed: For attacks that draw random numbers.
         folder: Where the images are written that fool their defence, None for nowhere.
+        runner: Does the units, one attack on one batch each.
         progress: Called with how many images an attack is done with, those included that it need not be tried on.
     """
 
@@ -88,6 +99,7 @@ class AdaptiveAttacker:
         *,
         seed: int = 0,
         folder: Path | None = None,
+        runner: LocalRunner | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> None:
         self._base = base
@@ -98,6 +110,7 @@ class AdaptiveAttacker:
         self._epsilons = epsilons
         self._seed = seed
         self._folder = folder
+        self._runner = runner or LocalRunner()
         self._progress = progress or (lambda _: None)
 
     @property
@@ -108,8 +121,7 @@ class AdaptiveAttacker:
     def attack(self, defence: str, layers: tuple[Any, ...], clean: Outcome) -> Attacked:
         """Attack one defence with everything; `clean` is what it makes of the clean images."""
         models = [attackable(model, self._budget.draws) for model in defended_models(self._base, layers)]
-        differentiable = [model for model in models if self._has_gradient(model)]
-        target, attacked = _Target(defence, layers, models[0], differentiable, clean), Attacked()
+        target, attacked = _Target(defence, layers, models, self._differentiable(defence, models), clean), Attacked()
         everything = np.flatnonzero((clean.shares > 0) | (clean.chosen_by > 0))
         for name, attack in self._explicit.items():
             attacked.outcomes.append(self._stage(target, name, attack, everything, conditional=False))
@@ -149,43 +161,49 @@ class AdaptiveAttacker:
         outcome.conditional = conditional
         if not conditional:  # what is wrong clean counts as wrong
             outcome.put(np.arange(len(self._images)), target.clean.shares, target.clean.chosen_by)
-        models = target.differentiable if attack.needs_gradient else [target.model]
-        made.missing = not models
+        made.missing = not target.attackable_by(attack)
         self._progress(len(self._images) - len(places))
-        for part, pixels, labels in self._images.batches(self._batch_size(len(places)), places):
-            if models:
-                shown = self._attack_batch(target, models, name, strong, outcome, part, pixels, labels)
-                self._write(target, name, outcome, part, shown)
-            else:
-                outcome.put(part, target.clean.shares[part], target.clean.chosen_by[part])
+        if made.missing:
+            outcome.put(places, target.clean.shares[places], target.clean.chosen_by[places])
+            self._progress(len(places))
+            return outcome
+        for part, record in self._attacked(target, name, strong, places):
+            made.put(part, record.arrays, float(record["attack_seconds"]))
+            outcome.put(part, record["shares"], record["chosen_by"], float(record["seconds"]))
             self._progress(len(part))
         return outcome
 
-    def _attack_batch(
-        self,
-        target: _Target,
-        models: list[Any],
-        name: str,
-        attack: Attack,
-        outcome: Outcome,
-        places: Indices,
-        pixels: Pixels,
-        labels: Labels,
-    ) -> Pixels:
-        """Attack one batch through every gradient; keep each image's worst example, and return these."""
+    def _attacked(
+        self, target: _Target, name: str, attack: Attack, places: Indices
+    ) -> Iterator[tuple[Indices, Record]]:
+        """Do the units of one attack on some images of one defence; yield the places and the record of each."""
+        units = cut(f"{ADAPTIVE}/{target.defence}/{name}", places, self._batch_size(len(places)))
+        work = partial(self._attack_batch, target, name, attack)
+        for unit, record in zip(units, self._runner.run(units, work), strict=True):
+            yield np.array(unit.task["places"], np.int64), record
+
+    def _attack_batch(self, target: _Target, name: str, attack: Attack, unit: Unit) -> Record:
+        """Attack one batch through every gradient; keep each image's worst example, and write what fools."""
         started = time.perf_counter()
-        size = self._batch_size(len(pixels))
-        results = [run_attack(name, attack, model, pixels, labels, size, self._seed) for model in models]
+        places = unit.task["places"]
+        pixels, labels = self._images.take(places)
+        size, models = self._batch_size(len(pixels)), target.attackable_by(attack)
+        draws = attack.spec if name == SANITY else name
+        results = [run_attack(draws, attack, model, pixels, labels, size, self._seed) for model in models]
         seconds = time.perf_counter() - started
         judged = [judge(self._predictor, target.layers, result.images, labels) for result in results]
         best = np.argmin([chosen_by for _, chosen_by in judged], axis=0)
-        each = np.arange(len(pixels))
-        result = _pick(results, best)
-        if outcome.made is not None:
-            outcome.made.add(places, pixels, result, labels, seconds)
+        result, each = _pick(results, best), np.arange(len(pixels))
         shares, chosen_by = (np.stack(arrays)[best, each] for arrays in zip(*judged, strict=True))
-        outcome.put(places, shares, chosen_by, time.perf_counter() - started - seconds)
-        return result.images
+        arrays = {
+            **observe(pixels, result, labels),
+            "shares": shares,
+            "chosen_by": chosen_by,
+            "attack_seconds": np.array(seconds),
+            "seconds": np.array(time.perf_counter() - started - seconds),
+        }
+        files = () if name == SANITY else self._write(target, name, places, result.images, shares)
+        return Record(arrays, files=files)
 
     def _check_sanity(self, target: _Target, attacked: Attacked) -> None:
         """Attack a few images with a perturbation that nothing can withstand."""
@@ -193,24 +211,34 @@ class AdaptiveAttacker:
         if not target.differentiable or not len(places):
             return
         attack = strengthen(PGD(SANITY_EPSILON, steps=self._budget.sanity_steps))
-        outcome = Outcome.empty(ADAPTIVE, attack.spec, target.defence, None, len(self._images))
-        for part, pixels, labels in self._images.batches(self._batch_size(len(places)), places):
-            self._attack_batch(target, target.differentiable, attack.spec, attack, outcome, part, pixels, labels)
+        records = [record for _, record in self._attacked(target, SANITY, attack, places)]
         attacked.sanity_images = len(places)
-        attacked.sanity_left = int((outcome.shares[places] >= 0.5).sum())
+        attacked.sanity_left = int(sum((record["shares"] >= 0.5).sum() for record in records))
 
-    def _has_gradient(self, model: Any) -> bool:
-        return gives_gradient(model, self._images.read(np.arange(1)), self._images.labels[:1])
+    def _differentiable(self, defence: str, models: list[Any]) -> list[Any]:
+        """Return the models that have a gradient."""
+
+        def probe(_: Unit) -> Record:
+            pixels, labels = self._images.take([0])
+            return Record(facts={"gradients": [gives_gradient(model, pixels, labels) for model in models]})
+
+        flags = next(self._runner.run([Unit(f"{ADAPTIVE}/{defence}/gradient")], probe)).facts["gradients"]
+        return [model for model, flag in zip(models, flags, strict=True) if flag]
 
     def _batch_size(self, count: int) -> int:
         """Return the least power of two that holds `count` images, at most the batch size: a batch is padded to it."""
         return min(self._predictor.batch_size, 1 << max(count - 1, 0).bit_length())
 
-    def _write(self, target: _Target, name: str, outcome: Outcome, places: Indices, images: Pixels) -> None:
-        if self._folder is not None:
-            fooling = np.flatnonzero(outcome.shares[places] < 0.5)
-            folder = image_folder(self._folder, ADAPTIVE, name, target.defence)
-            write_images(folder, images[fooling], [self._images.names[place] for place in places[fooling]])
+    def _write(
+        self, target: _Target, name: str, places: Sequence[int], images: Pixels, shares: Shares
+    ) -> tuple[Path, ...]:
+        """Write the images that fool the defence in most draws."""
+        if self._folder is None:
+            return ()
+        fooling = shares < 0.5
+        folder = image_folder(self._folder, ADAPTIVE, name, target.defence)
+        names = [self._images.names[place] for place, fools in zip(places, fooling, strict=True) if fools]
+        return write_images(folder, images[fooling], names)
 
 
 def survivors(clean: Outcome, outcomes: Sequence[Outcome], epsilon: float) -> Indices:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,19 @@ from typing import Any
 from tf_lowdef.attacks import Attack
 from tf_lowdef.evaluation.adaptive import AdaptiveAttacker
 from tf_lowdef.evaluation.checks import check_labels, clean_accuracy_warnings, probability_warnings
-from tf_lowdef.evaluation.dataset import ImageData, load_data
+from tf_lowdef.evaluation.dataset import load_data
 from tf_lowdef.evaluation.grid import OBLIVIOUS, TRANSFER, Grid
 from tf_lowdef.evaluation.outcomes import Outcome
 from tf_lowdef.evaluation.plan import Plan, check_surrogate, make_plan
 from tf_lowdef.evaluation.predict import Predictor, class_count, input_size
+from tf_lowdef.evaluation.reading import read_images
 from tf_lowdef.evaluation.refusals import mark, unreliable_warnings
 from tf_lowdef.evaluation.results import Results
 from tf_lowdef.evaluation.rows import compare_rows, group_by_defence, to_rows, worst_cases
-from tf_lowdef.evaluation.run import describe_model, describe_run, new_run_folder
-from tf_lowdef.evaluation.selection import Selection, select_images, stack
+from tf_lowdef.evaluation.run import describe_identity, describe_model, describe_run
+from tf_lowdef.evaluation.selection import select_images
 from tf_lowdef.evaluation.spool import Spool
+from tf_lowdef.jobs import LocalRunner, fingerprint, open_run
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many steps of it are done, and how many there are."""
@@ -68,7 +71,8 @@ def evaluate(
         attacks: Texts such as ``"bim:4"`` (epsilons in grey levels of 255), or :class:`Attack` objects.
         defences: Texts such as ``"webp:60+flip"``, or sequences of the layers themselves.
         threat: Some of ``"oblivious"``, ``"transfer"`` and ``"adaptive"``.
-        out: A new or empty folder for the results and the adversarial images; None writes nothing.
+        out: A new or empty folder for the results and the adversarial images, or that of the same run, which then goes
+            on where it stopped; None writes nothing.
         seed: Decides which images a `limit` draws, and every random number of an attack.
         limit: Use at most this many images.
         only_correct: Use only images that the bare model classifies correctly.
@@ -84,71 +88,61 @@ def evaluate(
 
     Raises:
         FileNotFoundError: There is no such data.
-        FileExistsError: `out` holds files already.
+        FileExistsError: `out` holds files that no run made.
+        RunMismatchError: A ValueError: `out` holds another run, or an image has changed since its own began.
+        RunInUseError: An OSError: another process works on the run in `out`.
+        OSError: `out` cannot be written to; where the disk is full the run goes on later.
         ValueError: An argument is wrong, a label has no class in the model, no image can be used, or an attack cannot
             work with this model. A single image that cannot be read is skipped, named and counted instead.
     """
-    started, clock = datetime.now(timezone.utc), time.perf_counter()
+    clock = time.perf_counter()
     plan = make_plan(attacks, defences, threat, budget)
     _check_counts(limit, batch_size)
     check_surrogate(surrogate, model, plan.threats)
     size, classes = input_size(model), class_count(model)
     images = load_data(data, size)
     check_labels(images.labels, list(images.names), classes)
-    folder = new_run_folder(out) if out is not None else None
-    report = progress or (lambda *_: None)
-
-    predictor = Predictor(model, batch_size, seed)
-    selection = select_images(
-        images,
-        predictor,
-        limit=limit,
-        only_correct=only_correct,
-        seed=seed,
-        progress=lambda done, total: report("Classifying clean images", done, total),
-    )
-    warnings = [
-        *probability_warnings(selection.first_logits, [*plan.attacks.values(), *plan.budget_attacks(classes)]),
-        *clean_accuracy_warnings(selection.seen_predictions, selection.seen_labels, classes),
-    ]
-    if plan.adaptive and plan.budget.label is not None:
-        warnings.append(plan.budget.label)
-    spool = _read(images, selection, batch_size, folder)
-    outcomes = _attack(model, surrogate, predictor, plan, spool, seed, folder, report)
-    rows = to_rows(outcomes, spool.resolution, seed)
-    run = describe_run(model, images, selection, started) | {
-        "command": command,
-        "arguments": {
-            **plan.describe(),
-            "surrogate": None if surrogate is None else describe_model(surrogate),
-            "limit": limit,
-            "only_correct": only_correct,
-            "batch_size": batch_size,
-        },
-        "seed": seed,
-        "seconds": round(time.perf_counter() - clock, 3),
-        "warnings": warnings + unreliable_warnings(rows),
-    }
-    results = Results(run, rows, tuple(compare_rows(rows, seed)), tuple(spool.names))
-    if folder is not None:
-        results.save(folder)
+    settings = {"limit": limit, "only_correct": only_correct, "batch_size": batch_size}
+    identity = describe_identity(model, surrogate, images, {**plan.describe(), **settings}, seed)
+    with nullcontext() if out is None else open_run(out, identity) as store:
+        runner, started = LocalRunner(store), datetime.now(timezone.utc) if store is None else store.started
+        folder, report = None if store is None else store.folder, progress or (lambda *_: None)
+        predictor = Predictor(model, batch_size, seed)
+        selection = select_images(
+            images,
+            predictor,
+            limit=limit,
+            only_correct=only_correct,
+            seed=seed,
+            runner=runner,
+            check=lambda logits: probability_warnings(logits, [*plan.attacks.values(), *plan.budget_attacks(classes)]),
+            progress=lambda done, total: report("Classifying clean images", done, total),
+        )
+        warnings = [
+            *selection.warnings,
+            *clean_accuracy_warnings(selection.seen_predictions, selection.seen_labels, classes),
+        ]
+        if plan.adaptive and plan.budget.label is not None:
+            warnings.append(plan.budget.label)
+        spool = read_images(images, selection, batch_size, folder, runner)
+        outcomes = _attack(model, surrogate, predictor, plan, spool, seed, folder, runner, report)
+        rows = to_rows(outcomes, spool.resolution, seed)
+        run = describe_run(model, images, selection, started) | {
+            "command": command,
+            "arguments": {
+                **plan.describe(),
+                "surrogate": None if surrogate is None else describe_model(surrogate),
+                **settings,
+            },
+            "identity_sha256": fingerprint(identity),
+            "seed": seed,
+            "seconds": round(time.perf_counter() - clock + runner.earlier, 3),
+            "warnings": warnings + unreliable_warnings(rows),
+        }
+        results = Results(run, rows, tuple(compare_rows(rows, seed)), tuple(spool.names))
+        if folder is not None:
+            results.save(folder)
     return results
-
-
-def _read(data: ImageData, selection: Selection, batch_size: int, folder: Path | None) -> Spool:
-    """Read the selected images, once."""
-    spool = Spool(folder)
-    for start in range(0, len(selection.indices), batch_size):
-        indices = selection.indices[start : start + batch_size]
-        pixels, failed = data.read_batch(indices)
-        if failed:  # since it was classified
-            selection.skipped += [(data.names[index], reason) for index, reason in failed.items()]
-            indices = [index for index in indices if index not in failed]
-        if indices:
-            spool.add(stack(pixels, data.source), data.labels[indices], [data.names[index] for index in indices])
-    if not len(spool):
-        raise ValueError(f"{data.source}: every image vanished while it was read. The first: {selection.skipped[0][1]}")
-    return spool
 
 
 def _attack(
@@ -159,6 +153,7 @@ def _attack(
     spool: Spool,
     seed: int,
     folder: Path | None,
+    runner: LocalRunner,
     report: Progress,
 ) -> list[Outcome]:
     """Try every threat, and mark what is not to be believed."""
@@ -168,8 +163,9 @@ def _attack(
     steps = _Counter(report, "Attacking and defending")
     steps.total = math.ceil(len(spool) / predictor.batch_size) * (1 + len(sources) * len(plan.attacks))
     grid = Grid(
-        predictor, plan.defences, spool, seed=seed, eot_draws=plan.budget.draws, folder=images, progress=steps.add
-    )
+        predictor, plan.defences, spool, seed=seed, eot_draws=plan.budget.draws, folder=images, runner=runner,
+        progress=steps.add,
+    )  # fmt: skip
     clean = grid.clean(plan.threats[0])
     others = [outcome for threat, source in sources for outcome in grid.attacked(threat, source, plan.attacks)]
     mark(others)
@@ -177,8 +173,9 @@ def _attack(
         return [*clean, *others]
     steps = _Counter(report, "Attacking defended models")
     attacker = AdaptiveAttacker(
-        model, predictor, spool, plan.attacks, plan.budget, plan.epsilons, seed=seed, folder=images, progress=steps.add
-    )
+        model, predictor, spool, plan.attacks, plan.budget, plan.epsilons, seed=seed, folder=images, runner=runner,
+        progress=steps.add,
+    )  # fmt: skip
     steps.total = attacker.stages * len(plan.defences) * len(spool)
     by_defence = group_by_defence(others)
     found, worst = [*clean, *others], []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,38 @@ Pixels = npt.NDArray[np.uint8]
 
 STILL = 1e-6
 """A loss that moved by no more than this share of itself did not move; a confident model's is tiny, and may still."""
+
+
+OBSERVED = ("attackable", "success", "l2", "linf", "ssim", "zero_gradient", "nonfinite_gradient", "still")
+"""The attributes of `Made` that `observe` gives."""
+
+Observed = Mapping[str, npt.NDArray[Any]]
+
+
+def observe(clean: Pixels, result: AttackResult, labels: Labels) -> dict[str, npt.NDArray[Any]]:
+    """Return what an attack made of a batch, image by image: arrays of shape (batch,), as the attributes of `Made`.
+
+    Args:
+        clean: uint8, shape (batch, height, width, 3).
+        result: Of the attack on these images.
+        labels: int64, shape (batch,).
+    """
+    similarity = ssim(clean, result.images)
+    nonfinite, still = (np.zeros(len(labels), bool) for _ in range(2))
+    if result.nonfinite_gradient is not None:
+        nonfinite = result.nonfinite_gradient
+    if result.loss_start is not None and result.loss_end is not None:
+        still = np.abs(result.loss_end - result.loss_start) <= STILL * np.abs(result.loss_start)
+    return {
+        "attackable": result.clean_predictions == labels,
+        "success": result.success,
+        "l2": result.l2,
+        "linf": result.linf,
+        "ssim": np.full(len(labels), np.nan) if similarity is None else similarity,
+        "zero_gradient": result.zero_gradient,
+        "nonfinite_gradient": nonfinite,
+        "still": still,
+    }
 
 
 class Made:
@@ -58,22 +91,12 @@ class Made:
         """The attack's bound in grey levels, None if it seeks the smallest perturbation."""
         return self.setting.get("epsilon")
 
-    def add(self, places: Indices, clean: Pixels, result: AttackResult, labels: Labels, seconds: float) -> None:
-        """Take in a batch of results."""
+    def put(self, places: Indices, observed: Observed, seconds: float) -> None:
+        """Take in what `observe` found on a batch."""
         self.seconds += seconds
         self.tried[places] = True
-        self.attackable[places] = result.clean_predictions == labels
-        self.success[places] = result.success
-        self.l2[places], self.linf[places] = result.l2, result.linf
-        self.zero_gradient[places] = result.zero_gradient
-        if result.nonfinite_gradient is not None:
-            self.nonfinite_gradient[places] = result.nonfinite_gradient
-        if result.loss_start is not None and result.loss_end is not None:
-            change = np.abs(result.loss_end - result.loss_start)
-            self.still[places] = change <= STILL * np.abs(result.loss_start)
-        similarity = ssim(clean, result.images)
-        if similarity is not None:
-            self.ssim[places] = similarity
+        for name in OBSERVED:
+            getattr(self, name)[places] = observed[name]
 
     def columns(self) -> dict[str, Any]:
         """Return the columns of a row that say what the attack did; images that were wrong already are left out."""

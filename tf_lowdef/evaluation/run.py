@@ -14,39 +14,50 @@ import numpy as np
 from tf_lowdef import __version__
 from tf_lowdef.evaluation.dataset import ImageData
 from tf_lowdef.evaluation.selection import Selection
+from tf_lowdef.jobs import hold_run
 from tf_lowdef.threads import available_cores
 from tf_lowdef.webp import libwebp_version
 
 _PACKAGES = ("tensorflow", "keras", "cleverhans", "numpy", "pillow")
 
 
-def new_run_folder(out: str | Path) -> Path:
-    """Return `out` as a path, made where it is missing.
+def move_aside(out: str | Path) -> Path | None:
+    """Rename a folder that holds files to ``NAME.1``, ``NAME.2`` ...; return the new path, None if there is none.
 
     Raises:
-        FileExistsError: It holds files already, or is a file.
-        OSError: It cannot be made.
+        RunInUseError: A process works on the run that is in it.
     """
-    folder = Path(out)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(
-            f"{folder}: holds files already; a run is written to a new or empty folder "
-            "(--restart moves the old one aside)"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def move_aside(out: str | Path) -> Path | None:
-    """Rename a folder that holds files to ``NAME.1``, ``NAME.2`` ...; return the new path, None if there is none."""
     folder = Path(out)
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return None
     number = 1
     while (target := folder.with_name(f"{folder.name}.{number}")).exists():
         number += 1
-    folder.rename(target)
+    with hold_run(folder):
+        folder.rename(target)
     return target
+
+
+def describe_identity(
+    model: Any, surrogate: Any, data: ImageData, arguments: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    """Return all that decides a run's results and is known before it: a folder's run goes on only with the same.
+
+    Pixels are not among it: each image's are compared with those that were classified when the run began.
+    """
+    listed = hashlib.sha256()
+    for name, label in zip(data.names, data.labels.tolist(), strict=True):
+        listed.update(f"{name}\0{label}\0".encode("utf-8", "surrogateescape"))
+    return {
+        "tool": "evaluate",
+        "arguments": {**arguments, "seed": seed},
+        "model": {**describe_model(model), "config_sha256": hash_config(model)},
+        "surrogate": None
+        if surrogate is None
+        else {**describe_model(surrogate), "config_sha256": hash_config(surrogate)},
+        "data": {"images": len(data), "names_and_labels_sha256": listed.hexdigest()},
+        "versions": {package: found for package, found in versions().items() if package != "python"},
+    }
 
 
 def describe_run(model: Any, data: ImageData, selection: Selection, started: datetime) -> dict[str, Any]:
@@ -91,3 +102,14 @@ def hash_weights(model: Any) -> str:
         total.update(f"{weight.path}\0{values.shape}\0{values.dtype}\0".encode())
         total.update(values.tobytes())
     return total.hexdigest()
+
+
+def hash_config(model: Any) -> str | None:
+    """Return a SHA-256 of a model's architecture: defended models of other settings have the same weights.
+
+    None for a model that has no description of itself, which then goes by its weights alone.
+    """
+    try:
+        return hashlib.sha256(model.to_json().encode()).hexdigest()
+    except (AttributeError, NotImplementedError, TypeError, ValueError):
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -9,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.evaluation.dataset import ImageData, Pixels
-from tf_lowdef.evaluation.predict import Predictor
+from tf_lowdef.evaluation.predict import Logits, Predictor
+from tf_lowdef.jobs import LocalRunner, Record, Unit, cut
 
 Labels = npt.NDArray[np.int64]
+Check = Callable[[Logits], list[str]]
 
 
 @dataclass
@@ -25,7 +28,8 @@ class Selection:
         correct: For each index, whether the bare model classifies the image correctly.
         seen_labels: The labels of every image that was classified, chosen or not; int64.
         seen_predictions: What the bare model says of them; int64.
-        first_logits: Logits of the first batch, float32 of shape (batch, classes).
+        warnings: What `check` had to say of the first batch.
+        digests: For each image that was classified, by index, a hash of its pixels.
     """
 
     indices: list[int] = field(default_factory=list)
@@ -34,7 +38,8 @@ class Selection:
     left_out: int = 0
     seen_labels: Labels = field(default_factory=lambda: np.zeros(0, np.int64))
     seen_predictions: Labels = field(default_factory=lambda: np.zeros(0, np.int64))
-    first_logits: npt.NDArray[np.float32] | None = None
+    warnings: list[str] = field(default_factory=list)
+    digests: dict[int, bytes] = field(default_factory=dict)
 
 
 def select_images(
@@ -44,12 +49,24 @@ def select_images(
     limit: int | None = None,
     only_correct: bool = False,
     seed: int = 0,
+    runner: LocalRunner | None = None,
+    check: Check | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Selection:
-    """Classify clean images until `limit` of them qualify.
+    """Classify clean images until `limit` of them qualify; a unit of this work is a batch.
 
     With a `limit` the images are drawn in an order that `seed` decides, because the first images of a sorted data set
     are all of a few classes.
+
+    Args:
+        data: The images.
+        predictor: The bare classifier.
+        limit: How many are wanted; None for all.
+        only_correct: Whether those that are misclassified do not qualify.
+        seed: Decides the order.
+        runner: Does the units.
+        check: Called with the logits of the first batch before anything is kept; returns warnings, or raises.
+        progress: Called with how many images qualify, and how many are wanted.
 
     Raises:
         ValueError: No image qualifies.
@@ -57,13 +74,17 @@ def select_images(
     order = np.arange(len(data)) if limit is None else np.random.default_rng(seed).permutation(len(data))
     wanted = len(data) if limit is None else min(limit, len(data))
     selection = Selection()
-    for start in range(0, len(order), predictor.batch_size):
-        if len(selection.indices) >= wanted:
-            break
-        batch = [int(index) for index in order[start : start + predictor.batch_size]]
-        _select_from(selection, data, batch, predictor, only_correct, wanted)
+    units = cut("selection", order, predictor.batch_size)
+
+    def work(unit: Unit) -> Record:
+        return _classify(data, predictor, unit, check if unit == units[0] else None)
+
+    for record in (runner or LocalRunner()).run(units, work):
+        _select_from(selection, data, record, only_correct, wanted)
         if progress is not None:
             progress(min(len(selection.indices), wanted), wanted)
+        if len(selection.indices) >= wanted:
+            break
     selection.indices.sort()
     if not selection.indices:
         raise ValueError(_nothing_left(data, selection))
@@ -85,20 +106,37 @@ def stack(images: Sequence[Pixels], source: str) -> Pixels:
     return np.stack(images)
 
 
-def _select_from(
-    selection: Selection, data: ImageData, batch: list[int], predictor: Predictor, only_correct: bool, wanted: int
-) -> None:
+def image_digest(pixels: Pixels) -> bytes:
+    """Return a hash of an image's pixels: 16 bytes."""
+    return hashlib.blake2b(pixels.tobytes(), digest_size=16).digest()
+
+
+def _classify(data: ImageData, predictor: Predictor, unit: Unit, check: Check | None) -> Record:
+    """Read and classify a batch."""
+    batch: list[int] = unit.task["places"]
     images, failed = data.read_batch(batch)
-    selection.skipped += [(data.names[index], reason) for index, reason in failed.items()]
-    readable = [index for index in batch if index not in failed]
+    facts = {"failed": list(failed.items()), "warnings": list[str]()}
+    readable = np.array([index for index in batch if index not in failed], np.int64)
+    if not images:
+        return Record({"readable": readable}, facts)
+    logits = predictor(stack(images, data.source))
+    if check is not None:
+        facts["warnings"] = check(logits)
+    digests = np.frombuffer(b"".join(map(image_digest, images)), np.uint8).reshape(len(images), -1)
+    return Record({"readable": readable, "predictions": logits.argmax(axis=1), "digests": digests}, facts)
+
+
+def _select_from(selection: Selection, data: ImageData, record: Record, only_correct: bool, wanted: int) -> None:
+    """Take in a batch that was classified."""
+    selection.skipped += [(data.names[index], reason) for index, reason in record.facts["failed"]]
+    selection.warnings += record.facts["warnings"]
+    readable: list[int] = record["readable"].tolist()
     if not readable:
         return
-    logits = predictor(stack(images, data.source))
-    if selection.first_logits is None:
-        selection.first_logits = logits
-    labels, predictions = data.labels[readable], logits.argmax(axis=1)
+    labels, predictions = data.labels[readable], record["predictions"]
     selection.seen_labels = np.concatenate([selection.seen_labels, labels])
     selection.seen_predictions = np.concatenate([selection.seen_predictions, predictions])
+    selection.digests.update(zip(readable, (digest.tobytes() for digest in record["digests"]), strict=True))
     correct = dict(zip(readable, (predictions == labels).tolist(), strict=True))
     selection.correct.update(correct)
     chosen = [index for index in readable if correct[index] or not only_correct]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +71,7 @@ class Spool:
             images[place] = np.frombuffer(self._file.read(size), np.uint8).reshape(shape)
         return images
 
-    def batches(self, size: int, indices: Indices | None = None) -> Iterator[tuple[Indices, Pixels, Labels]]:
-        """Yield places, images and labels of all images, or of some, in batches."""
-        wanted = np.arange(len(self)) if indices is None else indices
-        labels = self.labels
-        for start in range(0, len(wanted), size):
-            part = wanted[start : start + size]
-            yield part, self.read(part), labels[part]
+    def take(self, places: Sequence[int]) -> tuple[Pixels, Labels]:
+        """Return images and labels at some places."""
+        indices = np.array(places, np.int64)
+        return self.read(indices), self.labels[indices]

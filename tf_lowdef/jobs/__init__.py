@@ -3,8 +3,8 @@
 from tf_lowdef.jobs.fingerprint import RunMismatchError, fingerprint
 from tf_lowdef.jobs.local import LocalRunner
 from tf_lowdef.jobs.lock import RunInUseError, hold
-from tf_lowdef.jobs.store import DONE, Store, open_run
-from tf_lowdef.jobs.units import Record, Unit, Work
+from tf_lowdef.jobs.store import DONE, Store, hold_run, open_run
+from tf_lowdef.jobs.units import Record, Unit, Work, cut
 
 __all__ = [
     "DONE",
@@ -15,7 +15,9 @@ __all__ = [
     "Store",
     "Unit",
     "Work",
+    "cut",
     "fingerprint",
     "hold",
+    "hold_run",
     "open_run",
 ]

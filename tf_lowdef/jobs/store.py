@@ -119,6 +119,20 @@ def open_run(folder: str | os.PathLike[str], identity: Identity) -> Iterator[Sto
             raise
 
 
+@contextmanager
+def hold_run(folder: Path) -> Iterator[None]:
+    """Hold the lock of the run in a folder, if there is one, until the block ends.
+
+    Raises:
+        RunInUseError: A process works on it.
+    """
+    if not (folder / DONE / LOCK).exists():
+        yield
+        return
+    with hold(folder / DONE / LOCK, folder):
+        yield
+
+
 def _refuse_others(root: Path) -> None:
     """Raise FileExistsError for a folder with files that no run of ours made."""
     if not root.exists() or (root.is_dir() and (root / DONE / MANIFEST).exists()):

@@ -1,0 +1,321 @@
+"""A run that is stopped at any moment and started again gives the results of one that nobody disturbed."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from tf_lowdef import evaluate
+from tf_lowdef.evaluation import adaptive, grid
+from tf_lowdef.evaluation.run import move_aside
+from tf_lowdef.files import is_temporary
+from tf_lowdef.jobs import RunInUseError, RunMismatchError, Store
+
+ATTACKS, DEFENCES, THREATS = ["fgsm:1", "bim:2"], ["none", "webp:60"], ["oblivious", "adaptive"]
+OPTIONS = {"batch_size": 8, "budget": "quick", "seed": 3}
+TIMES = ("started", "seconds", "attack_seconds")
+
+PROGRAM = """
+import sys
+import keras
+import numpy as np
+import tf_lowdef
+
+model, data, out = sys.argv[1:]
+with np.load(data) as file:
+    arrays = file["images"], file["labels"]
+tf_lowdef.evaluate(keras.models.load_model(model), arrays, {attacks}, {defences}, {threats}, out, **{options})
+"""
+
+
+def without_times(content):
+    if isinstance(content, dict):
+        return {key: without_times(value) for key, value in content.items() if key not in TIMES}
+    return [without_times(value) for value in content] if isinstance(content, list) else content
+
+
+def results(folder):
+    """Return all that must be equal: the results without times, every image, and the table of single images."""
+    files = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file() and "done" not in p.parts}
+    assert not [name for name, path in files.items() if is_temporary(path)]
+    found = {name: path.read_bytes() for name, path in files.items() if path.suffix in (".png", ".json", ".csv")}
+    found.pop("results.csv")  # the same rows as results.json, with the seconds among them
+    return {n: without_times(json.loads(v)) if n.endswith(".json") else v for n, v in found.items()}
+
+
+def units(folder):
+    return sorted(p.relative_to(folder / "done").as_posix() for p in (folder / "done").rglob("*.npz"))
+
+
+@pytest.fixture(scope="module")
+def run(model, dataset):
+    """A function that runs the evaluation in a folder, with some arguments changed."""
+
+    def run(out, **changes):
+        arguments = {"attacks": ATTACKS, "defences": DEFENCES, "threat": THREATS, **OPTIONS, **changes}
+        return evaluate(arguments.pop("model", model), arguments.pop("data", dataset), out=out, **arguments)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def undisturbed(run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    run(folder)
+    assert {"results.json", "run.json", "correct.csv"} < results(folder).keys()
+    return folder
+
+
+def test_units_are_named_by_what_they_are(undisturbed):
+    names = units(undisturbed)
+    assert names[0] == "adaptive/none/apgd-ce%3A1,steps=20/batch-00000.npz"
+    for name in (
+        *(
+            f"{what}/batch-0000{number}.npz"
+            for what in ("selection", "clean", "oblivious/bim%3A2")
+            for number in range(3)
+        ),
+        "images.npz",
+        "oblivious/gradient.npz",
+        "adaptive/webp%3A60/gradient.npz",
+        "adaptive/webp%3A60/bim%3A2/batch-00000.npz",
+    ):
+        assert name in names
+
+
+def test_a_finished_run_is_not_done_again(run, undisturbed, tmp_path, monkeypatch):
+    folder = shutil.copytree(undisturbed, tmp_path / "run")
+    before = results(folder)
+    for module in (grid, adaptive):
+        monkeypatch.setattr(module, "run_attack", lambda *_: pytest.fail("it was attacked again"))
+        monkeypatch.setattr(module, "gives_gradient", lambda *_: pytest.fail("it was asked again"))
+    run(folder)
+    assert results(folder) == before
+    content = json.loads((folder / "run.json").read_text())
+    assert content["started"] == json.loads((undisturbed / "run.json").read_text())["started"]
+    assert content["seconds"] > 0.5 * json.loads((undisturbed / "run.json").read_text())["seconds"]
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_stopped_at_any_unit_or_picture(run, undisturbed, tmp_path, monkeypatch, seed):
+    """Without warning, in this process: at a seeded count of records or pictures that are written."""
+    moment = random.Random(seed)
+    module, name, most = [(Store, "save", len(units(undisturbed))), (grid, "write_png", 60)][seed % 2]
+    left, whole = moment.randrange(most), getattr(module, name)
+
+    def stopping(*arguments):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Killed
+        whole(*arguments)
+
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, stopping)
+        with pytest.raises(Killed):
+            run(folder)
+    assert not (folder / "results.json").exists()
+    run(folder)
+    assert results(folder) == results(undisturbed)
+    assert units(folder) == units(undisturbed)
+
+
+def test_damaged_records_and_lost_pictures_are_made_again(run, undisturbed, tmp_path):
+    folder = shutil.copytree(undisturbed, tmp_path / "run")
+    before = results(folder)
+    damaged = folder / "done" / "adaptive" / "webp%3A60" / "bim%3A2" / "batch-00000.npz"
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:100] + bytes(10) + whole[110:])
+    shutil.copy(folder / "done" / "clean" / "batch-00000.npz", folder / "done" / "clean" / "batch-00001.npz")
+    (folder / "adversarial" / "bim-2" / "03.png").unlink()
+    run(folder)
+    assert results(folder) == before
+
+
+def test_a_full_disk_is_clear_and_the_run_goes_on(run, undisturbed, tmp_path, monkeypatch):
+    folder, left = tmp_path / "run", 30
+    whole = grid.write_png
+
+    def full(*arguments):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        whole(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(grid, "write_png", full)
+        with pytest.raises(OSError, match="No space left on device. What is finished is kept: make room") as caught:
+            run(folder)
+    assert str(folder) in str(caught.value)
+    run(folder)
+    assert results(folder) == results(undisturbed)
+
+
+def test_another_run_is_refused_with_what_differs(run, undisturbed, model, dataset, tmp_path):
+    folder = shutil.copytree(undisturbed, tmp_path / "run")
+    before = results(folder)
+    other = keras.models.clone_model(model)
+    other.set_weights([weights * 2 for weights in model.get_weights()])
+    images, labels = dataset
+    changes = [
+        ({"seed": 4}, r"arguments\.seed: 3, now 4\)"),
+        ({"attacks": ["fgsm:1"]}, r'arguments\.attacks: \["fgsm:1", "bim:2"\], now \["fgsm:1"\]\)'),
+        ({"limit": 5}, r"arguments\.limit: null, now 5\)"),
+        ({"model": other}, r'model\.weights_sha256: "[0-9a-f]{64}", now "[0-9a-f]{64}"\)'),
+        ({"data": (images[:19], labels[:19])}, r"data\.images: 20, now 19"),
+        ({"data": (images, (labels + 1) % 4)}, r"data\.names_and_labels_sha256: "),
+        (
+            {"data": (np.where(np.arange(20)[:, None, None, None] == 7, 255 - images, images), labels)},
+            "'07' has changed",
+        ),
+    ]
+    for change, message in changes:
+        with pytest.raises(RunMismatchError, match=message) as refused:
+            run(folder, **change)
+        assert "--restart" in str(refused.value)
+    assert results(folder) == before
+
+
+def test_models_that_differ_in_a_layers_setting_alone_are_told_apart(model, dataset, tmp_path, noise_layer):
+    def noisy(amount):
+        return keras.Sequential([keras.Input((24, 24, 3)), noise_layer(amount, name="noise"), model], name="noisy")
+
+    evaluate(noisy(1.0), dataset, [], ["none"], out=tmp_path / "run", limit=4)
+    with pytest.raises(RunMismatchError, match=r"\(model\.config_sha256: [^;]*\)"):
+        evaluate(noisy(2.0), dataset, [], ["none"], out=tmp_path / "run", limit=4)
+
+
+def test_a_picture_that_is_gone_is_named_and_the_run_goes_on_with_it(model, csv_data, tmp_path):
+    folder, picture = tmp_path / "run", csv_data.parent / "images" / "05.png"
+    evaluate(model, csv_data, ["fgsm:1"], ["none"], out=folder)
+    before, content = results(folder), picture.read_bytes()
+    picture.unlink()
+    with pytest.raises(RunMismatchError, match="'images/05' was there when the run began.*Put it back"):
+        evaluate(model, csv_data, ["fgsm:1"], ["none"], out=folder)
+    picture.write_bytes(content)
+    evaluate(model, csv_data, ["fgsm:1"], ["none"], out=folder)
+    assert results(folder) == before
+
+
+def test_one_that_vanished_stays_skipped(model, csv_data, tmp_path):
+    picture = csv_data.parent / "images" / "05.png"
+    content = picture.read_bytes()
+
+    def remove(what, done, total):
+        if what.startswith("Classifying"):
+            picture.unlink(missing_ok=True)
+
+    evaluate(model, csv_data, [], ["none"], out=tmp_path / "run", progress=remove)
+    before = results(tmp_path / "run")
+    assert [item["image"] for item in before["run.json"]["skipped"]] == ["images/05"]
+    before["run.json"]["data"].pop("sha256")
+    picture.write_bytes(content)
+    evaluate(model, csv_data, [], ["none"], out=tmp_path / "run")
+    after = results(tmp_path / "run")
+    after["run.json"]["data"].pop("sha256")  # of the file that is back
+    assert after["run.json"] == before["run.json"]
+    assert after["correct.csv"] == before["correct.csv"]
+
+
+def test_not_a_number_keeps_what_was_done(run, undisturbed, tmp_path, monkeypatch):
+    folder, left = tmp_path / "run", 3
+    whole = adaptive.run_attack
+
+    def poisoned(*arguments):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise ValueError("The model's output is NaN or infinite for image 0 of a batch of 8")
+        return whole(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(adaptive, "run_attack", poisoned)
+        with pytest.raises(ValueError, match="NaN or infinite"):
+            run(folder)
+    done = units(folder)
+    assert set(done) < set(units(undisturbed))
+    assert not [path for path in folder.rglob("*") if is_temporary(path)]
+    run(folder)
+    assert results(folder) == results(undisturbed)
+
+
+def test_a_second_process_and_a_restart_are_refused_while_one_works(model, dataset, tmp_path):
+    folder, refused = tmp_path / "run", []
+
+    def intrude(what, done, total):
+        if what.startswith("Attacking") and not refused:
+            for call in (lambda: evaluate(model, dataset, [], ["none"], out=folder), lambda: move_aside(folder)):
+                with pytest.raises(RunInUseError, match=f"in use by process {os.getpid()} on "):
+                    call()
+                refused.append(call)
+
+    evaluate(model, dataset, [], ["none"], out=folder, progress=intrude)
+    assert len(refused) == 2
+    assert move_aside(folder) == tmp_path / "run.1"
+    assert (tmp_path / "run.1" / "results.json").is_file()
+
+
+@pytest.fixture(scope="module")
+def start(model, dataset, tmp_path_factory):
+    """A function that starts the evaluation as a process of its own."""
+    folder = tmp_path_factory.mktemp("program")
+    model.save(folder / "model.keras")
+    np.savez(folder / "data.npz", images=dataset[0], labels=dataset[1])
+    program = PROGRAM.format(attacks=ATTACKS, defences=DEFENCES, threats=THREATS, options=OPTIONS)
+    (folder / "program.py").write_text(textwrap.dedent(program))
+    inputs = [folder / "program.py", folder / "model.keras", folder / "data.npz"]
+
+    def start(out):
+        command = [os.fspath(each) for each in (sys.executable, *inputs, out)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def alone(start, tmp_path_factory):
+    """An undisturbed run in a process of its own, where layers are named as in the disturbed ones."""
+    folder = tmp_path_factory.mktemp("alone") / "run"
+    _, errors = (process := start(folder)).communicate(timeout=300)
+    assert process.returncode == 0, errors
+    return folder
+
+
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 20))])
+def test_kill_9(start, alone, tmp_path, seed):
+    moment, folder = random.Random(seed), tmp_path / "run"
+    count, delay = moment.randrange(len(units(alone)) - 3), moment.uniform(0, 0.1)
+    process = start(folder)
+    deadline = time.monotonic() + 300
+    while process.poll() is None and len(units(folder)) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    time.sleep(delay)
+    process.send_signal(signal.SIGKILL)
+    _, errors = process.communicate(timeout=60)
+    if process.returncode != -signal.SIGKILL:
+        pytest.skip(f"the run was over before it could be killed: {errors}")
+    before = set(units(folder))
+    _, errors = (process := start(folder)).communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert before <= set(units(folder))
+    assert units(folder) == units(alone)
+    assert results(folder) == results(alone)
