@@ -7,6 +7,7 @@ from PIL import Image
 
 from tf_lowdef import WebPLayer
 from tf_lowdef.evaluation import Results
+from tf_lowdef.jobs import Store
 
 
 @pytest.fixture
@@ -71,6 +72,26 @@ def test_restart_moves_the_old_run_aside(run_cli, model_file, csv_file, tmp_path
     assert 'arguments.attacks: ["fgsm:1"], now ["fgsm:2"]; arguments.seed: 0, now 1' in outcome.err
     assert run_cli(*arguments, "fgsm:2", "--restart").code == 0
     assert (tmp_path / "run.1" / "results.json").read_bytes() == before
+
+
+def test_ctrl_c_says_how_the_run_goes_on(run_cli, model_file, csv_file, tmp_path, monkeypatch):
+    arguments = ["evaluate", "--model", model_file, "--data", csv_file, "--attack", "fgsm:1", "--out", tmp_path / "run"]
+    save, saved = Store.save, []
+
+    def save_two_then_stop(*args):
+        if len(saved) == 2:
+            raise KeyboardInterrupt
+        saved.append(save(*args))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "save", save_two_then_stop)
+        outcome = run_cli(*arguments)
+    assert (outcome.code, outcome.out) == (130, "")
+    assert f"the same command with --out {tmp_path / 'run'} goes on." in outcome.err
+    assert outcome.err.endswith("Interrupted.\n")
+    outcome = run_cli(*arguments)
+    assert outcome.code == 0, outcome.err
+    assert Results.load(tmp_path / "run").row("fgsm:1", "none").n == 6
 
 
 def test_skipped_images_and_warnings_stand_in_every_output(run_cli, model_file, csv_file, tmp_path):

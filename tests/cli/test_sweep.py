@@ -3,14 +3,21 @@ import json
 
 def test_a_sweep_of_the_embedded_classifier_ends_in_a_table_and_files(run_cli, tmp_path):
     out = tmp_path / "run"
-    outcome = run_cli(
+    arguments = [
         "sweep", "--quality", "60", "--method", "0", "--flip", "no", "--attack", "fgsm:8", "--limit", "8",
         "--max-clean-drop", "100", "--batch-size", "8", "-o", out,
-    )  # fmt: skip
+    ]  # fmt: skip
+    outcome = run_cli(*arguments)
     assert outcome.code == 0, outcome.err
     assert "webp:60,method=0" in outcome.out
     assert f"Report: {out / 'sweep.md'}" in outcome.out
     assert {"sweep.json", "sweep.md", "sweep.png", "results.json", "report.md"} <= {path.name for path in out.iterdir()}
+    assert json.loads((out / "sweep.json").read_text())["chosen"] == "webp:60,method=0"
+    outcome = run_cli(*arguments, "--seed", "1")
+    assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+    assert "holds another run (arguments.seed: 0, now 1)" in outcome.err
+    (out / "sweep.json").unlink()
+    assert run_cli(*arguments).code == 0
     assert json.loads((out / "sweep.json").read_text())["chosen"] == "webp:60,method=0"
 
 

@@ -12,6 +12,7 @@ from tf_lowdef.cli.options import (
     default_run_folder,
     model_options,
     open_classifier,
+    restart_option,
     seed_option,
 )
 
@@ -56,7 +57,7 @@ from tf_lowdef.cli.options import (
 @click.option("--only-correct", is_flag=True, help="Use only images that the bare model classifies correctly.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
 @click.option("-o", "--out", type=click.Path(file_okay=False), help="Folder of the run.  [default: runs/DATE-TIME]")
-@click.option("--restart", is_flag=True, help="Move a run that is in the folder already aside (NAME.1, NAME.2 ...).")
+@restart_option
 @seed_option
 @click.pass_context
 def command(
@@ -89,7 +90,7 @@ def command(
     from tf_lowdef.cli.quiet import import_tensorflow
 
     import_tensorflow()
-    from tf_lowdef.cli.progress import show_progress
+    from tf_lowdef.cli.progress import say_how_to_go_on, show_progress
     from tf_lowdef.cli.tables import show_results
     from tf_lowdef.evaluation import DEFAULT_ATTACKS, DEFAULT_DEFENCES, DEFAULT_THREATS, evaluate
     from tf_lowdef.evaluation.run import move_aside
@@ -104,7 +105,7 @@ def command(
     attacks, defences = options.pop("attacks") or DEFAULT_ATTACKS, options.pop("defences") or DEFAULT_DEFENCES
     options["threat"] = options["threat"] or DEFAULT_THREATS
     other = None if surrogate is None else open_model(surrogate, surrogate_weights)
-    with show_progress() as progress:
+    with say_how_to_go_on(folder), show_progress() as progress:
         results = evaluate(
             classifier,
             source,

@@ -11,6 +11,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="For all chance.")
 
+restart_option = click.option(
+    "--restart", is_flag=True, help="Move a run that is in the folder already aside (NAME.1, NAME.2 ...)."
+)
+
 
 def model_options(function: F) -> F:
     """Add ``--model`` and ``--weights``."""

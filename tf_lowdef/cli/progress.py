@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from tf_lowdef.jobs import DONE
 
 
 @contextmanager
@@ -30,3 +34,14 @@ def show_progress() -> Iterator[Callable[[str, int, int], None]]:
             progress.update(tasks[what], completed=done, total=total)
 
         yield update
+
+
+@contextmanager
+def say_how_to_go_on(folder: Path) -> Iterator[None]:
+    """Say after Ctrl-C how the run in a folder goes on: who gave no folder does not know its name."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if (folder / DONE).is_dir():
+            click.echo(f"What is finished is kept: the same command with --out {folder} goes on.", err=True)
+        raise

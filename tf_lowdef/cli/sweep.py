@@ -12,6 +12,7 @@ from tf_lowdef.cli.options import (
     default_run_folder,
     model_options,
     open_classifier,
+    restart_option,
     seed_option,
 )
 
@@ -60,6 +61,7 @@ FLIPS = {"no": (False,), "yes": (True,), "both": (False, True)}
 @click.option("--limit", type=click.IntRange(min=2), help="Use at most this many images, drawn by the seed.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
 @click.option("-o", "--out", type=click.Path(file_okay=False), help="Folder of the run.  [default: runs/DATE-TIME]")
+@restart_option
 @seed_option
 @click.pass_context
 def command(
@@ -75,7 +77,8 @@ def command(
     r"""Find the WebP settings that are worth their cost.
 
     Each is tried against attackers who know of it and who do not. The choice is made on one half of the images, and
-    what is said of it measured on the other. Without --model: the embedded classifier and its images, offline.
+    what is said of it measured on the other. Without --model: the embedded classifier and its images, offline. A sweep
+    that was stopped goes on where it stopped when the same command is given again with its folder as --out.
 
     \b
     Example:
@@ -85,15 +88,18 @@ def command(
     from tf_lowdef.cli.quiet import import_tensorflow
 
     import_tensorflow()
-    from tf_lowdef.cli.progress import show_progress
+    from tf_lowdef.cli.progress import say_how_to_go_on, show_progress
     from tf_lowdef.cli.tables import show_sweep
+    from tf_lowdef.evaluation.run import move_aside
     from tf_lowdef.evaluation.sweep import sweep
     from tf_lowdef.report import write_report
     from tf_lowdef.report.sweep_report import write_sweep
 
     classifier, source = open_classifier(model, weights, data)
     folder = Path(out or default_run_folder())
-    with show_progress() as progress:
+    if options.pop("restart"):
+        move_aside(folder)
+    with say_how_to_go_on(folder), show_progress() as progress:
         found = sweep(
             classifier,
             source,

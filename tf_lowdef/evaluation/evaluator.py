@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,13 +116,12 @@ def evaluate(
             only_correct=only_correct,
             seed=seed,
             runner=runner,
-            check=lambda logits: probability_warnings(logits, [*plan.attacks.values(), *plan.budget_attacks(classes)]),
-            progress=lambda done, total: report("Classifying clean images", done, total),
+            check=partial(probability_warnings, attacks=[*plan.attacks.values(), *plan.budget_attacks(classes)]),
+            progress=partial(report, "Classifying clean images"),
         )
-        warnings = [
-            *selection.warnings,
-            *clean_accuracy_warnings(selection.seen_predictions, selection.seen_labels, classes),
-        ]
+        warnings = selection.warnings + clean_accuracy_warnings(
+            selection.seen_predictions, selection.seen_labels, classes
+        )
         if plan.adaptive and plan.budget.label is not None:
             warnings.append(plan.budget.label)
         spool = read_images(images, selection, batch_size, folder, runner)

@@ -180,7 +180,7 @@ def _is_empty(root: Path) -> bool:
     """Return whether a run has left nothing yet, no unit and no other file."""
     if any(path.name != DONE for path in root.iterdir()):
         return False
-    return next((root / DONE).rglob(f"*{SUFFIX}"), None) is None
+    return all(is_temporary(path) for path in (root / DONE).rglob(f"*{SUFFIX}"))
 
 
 def _forget_if_empty(root: Path, made: bool) -> None:
