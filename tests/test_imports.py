@@ -10,6 +10,7 @@ import tf_lowdef
 LIGHT = [
     "import tf_lowdef",
     "import tf_lowdef.files",
+    "import tf_lowdef.jobs",
     "import tf_lowdef.webp",
     "import tf_lowdef.webp.pillow",
     "import tf_lowdef.cli.main",

@@ -43,13 +43,19 @@ with open_run(out, {"tool": "test", "arguments": {"seed": seed}}) as store:
 
 
 @pytest.fixture(scope="session")
-def start_job(tmp_path_factory):
-    """A function that starts the job in a folder: (folder, seed, pause in seconds between files) -> Popen."""
+def job(tmp_path_factory):
+    """The program: its arguments are a folder, a seed, and seconds to pause after every file."""
     program = tmp_path_factory.mktemp("program") / "job.py"
     program.write_text(textwrap.dedent(PROGRAM))
+    return program
+
+
+@pytest.fixture(scope="session")
+def start_job(job):
+    """A function that starts the job in a folder."""
 
     def start(out, seed=0, pause=0.0):
-        command = [sys.executable, os.fspath(program), os.fspath(out), str(seed), str(pause)]
+        command = [sys.executable, os.fspath(job), os.fspath(out), str(seed), str(pause)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

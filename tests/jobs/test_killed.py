@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -98,3 +101,34 @@ def test_other_arguments_are_refused(run_job, tmp_path):
     assert "arguments.seed: 0, now 1" in errors
     assert "--restart" in errors
     assert tree(out) == before
+
+
+def test_a_full_disk(job, undisturbed, tmp_path):
+    """On a tmpfs of its own, in a mount namespace that ends with the commands."""
+    unshare = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+    small, script = tmp_path / "small", tmp_path / "script"
+    small.mkdir()
+    mount = f"mount -t tmpfs -o size=400k tmpfs '{small}'"
+    if shutil.which("unshare") is None or subprocess.run([*unshare, "sh", "-c", mount], capture_output=True).returncode:
+        pytest.skip("mounting a tmpfs is not permitted here")
+    command = f"'{sys.executable}' '{job}' '{small}/run' 0 0"
+    script.write_text(
+        f"set -u; {mount} || exit 99\n"
+        f"{command} 2> '{tmp_path}/full.txt'; echo $? > '{tmp_path}/full.code'\n"
+        f"cp -a '{small}/run' '{tmp_path}/full'\n"
+        f"mount -o remount,size=64m '{small}'\n"
+        f"{command} 2> '{tmp_path}/again.txt'; echo $? > '{tmp_path}/again.code'\n"
+        f"cp -a '{small}/run' '{tmp_path}/again'\n"
+    )
+    subprocess.run([*unshare, "sh", script], check=True, timeout=120)
+    assert (tmp_path / "full.code").read_text() == "1\n"
+    text = (tmp_path / "full.txt").read_text().splitlines()[-1]
+    assert text == (
+        f"OSError: {small}/run: No space left on device. What is finished is kept: make room, and the same command "
+        "goes on"
+    )
+    assert 0 < len(done(tmp_path / "full")) < UNITS
+    assert not [path for path in (tmp_path / "full").rglob("*") if is_temporary(path)]
+    assert tree(tmp_path / "full").items() < undisturbed.items()
+    assert (tmp_path / "again.code").read_text() == "0\n", (tmp_path / "again.txt").read_text()
+    assert tree(tmp_path / "again") == undisturbed
