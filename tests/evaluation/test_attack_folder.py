@@ -7,6 +7,7 @@ from PIL import Image
 from tf_lowdef.attacks import BIM, DeepFool
 from tf_lowdef.evaluation.attack_folder import attack_folder
 from tf_lowdef.evaluation.attack_table import LOST, MISCLASSIFIED, NOT_FOUND, status
+from tf_lowdef.jobs import RunInUseError
 
 
 def table(out):
@@ -50,6 +51,19 @@ def test_paper_names_never_collide(model, csv_data, tmp_path):
     assert len({row["written"] for row in rows}) == len(rows) == len(list((tmp_path / "out").glob("*.png"))) == 20
     for row in rows:
         assert row["written"].startswith(f"Adv_{row['label']}-{row['after']}")
+
+
+def test_a_second_process_on_one_folder_is_refused(model, csv_data, tmp_path):
+    refused = []
+
+    def intrude(done, total):
+        with pytest.raises(RunInUseError, match=f"{tmp_path / 'out'}: in use by another process"):
+            attack_folder(model, csv_data, tmp_path / "out", BIM(4), batch_size=8)
+        refused.append(done)
+
+    attack_folder(model, csv_data, tmp_path / "out", BIM(4), batch_size=8, progress=intrude)
+    assert refused == [8, 16, 20]
+    assert attack_folder(model, csv_data, tmp_path / "out", BIM(4), batch_size=8).present == 20
 
 
 def test_what_is_not_adversarial_is_reported(model, csv_data, tmp_path):

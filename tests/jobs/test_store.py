@@ -7,8 +7,18 @@ import numpy as np
 import pytest
 
 from tf_lowdef.files import atomic
-from tf_lowdef.jobs import LocalRunner, Record, RunInUseError, RunMismatchError, Unit, fingerprint, open_run
-from tf_lowdef.jobs.units import cut
+from tf_lowdef.jobs import (
+    LocalRunner,
+    Record,
+    RunInUseError,
+    RunMismatchError,
+    Unit,
+    cut,
+    fingerprint,
+    hold_folder,
+    hold_run,
+    open_run,
+)
 
 IDENTITY = {"tool": "test", "arguments": {"attacks": ["bim:4"], "seed": 0}, "versions": {"numpy": "2.0"}}
 UNIT = Unit("oblivious/bim:4/batch-00000", {"places": [3, 1]})
@@ -291,3 +301,22 @@ def test_units_are_done_when_they_are_asked_for(tmp_path):
         next(runner.run(cut("stage", np.arange(3), 1), work))
     assert done == ["stage/batch-00000"]
     assert runner.earlier > 0
+
+
+def test_a_folder_itself_is_locked_and_nothing_is_left_in_it(tmp_path):
+    with hold_folder(tmp_path):
+        with pytest.raises(RunInUseError, match=f"{tmp_path}: in use by another process"), hold_folder(tmp_path):
+            pytest.fail("it was opened")
+    with hold_folder(tmp_path):
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_is_held_as_long_as_somebody_moves_it(tmp_path):
+    with hold_run(tmp_path / "nowhere"):
+        pass
+    with open_run(tmp_path, IDENTITY) as store:
+        store.save(UNIT, RECORD)
+        with pytest.raises(RunInUseError), hold_run(tmp_path):
+            pytest.fail("it was held")
+    with hold_run(tmp_path), pytest.raises(RunInUseError), open_run(tmp_path, IDENTITY):
+        pytest.fail("it was opened")

@@ -22,6 +22,7 @@ from tf_lowdef.files import ImageReadError, read_rgb, write_png
 from tf_lowdef.folders.output import prepare
 from tf_lowdef.folders.plan import ArgumentError
 from tf_lowdef.folders.run import Outcome, Summary, write_failed
+from tf_lowdef.jobs import hold_folder
 
 NAMINGS = ("stem", "paper")
 LABELS = ("auto", "none")
@@ -66,6 +67,7 @@ def attack_folder(
         FileNotFoundError: There is no such folder or CSV.
         ValueError: An argument is wrong, a label has no class in the model, an original would be overwritten, or `out`
             holds results of other arguments.
+        RunInUseError: An OSError: another process works on `out`.
     """
     source, out = Path(source), Path(out)
     if naming not in NAMINGS:
@@ -82,20 +84,14 @@ def attack_folder(
         "labels": labels,
         "seed": seed,
     }
-    ours = prepare(out, identity, [], force)
-    records = read_table(out) if ours and not force else {}
-    size, predictor = input_size(model), Predictor(model, batch_size)
-    job = _Job(model, predictor, attack, out, size, naming, seed, overwrite=ours or force)
-    waiting = [image for image in images if image.name not in records]
-    summary = Summary(scanned=len(images), present=len(images) - len(waiting))
-    for start in range(0, len(waiting), batch_size):
-        batch = waiting[start : start + batch_size]
-        _attack_batch(job, batch, records, summary)
-        write_table(out, [records[image.name] for image in images if image.name in records])
-        if progress is not None:
-            progress(start + len(batch), len(waiting))
-    summary.notes.update(record.status for record in records.values() if record.status != ADVERSARIAL)
-    write_failed(out, summary)
+    if not out.exists():
+        out.mkdir(parents=True)
+    with hold_folder(out):
+        ours = prepare(out, identity, [], force)
+        size, predictor = input_size(model), Predictor(model, batch_size)
+        job = _Job(model, predictor, attack, out, size, naming, seed, overwrite=ours or force)
+        summary = _attack_all(job, images, read_table(out) if ours and not force else {}, progress)
+        write_failed(out, summary)
     return summary
 
 
@@ -127,6 +123,22 @@ def _find(source: Path, out: Path, classes: int, labelled: bool) -> list[SourceF
     except ValueError as error:
         raise ValueError(f"{error}. If the folders are no classes, take labels='none'") from error
     return images
+
+
+def _attack_all(
+    job: _Job, images: Sequence[SourceFile], records: dict[str, Record], progress: Callable[[int, int], None] | None
+) -> Summary:
+    """Attack the images that have no record yet, and add up what became of all."""
+    waiting = [image for image in images if image.name not in records]
+    summary, size = Summary(scanned=len(images), present=len(images) - len(waiting)), job.predictor.batch_size
+    for start in range(0, len(waiting), size):
+        batch = waiting[start : start + size]
+        _attack_batch(job, batch, records, summary)
+        write_table(job.out, [records[image.name] for image in images if image.name in records])
+        if progress is not None:
+            progress(start + len(batch), len(waiting))
+    summary.notes.update(record.status for record in records.values() if record.status != ADVERSARIAL)
+    return summary
 
 
 def _attack_batch(job: _Job, images: Sequence[SourceFile], records: dict[str, Record], summary: Summary) -> None:

@@ -2,7 +2,7 @@
 
 from tf_lowdef.jobs.fingerprint import RunMismatchError, fingerprint
 from tf_lowdef.jobs.local import LocalRunner
-from tf_lowdef.jobs.lock import RunInUseError, hold
+from tf_lowdef.jobs.lock import RunInUseError, hold, hold_folder
 from tf_lowdef.jobs.store import DONE, Store, hold_run, open_run
 from tf_lowdef.jobs.units import Record, Unit, Work, cut
 
@@ -18,6 +18,7 @@ __all__ = [
     "cut",
     "fingerprint",
     "hold",
+    "hold_folder",
     "hold_run",
     "open_run",
 ]

@@ -48,6 +48,26 @@ def hold(path: Path, what: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def hold_folder(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder itself, which leaves no file in it; otherwise as `hold`.
+
+    Raises:
+        RunInUseError: Another process holds it.
+        OSError: The folder cannot be opened.
+    """
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if not _acquire(descriptor):
+            raise RunInUseError(f"{folder}: in use by another process; an output folder takes one process at a time")
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _acquire(descriptor: int) -> bool:
     if fcntl is None:
         return True
