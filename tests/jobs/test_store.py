@@ -304,9 +304,9 @@ def test_units_are_done_when_they_are_asked_for(tmp_path):
 
 
 def test_a_folder_itself_is_locked_and_nothing_is_left_in_it(tmp_path):
-    with hold_folder(tmp_path):
-        with pytest.raises(RunInUseError, match=f"{tmp_path}: in use by another process"), hold_folder(tmp_path):
-            pytest.fail("it was opened")
+    again = pytest.raises(RunInUseError, match=f"{tmp_path}: in use by another process")
+    with hold_folder(tmp_path), again, hold_folder(tmp_path):
+        pytest.fail("it was opened")
     with hold_folder(tmp_path):
         assert list(tmp_path.iterdir()) == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +18,9 @@ from tf_lowdef.evaluation.selection import Selection
 from tf_lowdef.jobs import hold_run
 from tf_lowdef.threads import available_cores
 from tf_lowdef.webp import libwebp_version
+
+_INESSENTIAL = ("build_config", "compile_config")
+"""Entries of Keras' description of a layer or model that say nothing of its predictions."""
 
 _PACKAGES = ("tensorflow", "keras", "cleverhans", "numpy", "pillow")
 
@@ -51,13 +55,15 @@ def describe_identity(
     return {
         "tool": "evaluate",
         "arguments": {**arguments, "seed": seed},
-        "model": {**describe_model(model), "config_sha256": hash_config(model)},
-        "surrogate": None
-        if surrogate is None
-        else {**describe_model(surrogate), "config_sha256": hash_config(surrogate)},
+        "model": _identify(model),
+        "surrogate": None if surrogate is None else _identify(surrogate),
         "data": {"images": len(data), "names_and_labels_sha256": listed.hexdigest()},
         "versions": {package: found for package, found in versions().items() if package != "python"},
     }
+
+
+def _identify(model: Any) -> dict[str, str | None]:
+    return {**describe_model(model), "config_sha256": hash_config(model)}
 
 
 def describe_run(model: Any, data: ImageData, selection: Selection, started: datetime) -> dict[str, Any]:
@@ -107,9 +113,17 @@ def hash_weights(model: Any) -> str:
 def hash_config(model: Any) -> str | None:
     """Return a SHA-256 of a model's architecture: defended models of other settings have the same weights.
 
-    None for a model that has no description of itself, which then goes by its weights alone.
+    How it was built and compiled is left out; predictions do not depend on it. None for a model that has no description
+    of itself, which then goes by its weights alone.
     """
     try:
-        return hashlib.sha256(model.to_json().encode()).hexdigest()
+        description = json.loads(model.to_json())
     except (AttributeError, NotImplementedError, TypeError, ValueError):
         return None
+    return hashlib.sha256(json.dumps(_essential(description), sort_keys=True).encode()).hexdigest()
+
+
+def _essential(description: Any) -> Any:
+    if isinstance(description, dict):
+        return {key: _essential(value) for key, value in description.items() if key not in _INESSENTIAL}
+    return [_essential(value) for value in description] if isinstance(description, list) else description
