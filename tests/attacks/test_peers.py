@@ -199,7 +199,7 @@ def test_cw_is_as_near_as_arts(task):
     compare_cw(task.model, task.images[:6], task.labels[:6], steps=50)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @every_auto
 def test_apgd_on_the_demo(make, loss):
     model, images, labels = demo(100)

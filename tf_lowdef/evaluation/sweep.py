@@ -164,16 +164,15 @@ def sweep(
     defences = settings(qualities, methods, flips)
     if not 0 <= max_clean_drop <= 100:
         raise ValueError(f"`max_clean_drop` must be 0 to 100 points. Received: max_clean_drop={max_clean_drop}")
+    if limit is not None:
+        first_half(limit, seed)  # before hours of work
     threats = (OBLIVIOUS, ADAPTIVE)
     results = evaluate(
         model, data, attacks, defences, threats, out, seed, limit=limit, batch_size=batch_size, budget=budget,
         progress=progress, command=command,
     )  # fmt: skip
     count = len(results.row(CLEAN, BARE).per_image)
-    if count < 2:
-        raise ValueError(f"A sweep needs two images or more, one for each half. Received: {count}")
-    first = np.zeros(count, bool)
-    first[np.random.default_rng(seed).permutation(count)[: (count + 1) // 2]] = True
+    first = first_half(count, seed)
     source = load_data(data, input_size(model))
     pixels = stack(source.read_batch(list(range(min(COST_IMAGES, len(source)))))[0], source.source)
     rows = [_row(results, defence, first, pixels) for defence in defences]
@@ -181,6 +180,19 @@ def sweep(
     if out is not None:
         found.save(out)
     return found
+
+
+def first_half(count: int, seed: int) -> Flags:
+    """Return which of `count` images the choice is made on: half of them, drawn by the seed; one more of an odd number.
+
+    Raises:
+        ValueError: There are fewer than two.
+    """
+    if count < 2:
+        raise ValueError(f"A sweep needs two images or more, one for each half. Received: {count}")
+    first = np.zeros(count, bool)
+    first[np.random.default_rng(seed).permutation(count)[: (count + 1) // 2]] = True
+    return first
 
 
 def settings(qualities: Sequence[float], methods: Sequence[int], flips: Sequence[bool]) -> list[str]:

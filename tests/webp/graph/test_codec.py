@@ -52,7 +52,8 @@ def test_eager_takes_arrays_and_single_images(sample, expected):
 @pytest.mark.parametrize(
     ("method", "height", "width"),
     [
-        (2, 20, 33),
+        # the layers' tests compile method 2
+        pytest.param(2, 20, 33, marks=pytest.mark.slow),
         pytest.param(4, 20, 33, marks=pytest.mark.slow),
         pytest.param(4, 160, 170, marks=pytest.mark.slow),
     ],
