@@ -42,7 +42,8 @@ model, data = sys.argv[1:]
 def run(out):
     with np.load(data) as file:
         arrays = file["images"], file["labels"]
-    tf_lowdef.evaluation.evaluate(keras.models.load_model(model), arrays, {attacks}, {defences}, {threats}, out, **{options})
+    classifier = keras.models.load_model(model)
+    tf_lowdef.evaluation.evaluate(classifier, arrays, {attacks}, {defences}, {threats}, out, **{options})
 
 
 for line in sys.stdin:
