@@ -17,7 +17,7 @@ from tf_lowdef.attacks import PGD, Attack, AttackResult
 from tf_lowdef.evaluation.budgets import Budget
 from tf_lowdef.evaluation.draws import REPORT_DRAWS, attackable
 from tf_lowdef.evaluation.grid import ADAPTIVE, KNOWLEDGE, image_folder, judge, run_attack, write_images
-from tf_lowdef.evaluation.outcomes import Made, Outcome, observe, worst_of
+from tf_lowdef.evaluation.outcomes import Made, Outcome, observe, survivors
 from tf_lowdef.evaluation.predict import Predictor
 from tf_lowdef.evaluation.probe import gives_gradient
 from tf_lowdef.evaluation.spool import Spool
@@ -239,17 +239,6 @@ class AdaptiveAttacker:
         folder = image_folder(self._folder, ADAPTIVE, name, target.defence)
         names = [self._images.names[place] for place, fools in zip(places, fooling, strict=True) if fools]
         return write_images(folder, images[fooling], names)
-
-
-def survivors(clean: Outcome, outcomes: Sequence[Outcome], epsilon: float) -> Indices:
-    """Return the images that some draw still classifies correctly after the attacks made for this epsilon."""
-    _, chosen_by = worst_of([clean, *made_for(outcomes, epsilon)], epsilon)
-    return np.flatnonzero(chosen_by > 0)
-
-
-def made_for(outcomes: Sequence[Outcome], epsilon: float) -> list[Outcome]:
-    """Return the outcomes of attacks at this epsilon, and of those that seek the smallest perturbation."""
-    return [outcome for outcome in outcomes if outcome.made and outcome.made.epsilon in (epsilon, None)]
 
 
 def strengthen(attack: Attack) -> Attack:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -187,3 +187,14 @@ def worst_of(outcomes: list[Outcome], epsilon: float) -> tuple[Floats, Floats]:
         worse = outcome.within(epsilon) & (outcome.chosen_by < chosen_by)
         shares[worse], chosen_by[worse] = outcome.shares[worse], outcome.chosen_by[worse]
     return shares, chosen_by
+
+
+def survivors(clean: Outcome, outcomes: Sequence[Outcome], epsilon: float) -> Indices:
+    """Return the images that some draw still classifies correctly after the attacks made for this epsilon."""
+    _, chosen_by = worst_of([clean, *made_for(outcomes, epsilon)], epsilon)
+    return np.flatnonzero(chosen_by > 0)
+
+
+def made_for(outcomes: Sequence[Outcome], epsilon: float) -> list[Outcome]:
+    """Return the outcomes of attacks at this epsilon, and of those that seek the smallest perturbation."""
+    return [outcome for outcome in outcomes if outcome.made and outcome.made.epsilon in (epsilon, None)]

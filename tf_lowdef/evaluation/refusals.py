@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.evaluation.adaptive import SANITY_EPSILON, Attacked, made_for
+from tf_lowdef.evaluation.adaptive import SANITY_EPSILON, Attacked
 from tf_lowdef.evaluation.grid import ADAPTIVE
-from tf_lowdef.evaluation.outcomes import Made, Outcome, worst_of
+from tf_lowdef.evaluation.outcomes import Made, Outcome, made_for, worst_of
 from tf_lowdef.evaluation.results import CLEAN, Row
 from tf_lowdef.evaluation.statistics import mcnemar
 
