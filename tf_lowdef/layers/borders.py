@@ -38,9 +38,13 @@ def convolve(images: tf.Tensor, weights: Sequence[float]) -> tf.Tensor:
     Returns:
         The same shape.
     """
-    line = tf.repeat(tf.constant(weights, tf.float32)[:, None, None, None] / sum(weights), 3, axis=2)
-    # One image more, because TensorFlow gives an empty batch the padded shape.
-    out = pad_symmetric(tf.pad(images, [[0, 1], [0, 0], [0, 0], [0, 0]]), len(weights) // 2, len(weights) // 2)
-    for kernel in (line, tf.transpose(line, [1, 0, 2, 3])):
-        out = tf.nn.depthwise_conv2d(out, kernel, [1, 1, 1, 1], "VALID")
-    return out[:-1]
+    line = tf.constant(weights, tf.float32) / sum(weights)
+    padded = pad_symmetric(images, len(weights) // 2, len(weights) // 2)
+    shape = tf.shape(padded)
+    # Channel by channel, because TensorFlow 2.16 crashes in depthwise convolutions with long kernels.
+    out = tf.reshape(tf.transpose(padded, [0, 3, 1, 2]), [-1, shape[1], shape[2], 1])
+    for kernel in (line[:, None, None, None], line[None, :, None, None]):
+        out = tf.nn.conv2d(out, kernel, 1, "VALID")
+    size = tf.shape(images)
+    planes = tf.reshape(out, [size[0], size[3], size[1], size[2]])
+    return tf.ensure_shape(tf.transpose(planes, [0, 2, 3, 1]), images.shape)
