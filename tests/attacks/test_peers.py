@@ -241,7 +241,7 @@ def mobilenet(imagenet: Path) -> tuple[Any, np.ndarray, np.ndarray]:
     return model, np.stack([np.asarray(image) for image in opened]), np.array([int(row["label"]) for row in rows])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.realdata
 def test_deepfool_on_mobilenet(mobilenet):
     model, images, labels = mobilenet
@@ -264,7 +264,7 @@ def our_bim(mobilenet) -> Any:
     return BIM(4, steps=STEPS)(model, images, labels, batch_size=50)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.realdata
 @pytest.mark.parametrize(
     "peer",
@@ -272,9 +272,7 @@ def our_bim(mobilenet) -> Any:
         foolbox_bim,
         # Measured: 85 against 82 behind jpeg:60, within 2 elsewhere. ART runs without tf.function, whose kernels round
         # differently, and signs of small gradients turn: our own images change a tenth of their pixels with the batch.
-        pytest.param(
-            art_bim, marks=[pytest.mark.long, pytest.mark.xfail(reason="3 of 100 apart behind jpeg:60", strict=False)]
-        ),
+        pytest.param(art_bim, marks=pytest.mark.xfail(reason="3 of 100 apart behind jpeg:60", strict=False)),
     ],
 )
 def test_bim_on_mobilenet(mobilenet, our_bim, peer):

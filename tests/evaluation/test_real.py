@@ -5,7 +5,7 @@ import pytest
 from tf_lowdef import evaluate, load_application
 from tf_lowdef.report import conclusion
 
-pytestmark = [pytest.mark.realdata, pytest.mark.slow]
+pytestmark = pytest.mark.realdata
 
 
 @pytest.fixture(scope="module")
@@ -15,6 +15,7 @@ def results(imagenet):
     return evaluate(model, imagenet / "images.csv", ["bim:4"], defences, only_correct=True)
 
 
+@pytest.mark.slow
 def test_clean_images(results):
     assert results.rows[0].n >= 80
     assert results.run["data"]["left_out_misclassified"] + results.rows[0].n == 100
@@ -23,11 +24,13 @@ def test_clean_images(results):
     assert results.warnings == []
 
 
+@pytest.mark.slow
 def test_bim_4_breaks_the_bare_model_and_the_defence_holds_a_part(results):
     assert results.row("bim:4", "none").top1 <= 0.05
     assert results.row("bim:4", "webp:60+flip").top1 >= 0.40
 
 
+@pytest.mark.slow
 def test_each_half_alone_is_worth_less(results):
     both = results.row("bim:4", "webp:60+flip").top1
     assert both > results.row("bim:4", "flip").top1
@@ -48,6 +51,7 @@ def adaptive(imagenet):
     )
 
 
+@pytest.mark.long
 def test_the_defence_does_not_hold_against_who_knows_of_it(adaptive):
     assert adaptive.row("bim:4", "webp:60+flip").top1 >= 0.40
     worst = adaptive.row("worst:4", "webp:60+flip", "adaptive")
@@ -55,6 +59,7 @@ def test_the_defence_does_not_hold_against_who_knows_of_it(adaptive):
     assert worst.unreliable is None
 
 
+@pytest.mark.long
 def test_the_first_sentence_says_so(adaptive):
     sentence = conclusion(adaptive)
     assert "`webp:60+flip` at epsilon 4 holds in part against an attacker who does not know of it" in sentence

@@ -55,7 +55,7 @@ def test_eager_takes_arrays_and_single_images(sample, expected):
         # the layers' tests compile method 2
         pytest.param(2, 20, 33, marks=pytest.mark.slow),
         pytest.param(4, 20, 33, marks=pytest.mark.slow),
-        pytest.param(4, 160, 170, marks=pytest.mark.slow),
+        pytest.param(4, 160, 170, marks=pytest.mark.long),
     ],
 )
 def test_compiled(method, height, width, pictures):
