@@ -14,8 +14,8 @@ from tf_lowdef.attacks import Attack, AttackResult
 from tf_lowdef.evaluation.attack_table import ADVERSARIAL, Record, read_table, status, write_table
 from tf_lowdef.evaluation.checks import check_labels
 from tf_lowdef.evaluation.dataset import Labels, Pixels, resize
+from tf_lowdef.evaluation.identity import hash_weights
 from tf_lowdef.evaluation.predict import Predictor, class_count, input_size
-from tf_lowdef.evaluation.run import hash_weights
 from tf_lowdef.evaluation.selection import stack
 from tf_lowdef.evaluation.sources import SourceFile, find_files
 from tf_lowdef.files import ImageReadError, read_rgb, write_png

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tf_lowdef import __version__
 from tf_lowdef.evaluation.dataset import ImageData
+from tf_lowdef.evaluation.identity import hash_weights, identify
 from tf_lowdef.evaluation.selection import Selection
 from tf_lowdef.jobs import hold_run
 from tf_lowdef.threads import available_cores
 from tf_lowdef.webp import libwebp_version
-
-_INESSENTIAL = ("build_config", "compile_config")
-"""Entries of Keras' description of a layer or model that say nothing of its predictions."""
 
 _PACKAGES = ("tensorflow", "keras", "cleverhans", "numpy", "pillow")
 
@@ -55,15 +50,11 @@ def describe_identity(
     return {
         "tool": "evaluate",
         "arguments": {**arguments, "seed": seed},
-        "model": _identify(model),
-        "surrogate": None if surrogate is None else _identify(surrogate),
+        "model": identify(model),
+        "surrogate": None if surrogate is None else identify(surrogate),
         "data": {"images": len(data), "names_and_labels_sha256": listed.hexdigest()},
         "versions": {package: found for package, found in versions().items() if package != "python"},
     }
-
-
-def _identify(model: Any) -> dict[str, str | None]:
-    return {**describe_model(model), "config_sha256": hash_config(model)}
 
 
 def describe_run(model: Any, data: ImageData, selection: Selection, started: datetime) -> dict[str, Any]:
@@ -98,32 +89,3 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "unknown"
     return {**found, "libwebp": libwebp_version()}
-
-
-def hash_weights(model: Any) -> str:
-    """Return a SHA-256 of every weight's path, shape, dtype and bytes, in order."""
-    total = hashlib.sha256()
-    for weight in getattr(model, "weights", []):
-        values = np.asarray(weight)
-        total.update(f"{weight.path}\0{values.shape}\0{values.dtype}\0".encode())
-        total.update(values.tobytes())
-    return total.hexdigest()
-
-
-def hash_config(model: Any) -> str | None:
-    """Return a SHA-256 of a model's architecture: defended models of other settings have the same weights.
-
-    How it was built and compiled is left out; predictions do not depend on it. None for a model that has no description
-    of itself, which then goes by its weights alone.
-    """
-    try:
-        description = json.loads(model.to_json())
-    except (AttributeError, NotImplementedError, TypeError, ValueError):
-        return None
-    return hashlib.sha256(json.dumps(_essential(description), sort_keys=True).encode()).hexdigest()
-
-
-def _essential(description: Any) -> Any:
-    if isinstance(description, dict):
-        return {key: _essential(value) for key, value in description.items() if key not in _INESSENTIAL}
-    return [_essential(value) for value in description] if isinstance(description, list) else description
