@@ -79,3 +79,19 @@ def test_the_papers_script(given, out, photos):
     names = sorted(path.name for path in (photos / out).glob("*.png"))
     pairs = [(0, 1, ""), (0, 1, "_2"), (0, 1, "_3"), (1, 0, ""), (1, 0, "_2"), (1, 0, "_3")]
     assert names == sorted(f"Adv_{label}-{other}{number}.png" for label, other, number in pairs)
+
+
+def test_targeted(run_cli, photos):
+    arguments = ["attack", photos / "photos", "-o", photos / "out", "--model", photos / "model.keras", "--targeted"]
+    outcome = run_cli(*arguments, "--attack", "bim:8")
+    assert outcome.code == 0, outcome.err
+    assert [row["reread"] for row in table(photos / "out")] == [
+        str(1 - int(row["label"])) for row in table(photos / "out")
+    ]
+
+
+def test_what_cannot_be_targeted_is_refused(run_cli, photos):
+    outcome = run_cli("attack", photos / "photos", "-o", photos / "out", "--attack", "deepfool", "--targeted")
+    assert outcome.code == 2
+    assert "can aim at a class (fgsm, bim, pgd, mim, cw, apgd-ce, apgd-dlr, square). Received: deepfool" in outcome.err
+    assert not (photos / "out").exists()

@@ -200,3 +200,16 @@ def test_surrogate_options_need_each_other(run_cli, model_file, csv_file):
     outcome = run_cli(*arguments, "--budget", "quick")
     assert (outcome.code, outcome.err.count("\n")) == (1, 1)
     assert "`budget` is what threat='adaptive' may spend" in outcome.err
+
+
+def test_targeted(run_cli, model_file, csv_file, tmp_path):
+    arguments = ["evaluate", "--model", model_file, "--data", csv_file, "--out", tmp_path / "run", "--targeted"]
+    outcome = run_cli(*arguments, "--attack", "bim:8", "--defence", "none")
+    assert outcome.code == 0, outcome.err
+    row = Results.load(tmp_path / "run").row("bim:8,targeted=true", "none")
+    assert row.correct == 0
+    assert row.setting["labels"] == "random target"
+    outcome = run_cli(*arguments)
+    assert outcome.code == 2
+    assert "--targeted needs attacks that can aim at a class" in outcome.err
+    assert "Received: deepfool" in outcome.err

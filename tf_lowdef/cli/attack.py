@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tf_lowdef.cli.folder_console import folder_run, report
-from tf_lowdef.cli.options import model_options, seed_option
+from tf_lowdef.cli.options import aim, model_options, seed_option, targeted_option
 
 
 @click.command(name="attack")
@@ -17,6 +17,7 @@ from tf_lowdef.cli.options import model_options, seed_option
 @click.option(
     "--attack", default="deepfool", show_default=True, metavar="SPEC", help="Such as deepfool, fgsm:4, bim:4,steps=20."
 )
+@targeted_option
 @click.option(
     "--naming",
     type=click.Choice(["stem", "paper"]),
@@ -40,6 +41,7 @@ def command(
     model: str | None,
     weights: str | None,
     attack: str,
+    targeted: bool,
     naming: str,
     labels: str,
     batch_size: int,
@@ -69,7 +71,7 @@ def command(
     from tf_lowdef.models import load_demo, open_model
 
     try:
-        method = parse_attack(attack)
+        method = parse_attack(aim([attack])[0] if targeted else attack)
         classifier = load_demo()[0] if model is None else open_model(model, weights)
     except ValueError as error:
         raise click.UsageError(str(error)) from error

@@ -8,12 +8,14 @@ from typing import Any
 import click
 
 from tf_lowdef.cli.options import (
+    aim,
     check_model_options,
     default_run_folder,
     model_options,
     open_classifier,
     restart_option,
     seed_option,
+    targeted_option,
 )
 
 
@@ -57,6 +59,7 @@ from tf_lowdef.cli.options import (
 @click.option("--only-correct", is_flag=True, help="Use only images that the bare model classifies correctly.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
 @click.option("-o", "--out", type=click.Path(file_okay=False), help="Folder of the run.  [default: runs/DATE-TIME]")
+@targeted_option
 @restart_option
 @seed_option
 @click.pass_context
@@ -104,6 +107,8 @@ def command(
         move_aside(folder)
     attacks, defences = options.pop("attacks") or DEFAULT_ATTACKS, options.pop("defences") or DEFAULT_DEFENCES
     options["threat"] = options["threat"] or DEFAULT_THREATS
+    if options.pop("targeted"):
+        attacks = aim(attacks)
     other = None if surrogate is None else open_model(surrogate, surrogate_weights)
     with say_how_to_go_on(folder), show_progress() as progress:
         results = evaluate(

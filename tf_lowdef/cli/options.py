@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -14,6 +15,32 @@ seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show
 restart_option = click.option(
     "--restart", is_flag=True, help="Move a run that is in the folder already aside (NAME.1, NAME.2 ...)."
 )
+
+targeted_option = click.option(
+    "--targeted", is_flag=True, help="Aim at a wrong class, drawn for each image, as targeted=true in every --attack."
+)
+
+
+def aim(attacks: Sequence[str]) -> list[str]:
+    """Return the specifications of the same attacks as targeted ones.
+
+    Raises:
+        click.UsageError: One of them is wrong, or cannot be targeted.
+    """
+    from tf_lowdef.attacks import parse_attack
+    from tf_lowdef.attacks.spec import ATTACKS
+
+    found = []
+    for spec in attacks:
+        try:
+            attack = parse_attack(spec)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        if not hasattr(attack, "targeted"):
+            able = ", ".join(name for name, method in ATTACKS.items() if hasattr(method, "targeted"))
+            raise click.UsageError(f"--targeted needs attacks that can aim at a class ({able}). Received: {spec}")
+        found.append(dataclasses.replace(attack, targeted=True).spec)  # type: ignore[type-var]  # a dataclass
+    return found
 
 
 def model_options(function: F) -> F:

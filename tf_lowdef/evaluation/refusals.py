@@ -32,7 +32,8 @@ def gradient_reasons(made: Made | None) -> list[str]:
     """Return why an attack's gradients say nothing: they are missing, zero or not finite, or they lead nowhere.
 
     Athalye et al. 2018, section 3.1 (obfuscated gradients); Carlini et al. 2019, section 4.7 (layers without a
-    derivative) and section 4.8 (an attack whose loss does not move has not converged).
+    derivative) and section 4.8 (an attack whose loss does not move has not converged); Tramer et al. 2020 (a loss that
+    does not measure success makes a defence look strong).
 
     Args:
         made: What the attack did; None gives no reason, and neither does an attack without gradients.
@@ -60,7 +61,8 @@ def worst_case_reasons(
     The tests are exact McNemar's, one-sided, on images that exactly one of two attackers fools. Images that a cascade
     no longer tried an attack on count as not fooled by it, so that the tests err on the side of belief. A larger
     epsilon must not be weaker (Carlini et al. 2019, section 5.2); neither attacks without gradients (sections 4.4 and
-    5.4; Athalye et al. 2018, section 3.1) nor images made on other models (section 4.5) may do better than gradients.
+    5.4; Athalye et al. 2018, section 3.1) nor images made on other models (section 4.5) may do better than gradients;
+    where they do, the attack was not adapted to the defence (Tramer et al. 2020).
 
     Args:
         clean: What the defence makes of the clean images.
