@@ -8,6 +8,7 @@ from typing import Any
 from tf_lowdef.evaluation.results import Results
 from tf_lowdef.files import write_text
 from tf_lowdef.report.conclusion import conclusion, subject
+from tf_lowdef.report.ranking import AT_SETTINGS, matched_ranking, setting_ranking
 from tf_lowdef.report.table import (
     Table,
     accuracy_table,
@@ -50,6 +51,7 @@ def to_markdown(results: Results) -> str:
     parts += [f"Top-1 accuracy in % with its 95 % interval, {n} images. {legend(results)}".strip()]
     parts += [markdown_table(accuracy_table(results, intervals=True))]
     parts += ["![Top-1 accuracy of every defence against every attack](accuracy.png)"]
+    parts += _ranking(results)
     for threat in unique(row.threat for row in results.rows):
         parts += [f"## Threat: {threat}", CAVEATS.get(threat, "")]
         if threat == "adaptive":
@@ -75,6 +77,14 @@ def legend(results: Results) -> str:
     if any(row.draws > 1 for row in results.rows):
         notes.append("Randomised defences: means over draws that the attack never saw, with bootstrap intervals.")
     return " ".join(notes)
+
+
+def _ranking(results: Results) -> list[str]:
+    at_settings, (matched, at_matched) = setting_ranking(results), matched_ranking(results)
+    if not at_settings.rows:
+        return []
+    parts = ["## Ranking", AT_SETTINGS, markdown_table(at_settings)]
+    return [*parts, matched, markdown_table(at_matched)] if at_matched.rows else parts
 
 
 _SPENT = "What the attacks were, how many images they were tried on, defence after defence, and how long that took."

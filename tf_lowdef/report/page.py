@@ -18,6 +18,7 @@ from tf_lowdef.report.headline import headline_epsilon, headlines
 from tf_lowdef.report.markdown import CAVEATS
 from tf_lowdef.report.page_charts import epsilon_curves, headline_chart
 from tf_lowdef.report.page_pictures import Shown, show
+from tf_lowdef.report.ranking import AT_SETTINGS, matched_ranking, setting_ranking
 from tf_lowdef.report.table import MISSING, Table, attack_table, cascade_table, unique
 
 PAGE = "report.html"
@@ -117,6 +118,7 @@ def _context(results: Results, examples: list[Shown], gallery_notes: list[str]) 
         "drawn": any(row.draws > 1 for row in results.rows),
         "doubts": page_tables.doubts(results),
         "differences": page_tables.differences(results),
+        "rankings": _rankings(results),
         "curves": epsilon_curves(results),
         "examples": examples,
         "gallery_notes": gallery_notes,
@@ -125,6 +127,11 @@ def _context(results: Results, examples: list[Shown], gallery_notes: list[str]) 
         "facts": _facts(run),
         "command": run.get("command"),
     }
+
+
+def _rankings(results: Results) -> list[tuple[str, Table]]:
+    found = [(AT_SETTINGS, setting_ranking(results)), matched_ranking(results)]
+    return [(text, table) for text, table in found if table.rows]
 
 
 def _without_empty(table: Table) -> Table:
