@@ -23,7 +23,7 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.open, self.elements, self.text = [], [], ""
+        self.open, self.elements, self.text, self.cells = [], [], "", ""
         self.feed(text)
         self.close()
         assert self.open == []
@@ -41,6 +41,8 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.text += data
+        if "td" in self.open:
+            self.cells += f" {data}"
 
     def all(self, tag):
         return [each for each in self.elements if each[0] == tag]
@@ -152,6 +154,35 @@ def test_the_size_is_kept_by_leaving_examples_out(tmp_path, monkeypatch):
     write_page(read_run(tmp_path), tmp_path)
     assert (tmp_path / "report.html").stat().st_size < whole
     assert "Some examples are left out" in read_page(tmp_path)[1].text
+
+
+def test_the_markdown_holds_the_same_tables(tmp_path):
+    setting = {"norm": "Linf", "epsilon": 4.0, "doubling_takes": 0.004}
+    results = make_results(unreliable="masked gradients")
+    cascade = Row("adaptive", "pgd:4", "none", 3, 1, 1 / 3, (0, 1), setting=setting, conditional=True, attacked=3)
+    results = dataclasses.replace(results, rows=[*results.rows, cascade])
+    make_run(tmp_path, results)
+    write_report(read_run(tmp_path), tmp_path)
+    _, page = read_page(tmp_path)
+    lines = (tmp_path / "report.md").read_text().splitlines()
+    assert len(page.all("table")) == sum(line.startswith("| :---") for line in lines) == 7
+    numbers = set(re.findall(r"\d+\.\d", "".join(line for line in lines if line.startswith("| "))))
+    # the cells of the page's tables, as text; the markdown has the same numbers and more digits of intervals
+    assert set(re.findall(r"\d+\.\d", page.cells)) <= numbers
+    for said in ("attacker does not know", "1 of 3", "adaptive worst:4 webp:60+flip: masked gradients"):
+        assert said in page.text
+        assert said in "\n".join(lines)
+
+
+def test_pictures_that_are_re_encoded_are_said_to_be(tmp_path):
+    make_run(tmp_path)
+    write_page(read_run(tmp_path), tmp_path)
+    assert "re-encoded" not in read_page(tmp_path)[1].text
+    write_png(tmp_path / "gallery/clean.png", np.zeros((160, 160, 3), np.uint8))
+    write_page(read_run(tmp_path), tmp_path)
+    text, page = read_page(tmp_path)
+    assert "data:image/webp" in text
+    assert "re-encoded for this page, as WebP of quality 88" in page.text
 
 
 def test_amplify():

@@ -80,5 +80,5 @@ def test_two_defences_are_no_ranking(results):
 
 def test_the_report_has_both(results):
     text = to_markdown(results(none=(0.83, 0.0, 0.0), flip=(0.79, 0.07, 0.0), **{OURS: (0.8, 0.46, 0.02)}))
-    assert text.index("## Accuracy") < text.index("## Ranking") < text.index("## Threat")
+    assert text.index("## Every attack") < text.index("## Ranking") < text.index("## Threat")
     assert "| webp:*+flip | 1 | 80 | 46 | 2 | webp:60+flip |" in text

@@ -116,7 +116,7 @@ def test_markdown_begins_with_the_conclusion_and_says_what_is_unreliable(all_thr
         "What is unreliable is an upper bound",
         "* differs from webp:60 on the same images",
         "Conditional:",
-        "- none at epsilon 4: 0.4 points",
+        "| none | 4 | 0.4 |",
         "The attacker knows model and defence",
         "made on another model",
         "+25.0 (+10.0 to +40.0)",

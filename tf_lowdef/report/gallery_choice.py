@@ -43,7 +43,7 @@ def choose(results: Results, folder: Path) -> tuple[list[Choice], str]:
     rows = [row for row in results.rows if row.defence == defence]
     oblivious = _oblivious(results, rows, epsilon)
     bare = None if oblivious is None else _find(results, oblivious.attack, BARE)
-    clean = _find(results, CLEAN, defence)
+    clean = [_find(results, CLEAN, each) for each in (defence, BARE)]
     groups: dict[str, list[Choice]] = {story: [] for story in STORIES}
     for place, name in enumerate(results.images):
         kept = oblivious if oblivious is not None and _is_kept(oblivious, name, folder) else None
@@ -93,9 +93,9 @@ def _right(row: Row | None, place: int) -> bool | None:
     return None if share is None else share >= HALF
 
 
-def _story(place: int, clean: Row | None, bare: Row | None, defended: Row | None, defence: str) -> str:
-    """Return what becomes of an image: clean, then attacked without the defence, then with it."""
-    if _right(clean, place) is False:
+def _story(place: int, clean: list[Row | None], bare: Row | None, defended: Row | None, defence: str) -> str:
+    """Return what becomes of an image: clean with and without the defence, then attacked without it, then with it."""
+    if any(_right(row, place) is False for row in clean):
         return WRONG
     if defence == BARE or defended is None:
         return ATTACKED

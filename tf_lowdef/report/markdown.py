@@ -8,13 +8,16 @@ from typing import Any
 from tf_lowdef.evaluation.results import Results
 from tf_lowdef.files import write_text
 from tf_lowdef.report.conclusion import conclusion, subject
+from tf_lowdef.report.facts import facts
+from tf_lowdef.report.glance import glance_caption, glance_table
 from tf_lowdef.report.ranking import AT_SETTINGS, matched_ranking, setting_ranking
 from tf_lowdef.report.table import (
-    Table,
     accuracy_table,
     attack_table,
     cascade_table,
     comparison_table,
+    doubling_table,
+    markdown_table,
     unique,
 )
 
@@ -47,9 +50,12 @@ def to_markdown(results: Results) -> str:
     """Return the report as text."""
     run = results.run
     n = max((row.n for row in results.rows), default=0)
-    parts = ["# Evaluation", conclusion(results), *_warnings(results), "## Accuracy"]
+    parts = ["# Evaluation", conclusion(results), *_warnings(results), "## At a glance"]
+    parts += [glance_caption(results), markdown_table(glance_table(results)), "## Every attack"]
     parts += [f"Top-1 accuracy in % with its 95 % interval, {n} images. {legend(results)}".strip()]
     parts += [markdown_table(accuracy_table(results, intervals=True))]
+    doubts = [f"- {row.name}: {row.unreliable}" for row in results.rows if row.unreliable is not None]
+    parts += ["Why some numbers are unreliable:\n\n" + "\n".join(doubts)] if doubts else []
     parts += ["![Top-1 accuracy of every defence against every attack](accuracy.png)"]
     parts += _ranking(results)
     for threat in unique(row.threat for row in results.rows):
@@ -104,30 +110,17 @@ def _cascade(results: Results) -> list[str]:
         "Conditional: each of these attacks was tried only on the images that those before it had left at the same "
         "epsilon. Of these still classified correctly:"
     )
-    doubled = [
-        f"- {row.defence} at epsilon {row.setting['epsilon']:g}: {100 * row.setting['doubling_takes']:.1f} points"
-        for row in results.rows
-        if row.setting.get("doubling_takes") is not None
-    ]
-    note = ["Doubling the steps of PGD took from the worst case:\n\n" + "\n".join(doubled)] if doubled else []
-    return [text, markdown_table(table), *note]
+    doubled = doubling_table(results)
+    return [text, markdown_table(table), *([DOUBLED, markdown_table(doubled)] if doubled.rows else [])]
 
+
+DOUBLED = "What twice the steps of PGD still took from the worst case, in points of accuracy."
 
 _NORMS = (
     "What the attacks were, and how far they moved the images that the attacked model classified correctly: mean L2 "
     "(images in [0, 1]), greatest Linf (grey levels of 255), mean SSIM of clean and adversarial image, and for "
     "minimal-norm attacks the median L2 with failures counted as infinite."
 )
-
-
-def markdown_table(table: Table) -> str:
-    """Return a table in Markdown: names to the left, numbers to the right."""
-    rule = [":---", *["---:"] * (len(table.columns) - 1)]
-    return "\n".join(f"| {' | '.join(_escape(cell) for cell in row)} |" for row in [table.columns, rule, *table.rows])
-
-
-def _escape(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _warnings(results: Results) -> list[str]:
@@ -140,16 +133,6 @@ def _warnings(results: Results) -> list[str]:
 
 
 def _run(run: dict[str, Any]) -> list[str]:
-    data, model, versions = run.get("data", {}), run.get("model", {}), run.get("versions", {})
-    left_out = data.get("left_out_misclassified")
-    lines = [
-        f"- Model: {model.get('name')}, weights SHA-256 `{model.get('weights_sha256')}`",
-        f"- Images: {data.get('used')} of {data.get('found')} in `{data.get('source')}`"
-        + (f" ({left_out} left out: the bare model misclassifies them)" if left_out else "")
-        + f", SHA-256 `{data.get('sha256')}`",
-        f"- Seed: {run.get('seed')}",
-        f"- Started {run.get('started')}, took {run.get('seconds')} s",
-        "- Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()),
-    ]
     command = run.get("command")
+    lines = [f"- {name}: {value}" for name, value in facts(run)]
     return ["\n".join(lines), *([f"To run it again:\n\n    {command}"] if command else [])]

@@ -13,13 +13,15 @@ from tf_lowdef.evaluation.results import Results
 from tf_lowdef.files import write_bytes
 from tf_lowdef.report import page_tables
 from tf_lowdef.report.conclusion import conclusion, subject
+from tf_lowdef.report.facts import facts
 from tf_lowdef.report.gallery_file import Gallery
+from tf_lowdef.report.glance import glance_caption
 from tf_lowdef.report.headline import headline_epsilon, headlines
-from tf_lowdef.report.markdown import CAVEATS
+from tf_lowdef.report.markdown import CAVEATS, DOUBLED
 from tf_lowdef.report.page_charts import epsilon_curves, headline_chart
-from tf_lowdef.report.page_pictures import Shown, show
+from tf_lowdef.report.page_pictures import Shown, display_note, show
 from tf_lowdef.report.ranking import AT_SETTINGS, matched_ranking, setting_ranking
-from tf_lowdef.report.table import MISSING, Table, attack_table, cascade_table, unique
+from tf_lowdef.report.table import MISSING, Table, attack_table, cascade_table, doubling_table, unique
 
 PAGE = "report.html"
 
@@ -90,6 +92,9 @@ def _examples(folder: Path) -> tuple[list[Shown], list[str]]:
     if gallery.no_cam is not None:
         notes.append(f"There are no maps of where the classifier looks: {gallery.no_cam}")
     shown = show(gallery, folder)
+    note = display_note(shown)
+    if note is not None:
+        notes.append(note)
     if not any(example.pictures for example in shown):
         notes.append("None of its pictures is in the run's folder any more.")
     return shown, notes
@@ -109,7 +114,7 @@ def _context(results: Results, examples: list[Shown], gallery_notes: list[str]) 
         "n": max(row.n for row in results.rows),
         "model": run.get("model", {}).get("name", "an unknown model"),
         "subject": subject(results),
-        "epsilon": epsilon,
+        "glance": glance_caption(results),
         "chart": headline_chart(heads, epsilon),
         "headlines": page_tables.headline_lines(heads, subject(results)),
         "columns": columns,
@@ -124,7 +129,8 @@ def _context(results: Results, examples: list[Shown], gallery_notes: list[str]) 
         "gallery_notes": gallery_notes,
         "threats": [(threat, CAVEATS[threat], _without_empty(attack_table(results, threat))) for threat in threats],
         "cascade": cascade_table(results),
-        "facts": _facts(run),
+        "doubled": (doubling_table(results), DOUBLED),
+        "facts": facts(run),
         "command": run.get("command"),
     }
 
@@ -138,30 +144,3 @@ def _without_empty(table: Table) -> Table:
     """Leave out the columns in which nothing stands: a phone has no room for them."""
     used = [place for place, _ in enumerate(table.columns) if any(row[place] != MISSING for row in table.rows)]
     return Table([table.columns[place] for place in used], [[row[place] for place in used] for row in table.rows])
-
-
-def _facts(run: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return what was run and with what, as far as it is recorded."""
-    data, model, machine = run.get("data", {}), run.get("model", {}), run.get("machine", {})
-    arguments = run.get("arguments", {})
-    found = [
-        ("model", model.get("name")),
-        ("weights, SHA-256", model.get("weights_sha256")),
-        (
-            "images",
-            f"{data['used']} of {data['found']} in {data.get('source')}" if {"used", "found"} <= set(data) else None,
-        ),
-        ("left out: misclassified by the bare model", data.get("left_out_misclassified") or None),
-        ("images, SHA-256", data.get("sha256")),
-        ("seed", run.get("seed")),
-        *((name.replace("_", " "), _plain(value)) for name, value in arguments.items()),
-        ("started", run.get("started")),
-        ("seconds", run.get("seconds")),
-        ("machine", ", ".join(f"{name} {value}" for name, value in machine.items()) or None),
-        ("versions", ", ".join(f"{name} {value}" for name, value in run.get("versions", {}).items()) or None),
-    ]
-    return [(name, str(value)) for name, value in found if value is not None]
-
-
-def _plain(value: Any) -> Any:
-    return ", ".join(str(each) for each in value) if isinstance(value, list | tuple) else value

@@ -32,6 +32,9 @@ MIDDLE = 128
 """The grey level of no change in the picture of a perturbation."""
 
 
+_REENCODED = "data:image/webp"
+
+
 class Picture(NamedTuple):
     """A picture on the page."""
 
@@ -57,7 +60,7 @@ STORIES = {
     "rescued": "The attack on the bare classifier fools it; behind the defence the answer is right again.",
     "lost": "The attack on the bare classifier fools the one behind the defence too.",
     "untouched": "The attack harms neither the bare classifier nor the defended one here.",
-    "wrong already": "The defended classifier is wrong here without any attack.",
+    "wrong already": "The classifier, bare or defended, is wrong here without any attack.",
     "attacked": "One image under attack.",
 }
 
@@ -146,6 +149,18 @@ def _likeness(view: View) -> str:
 
 def _title(view: View) -> str:
     return _TITLES.get(view.what, view.what)
+
+
+def display_note(examples: list[Shown]) -> str | None:
+    """Return what a reader must know who judges pixels on the page; None where all pictures are shown as they are."""
+    pictures = [picture for example in examples for picture in (*example.pictures, *example.maps)]
+    if not any(picture.uri.startswith(_REENCODED) for picture in pictures):
+        return None
+    return (
+        f"Pictures of more than {LOSSLESS} pixels a side are re-encoded for this page, as WebP of quality {QUALITY} "
+        f"and at most {LARGEST} pixels. Predictions, maps and perturbations were made from the PNG files in the run's "
+        "folder, not from what is shown here."
+    )
 
 
 def amplify(clean: Pixels, changed: Pixels) -> tuple[Pixels, int]:

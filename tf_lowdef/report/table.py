@@ -21,6 +21,20 @@ class Table(NamedTuple):
     columns: list[str]
     rows: list[list[str]]
 
+    def _repr_markdown_(self) -> str:
+        """Return what a notebook shows."""
+        return markdown_table(self)
+
+
+def markdown_table(table: Table) -> str:
+    """Return a table in Markdown: names to the left, numbers to the right."""
+    rule = [":---", *["---:"] * (len(table.columns) - 1)]
+    return "\n".join(f"| {' | '.join(_escape(cell) for cell in row)} |" for row in [table.columns, rule, *table.rows])
+
+
+def _escape(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
 
 def accuracy_table(results: Results, threat: str | None = None, intervals: bool = False) -> Table:
     """Return top-1 accuracy in percent: one row a defence, one column an attack, clean images first.
@@ -63,6 +77,16 @@ def cascade_table(results: Results) -> Table:
         ["attack", *defences],
         [[attack, *(cells.get((attack, defence), MISSING) for defence in defences)] for attack in attacks],
     )
+
+
+def doubling_table(results: Results) -> Table:
+    """Return what twice the steps still took from the worst cases, in points; no rows where that was not tried."""
+    rows = [
+        [row.defence, number(row.setting.get("epsilon")), f"{100 * row.setting['doubling_takes']:.1f}"]
+        for row in results.rows
+        if row.setting.get("doubling_takes") is not None
+    ]
+    return Table(["defence", "epsilon", "points"], rows)
 
 
 def comparison_table(results: Results) -> Table:
