@@ -20,10 +20,9 @@ PREDICTED = 128
 
 def imagecodecs_roundtrip(images: np.ndarray, method: int) -> np.ndarray:
     """Encode and decode every image with libwebp on this thread."""
-    return np.stack([
-        imagecodecs.webp_decode(imagecodecs.webp_encode(image, level=QUALITY, lossless=False, method=method, numthreads=1))
-        for image in images
-    ])  # fmt: skip
+    settings = {"level": QUALITY, "lossless": False, "method": method, "numthreads": 1}
+    coded = [imagecodecs.webp_encode(image, **settings) for image in images]
+    return np.stack([imagecodecs.webp_decode(each) for each in coded])
 
 
 def layer(settings: Settings) -> list[Result]:
