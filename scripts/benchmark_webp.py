@@ -17,42 +17,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import click
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
-from PIL import Image
+from bench.graph_rows import count_nodes
+from bench.material import from_folder, made_up
 
 from tf_lowdef.threads import available_cores
 from tf_lowdef.webp import libwebp_version, pillow
 from tf_lowdef.webp.graph import roundtrip
-
-Pixels = npt.NDArray[np.uint8]
-
-
-def made_up(count: int, size: int, seed: int) -> Pixels:
-    """Return pictures with the spectrum of natural ones: amplitudes fall with one over the frequency."""
-    rng = np.random.default_rng(seed)
-    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None])
-    frequency[0, 0] = 1
-    out = np.empty((count, size, size, 3), np.uint8)
-    mix = np.array([[1.0, 1.0, 1.0], [0.25, 0.0, -0.25], [-0.1, 0.2, -0.1]])
-    for picture in out:
-        noise = rng.normal(size=(3, *frequency.shape)) + 1j * rng.normal(size=(3, *frequency.shape))
-        planes = np.fft.irfft2(noise / frequency**1.3, s=(size, size))
-        planes = (planes - planes.mean((1, 2), keepdims=True)) / planes.std((1, 2), keepdims=True)
-        picture[:] = np.clip(128 + 50 * np.einsum("chw,cd->hwd", planes, mix), 0, 255)
-    return out
-
-
-def from_folder(folder: Path, count: int, size: int) -> Pixels:
-    """Return the first images of a folder, resized, repeated if they are too few."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in {".png", ".jpg", ".jpeg"})[:count]
-    if not paths:
-        raise click.UsageError(f"no .png or .jpg images in {folder}")
-    pixels = []
-    for path in paths:
-        with Image.open(path) as image:
-            pixels.append(np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.BICUBIC)))
-    return np.stack([pixels[k % len(pixels)] for k in range(count)])
 
 
 def seconds(call: Callable[[], object], repeats: int) -> float:
@@ -63,12 +34,6 @@ def seconds(call: Callable[[], object], repeats: int) -> float:
         call()
         times.append(time.perf_counter() - start)
     return statistics.median(times)
-
-
-def all_nodes(function: tf.types.experimental.ConcreteFunction) -> int:
-    """Count the nodes of a graph and of the functions in its library."""
-    graph = function.graph.as_graph_def()
-    return len(graph.node) + sum(len(each.node_def) for each in graph.library.function)
 
 
 @click.command()
@@ -105,7 +70,7 @@ def main(
         start = time.perf_counter()
         found = function(tf.constant(pixels)).numpy()
         first = time.perf_counter() - start
-        nodes = all_nodes(function.get_concrete_function())
+        nodes = count_nodes(function.get_concrete_function())
         exact = np.array_equal(found, pillow.roundtrip(pixels, quality, method))
         for batch in batches:
             some = pixels[:batch]

@@ -30,6 +30,56 @@ NO_DIVISION_BY_ZERO = 1e-12
 """The least mean of a gradient that MIM divides by, as in cleverhans."""
 
 
+def sign_step(model_fn: Any, here: Any, x: Any, aim: Any, uphill: Any, size: Any, epsilon: Any) -> tuple[Any, Any, Any]:
+    """Take one step along the sign of the gradient, for `ModelFn.compiled`.
+
+    One graph from the pixels to the next ones: between its operations nothing is copied or waits for Python.
+
+    Args:
+        model_fn: From float32 pixels to logits.
+        here: float32, (n, height, width, 3): where the images are.
+        x: The clean ones.
+        aim: Integers, (n,): the classes of the loss.
+        uphill: 1 or -1.
+        size: Of the step, in grey levels.
+        epsilon: In grey levels.
+
+    Returns:
+        The new points; and, (n,), whether the gradient had a finite entry other than zero, and whether it had one that
+        was not finite.
+    """
+    gradient, useful, nonfinite = clean_gradient(cross_entropy_gradient(model_fn, here, aim))
+    return _stepped(here, x, uphill * gradient, size, epsilon), useful, nonfinite
+
+
+def momentum_step(
+    model_fn: Any, here: Any, x: Any, aim: Any, uphill: Any, size: Any, epsilon: Any, before: Any, decay: Any
+) -> tuple[Any, Any, Any, Any]:
+    """Take one step of MIM, from the direction before and its weight on; see `sign_step`.
+
+    The direction is the second result.
+    """
+    gradient, useful, nonfinite = clean_gradient(cross_entropy_gradient(model_fn, here, aim))
+    gradient = uphill * gradient
+    mean = tf.reduce_mean(tf.abs(gradient), axis=[1, 2, 3], keepdims=True)
+    direction = decay * before + gradient / tf.maximum(mean, NO_DIVISION_BY_ZERO)
+    return _stepped(here, x, direction, size, epsilon), direction, useful, nonfinite
+
+
+def clean_gradient(gradient: Any) -> tuple[Any, Any, Any]:
+    """Return a gradient with zero where it is not a number, and, (n,), whether it was of use and not finite."""
+    finite = tf.math.is_finite(gradient)
+    gradient = tf.where(finite, gradient, 0.0)
+    axes = list(range(1, gradient.shape.rank))
+    return gradient, tf.reduce_any(gradient != 0.0, axes), ~tf.reduce_all(finite, axes)
+
+
+def _stepped(here: Any, x: Any, direction: Any, size: Any, epsilon: Any) -> Any:
+    """Return the points a step further, in the ball and in the box, by cleverhans' own functions."""
+    stepped = here + optimize_linear(direction, size, np.inf)
+    return tf.clip_by_value(x + clip_eta(stepped - x, np.inf, epsilon), 0.0, WHITE)
+
+
 @dataclass(frozen=True)
 class GradientSign(Walk):
     """What the sign-of-gradient attacks share: steps along the sign of cleverhans' gradient, projected by cleverhans.
@@ -51,23 +101,30 @@ class GradientSign(Walk):
         """Return where a round begins: the clean images."""
         return batch.pixels
 
-    def direction(self, gradient: Any, before: Any) -> Any:  # noqa: ARG002 - a subclass remembers
-        """Return where to step, from the gradient and the direction before; its sign is taken."""
-        return gradient
+    def step(self, model_fn: ModelFn, here: Any, x: Any, aim: Any, before: Any) -> tuple[Any, ...]:  # noqa: ARG002
+        """Take one step; a subclass remembers the direction before.
+
+        Returns:
+            The new point, the direction, and the flags of `clean_gradient`.
+        """
+        here, *flags = model_fn.compiled(sign_step, here, x, aim, *self._numbers)
+        return here, None, *flags
+
+    @property
+    def _numbers(self) -> tuple[Any, ...]:
+        """Uphill or down, step and epsilon, as tensors: one trace serves all attacks of this kind."""
+        return tuple(np.float32(number) for number in (-1 if self.aims else 1, self.actual_step_size, self.epsilon))
 
     def walk(self, model_fn: ModelFn, batch: Batch, number: int, tally: Tally) -> Iterator[Floats]:
         """Yield the points of one round; see `Walk.walk`."""
         x, aim = tf.convert_to_tensor(batch.pixels), tf.convert_to_tensor(batch.aim)
         here = tf.convert_to_tensor(self.start(batch, number))
-        direction = tf.zeros_like(x)
-        uphill = -1.0 if self.aims else 1.0
+        direction: Any = None
         for _ in range(int(getattr(self, "steps", 1))):
-            gradient = tally.gradient(model_fn.compiled(cross_entropy_gradient, here, aim))
-            direction = self.direction(uphill * gradient, direction)
-            stepped = here + optimize_linear(tf.convert_to_tensor(direction), self.actual_step_size, np.inf)
-            here = tf.clip_by_value(x + clip_eta(stepped - x, np.inf, self.epsilon), 0.0, WHITE)
+            here, direction, useful, nonfinite = self.step(model_fn, here, x, aim, direction)
+            tally.count(useful.numpy(), nonfinite.numpy())
             tally.steps += 1
-            yield here.numpy()
+            yield np.asarray(memoryview(here))  # without the copy that `numpy()` makes
 
 
 @dataclass(frozen=True)
@@ -173,7 +230,8 @@ class MIM(IterativeSign):
         super().__post_init__()
         check_number("decay", self.decay)
 
-    def direction(self, gradient: Any, before: Any) -> Any:
-        """Return the gradient, scaled to a mean of one, plus what decays of the direction before."""
-        mean = tf.reduce_mean(tf.abs(gradient), axis=[1, 2, 3], keepdims=True)
-        return self.decay * before + gradient / tf.maximum(mean, NO_DIVISION_BY_ZERO)
+    def step(self, model_fn: ModelFn, here: Any, x: Any, aim: Any, before: Any) -> tuple[Any, ...]:
+        """Take one step along the gradient, scaled to a mean of one, plus what decays of the direction before."""
+        before = tf.zeros_like(x) if before is None else before
+        decay = np.float32(self.decay)
+        return model_fn.compiled(momentum_step, here, x, aim, *self._numbers, before, decay)  # type: ignore[no-any-return]

@@ -47,10 +47,12 @@ class ModelFn:
 
         Args:
             function: From this object and tensors to tensors; a module-level function, it is the key.
-            arrays: Arrays or tensors; their first axis is the batch.
+            arrays: Arrays or tensors; their first axis is the batch. Scalars have none.
         """
         tensors = [tf.convert_to_tensor(array) for array in arrays]
-        signature = [tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for tensor in tensors]
+        signature = [
+            tf.TensorSpec([None, *tensor.shape[1:]] if tensor.shape.rank else [], tensor.dtype) for tensor in tensors
+        ]
         key = (function, *((spec.shape[1:], spec.dtype) for spec in signature))
         if key not in self._compiled:
             bound = functools.partial(function, self)

@@ -47,6 +47,12 @@ class Tally:
         self.useful |= array.any(axis=axes)
         return array
 
+    def count(self, useful: Bools, nonfinite: Bools) -> None:
+        """Count one pass whose gradient has been looked at already."""
+        self.queries += 1
+        self.useful |= useful
+        self.nonfinite |= nonfinite
+
     def add(self, indices: Ints, part: Tally) -> None:
         """Add what a part of the images met."""
         self.steps[indices] += part.steps

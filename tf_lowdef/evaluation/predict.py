@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import tensorflow as tf
 
 from tf_lowdef.evaluation.draws import Keys, image_keys
 from tf_lowdef.layers import MeanOfCopies, draw_scope, is_randomised
+from tf_lowdef.layers.codec_scope import current_codec
 
 Labels = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
@@ -34,6 +37,7 @@ class Predictor:
 
     def __init__(self, model: Any, batch_size: int = 32, seed: int = 0) -> None:
         self.batch_size = batch_size
+        self._alive = model  # `_compile` holds it weakly
         self._model = _compile(model)
         self._seed = seed
         self._model_draws = is_randomised(model)
@@ -92,11 +96,29 @@ class Predictor:
         return logits
 
 
+_KNOWN: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionary()
+
+
 def _compile(model: Any) -> Any:
+    """Return the model as a compiled function: the same one as long as the model lives, for each codec scope.
+
+    As in `tf_lowdef.attacks`, a model changed after its first call is not traced again.
+    """
+    try:
+        known, get_model = _KNOWN.setdefault(model, {}), weakref.ref(model)
+    except TypeError:  # neither hashable nor weakly referable
+        return _trace(lambda: model)
+    codec = current_codec("its own")
+    if codec not in known:
+        known[codec] = _trace(get_model)
+    return known[codec]
+
+
+def _trace(get_model: Callable[[], Any]) -> Any:
     @tf.function
     def forward(pixels: Any, keys: Any) -> Any:
         with draw_scope(keys):
-            return model(tf.cast(pixels, tf.float32), training=False)
+            return get_model()(tf.cast(pixels, tf.float32), training=False)
 
     return forward
 

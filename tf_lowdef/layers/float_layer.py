@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf_lowdef.layers.compiled import call_compiled
 from tf_lowdef.layers.image_layer import ImageLayer
 from tf_lowdef.layers.pixel_layer import check_value_range
 
@@ -61,13 +62,13 @@ class FloatLayer(ImageLayer):
             )
         images = tf.cast(images, tf.float32)
         if self.gradient == "none":
-            return self.to_compute_dtype(self._in_range(tf.stop_gradient(images)))
+            return self.to_compute_dtype(call_compiled(self, "_in_range", tf.stop_gradient(images)))
         if self.gradient == "exact":
-            return self.to_compute_dtype(self._in_range(images))
+            return self.to_compute_dtype(call_compiled(self, "_in_range", images))
 
         @tf.custom_gradient  # not x + stop_gradient(y - x), whose sum rounds and would change the values
         def straight_through(x: tf.Tensor) -> Any:
-            return self._in_range(x), tf.identity
+            return call_compiled(self, "_in_range", x), tf.identity
 
         return self.to_compute_dtype(straight_through(images))
 

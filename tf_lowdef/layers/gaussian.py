@@ -41,6 +41,8 @@ class GaussianLayer(FloatLayer):
         ValueError: An argument is out of its range, or the shape is wrong.
     """
 
+    compiles = True
+
     def __init__(
         self,
         sigma: float = 1.0,

@@ -31,6 +31,9 @@ class ImageLayer(keras.layers.Layer):
         ValueError: From ``build``, ``compute_output_shape`` and the call, for another rank or number of channels.
     """
 
+    compiles: bool = False
+    """Whether eager calls go through a compiled function: only where nothing but configuration and images counts."""
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
 

@@ -42,6 +42,8 @@ class JPEGLayer(PixelLayer):
         tf.errors.InvalidArgumentError: From the call, for NaN or infinity.
     """
 
+    compiles = True
+
     def __init__(
         self,
         quality: int = 60,

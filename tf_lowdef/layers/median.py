@@ -38,6 +38,8 @@ class MedianLayer(FloatLayer):
         ValueError: An argument is out of its range, or the shape is wrong.
     """
 
+    compiles = True
+
     def __init__(
         self,
         size: int = 3,

@@ -42,6 +42,8 @@ class NonLocalMeansLayer(FloatLayer):
         ValueError: An argument is out of its range, or the shape is wrong.
     """
 
+    compiles = True
+
     def __init__(
         self,
         strength: float = 4.0,

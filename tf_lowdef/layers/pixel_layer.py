@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf_lowdef.layers.compiled import call_compiled
 from tf_lowdef.layers.image_layer import ImageLayer
 
 GRADIENTS = ("straight_through", "none")
@@ -53,17 +54,21 @@ class PixelLayer(ImageLayer):
         """Transform uint8 pixels of shape (batch, height, width, 3) into uint8 pixels of the same shape."""
         raise NotImplementedError(f"{type(self).__name__} must implement transform_pixels")
 
+    def transform_whole(self, values: tf.Tensor) -> tf.Tensor:
+        """Transform whole grey levels in float32 to the same; here by way of :meth:`transform_pixels`."""
+        return self.transform_pixels(tf.cast(values, tf.uint8))
+
     def call(self, inputs: Any) -> tf.Tensor:
         """Apply the transformation, with the gradient that `gradient` names."""
         images = self.to_images(inputs)
         if not images.dtype.is_floating:
-            return self._transform(images)
+            return call_compiled(self, "_transform", images)
         if self.gradient == "none":
-            return self._transform(tf.stop_gradient(images))
+            return call_compiled(self, "_transform", tf.stop_gradient(images))
 
         @tf.custom_gradient  # not x + stop_gradient(y - x), whose sum rounds and would change the values
         def straight_through(x: tf.Tensor) -> Any:
-            return self._transform(x), lambda upstream: tf.cast(upstream, x.dtype)
+            return call_compiled(self, "_transform", x), lambda upstream: tf.cast(upstream, x.dtype)
 
         return straight_through(images)
 
@@ -72,14 +77,16 @@ class PixelLayer(ImageLayer):
         return {**super().get_config(), "gradient": self.gradient, "value_range": list(self.value_range)}
 
     def _transform(self, images: tf.Tensor) -> tf.Tensor:
-        pixels = self.transform_pixels(self._to_pixels(images))
+        whole = self._to_whole(images)
+        pixels = self.transform_pixels(whole) if whole.dtype == tf.uint8 else self.transform_whole(whole)
         pixels.set_shape(images.shape)
         low, high = self.value_range
         if self._is_pixel_range:
             return self.to_compute_dtype(pixels)
         return self.to_compute_dtype(tf.cast(pixels, tf.float32) * ((high - low) / 255) + low)
 
-    def _to_pixels(self, images: tf.Tensor) -> tf.Tensor:
+    def _to_whole(self, images: tf.Tensor) -> tf.Tensor:
+        """Return uint8 pixels as they are, and everything else as whole grey levels in float32."""
         if not images.dtype.is_floating and not self._is_pixel_range:
             raise ValueError(
                 f"{type(self).__name__} {self.name!r} takes integers only with value_range=(0, 255). "
@@ -95,7 +102,7 @@ class PixelLayer(ImageLayer):
         if not self._is_pixel_range:
             low, high = self.value_range
             values = (values - low) * (255 / (high - low))
-        return tf.cast(tf.clip_by_value(tf.round(values), 0, 255), tf.uint8)
+        return tf.clip_by_value(tf.round(values), 0, 255)
 
     @property
     def _is_pixel_range(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tf_lowdef.layers.codec_scope import check_codec, current_codec
@@ -97,7 +98,8 @@ class WebPLayer(PixelLayer):
             return self._transform_in_graph(pixels)
 
         def roundtrip(batch: tf.Tensor) -> Any:
-            return pillow.roundtrip(batch.numpy(), self.quality, self.method, self.lossless, self.num_threads)
+            images = np.asarray(memoryview(batch))  # where `batch.numpy()` copies
+            return pillow.roundtrip(images, self.quality, self.method, self.lossless, self.num_threads)
 
         return tf.py_function(roundtrip, [pixels], tf.uint8)
 

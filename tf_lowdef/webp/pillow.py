@@ -84,7 +84,7 @@ def encode(image: Pixels, quality: float = 60, method: int = 4, lossless: bool =
 def decode(data: bytes) -> Pixels:
     """Decode one WebP image to uint8 of shape (height, width, 3), RGB."""
     with Image.open(BytesIO(data), formats=("WEBP",)) as image:
-        return np.asarray(image.convert("RGB"))
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))  # to its own mode is a copy
 
 
 def roundtrip(

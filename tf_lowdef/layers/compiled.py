@@ -1,0 +1,37 @@
+"""Eager calls of a layer as one compiled function, whose operations reuse memory and run side by side."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import tensorflow as tf
+
+_KNOWN: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = weakref.WeakKeyDictionary()
+"""Beside the layers and not in them: a function in a layer would be written into every SavedModel."""
+
+
+def call_compiled(layer: Any, method: str, images: tf.Tensor) -> tf.Tensor:
+    """Return ``layer.method(images)``, in eager mode through a function that is traced once for all shapes.
+
+    In a graph the operations join it as they are.
+
+    Args:
+        layer: It says in ``compiles`` whether what it does depends on its configuration and `images` alone; otherwise
+            it is called as it is.
+        method: The name of one of its methods, from a tensor to a tensor.
+        images: Shape (batch, height, width, 3).
+    """
+    if not layer.compiles or not tf.executing_eagerly():
+        return getattr(layer, method)(images)
+    # A layer whose attributes have changed is traced again.
+    key = (method, images.dtype, repr(layer.get_config()))
+    functions = _KNOWN.setdefault(layer, {})
+    if key not in functions:
+        reference = weakref.ref(layer)  # a strong one would keep the layer alive as its own key
+        functions[key] = tf.function(
+            lambda x: getattr(reference(), method)(x),
+            input_signature=[tf.TensorSpec([None, None, None, images.shape[-1]], images.dtype)],
+            autograph=False,
+        )
+    return functions[key](images)
