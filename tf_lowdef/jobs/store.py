@@ -62,17 +62,20 @@ class Store:
             data = self.path(unit).read_bytes()
         except OSError:
             return None
-        record = record_file.from_bytes(data, self._salt(unit), self.folder)
-        return None if record is None or not all(path.is_file() for path in record.files) else record
+        record = record_file.from_bytes(data, self._salt(unit))
+        return None if record is None or not all((self.folder / name).is_file() for name in record.files) else record
 
     def save(self, unit: Unit, record: Record) -> None:
-        """Mark a unit as done by writing what it left, whole or not at all.
+        """Write a unit's files, then mark it as done by writing what it left, whole or not at all.
 
         Raises:
             ValueError: The record cannot be written: see `Record`.
             OSError: The disk is full, or the file cannot be written.
         """
-        write_bytes(self.path(unit), record_file.to_bytes(record, self._salt(unit), self.folder))
+        content = record_file.to_bytes(record, self._salt(unit))
+        for name, data in record.contents.items():
+            write_bytes(self.folder / name, data)
+        write_bytes(self.path(unit), content)
 
     def path(self, unit: Unit) -> Path:
         """Return where a unit's record lies."""
