@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from tf_lowdef.evaluation.plan import Plan, check_surrogate, make_plan
 from tf_lowdef.evaluation.predict import class_count, input_size
 from tf_lowdef.evaluation.reading import read_images
 from tf_lowdef.evaluation.refusals import mark, unreliable_warnings
+from tf_lowdef.evaluation.remote import write_recipe
 from tf_lowdef.evaluation.results import Results
 from tf_lowdef.evaluation.rows import compare_rows, group_by_defence, to_rows, worst_cases
 from tf_lowdef.evaluation.run import describe_identity, describe_model, describe_run
@@ -28,6 +29,7 @@ from tf_lowdef.evaluation.selection import select_images
 from tf_lowdef.evaluation.site import Site
 from tf_lowdef.evaluation.spool import Spool
 from tf_lowdef.jobs import LocalRunner, Runner, fingerprint, open_run
+from tf_lowdef.jobs.ray import RayOptions, RayRunner
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many steps of it are done, and how many there are."""
@@ -51,6 +53,7 @@ def evaluate(
     batch_size: int = 32,
     budget: str | None = None,
     surrogate: Any = None,
+    ray: RayOptions | None = None,
     progress: Progress | None = None,
     command: str | None = None,
 ) -> Results:
@@ -82,6 +85,7 @@ def evaluate(
         budget: What the adaptive attacker tries besides `attacks`, at each of their epsilons (4 if they have none):
             ``"quick"``, which is no robustness claim, or ``"standard"``; None adds nothing.
         surrogate: For the transfer threat: another classifier of the same images and classes.
+        ray: Where Ray's workers do the units; None does them in this process. The results are the same.
         progress: Called as the work goes on.
         command: The command line that asked for this, for the report.
 
@@ -90,6 +94,7 @@ def evaluate(
 
     Raises:
         FileNotFoundError: There is no such data.
+        ModuleNotFoundError: `ray` is given, and Ray not installed.
         FileExistsError: `out` holds files that no run made.
         RunMismatchError: A ValueError: `out` holds another run, or an image has changed since its own began.
         RunInUseError: An OSError: another process works on the run in `out`.
@@ -109,8 +114,10 @@ def evaluate(
     site = Site(
         model, plan.defences, surrogate=surrogate, batch_size=batch_size, seed=seed, draws=plan.budget.draws
     )  # fmt: skip
-    with nullcontext() if out is None else open_run(out, identity) as store:
-        runner, started = LocalRunner(store), datetime.now(timezone.utc) if store is None else store.started
+    with ExitStack() as exits:
+        store = None if out is None else exits.enter_context(open_run(out, identity))
+        runner = exits.enter_context(RayRunner(ray, write_recipe(site), store)) if ray else LocalRunner(store)
+        started = datetime.now(timezone.utc) if store is None else store.started
         folder, report = None if store is None else store.folder, progress or (lambda *_: None)
         selection = select_images(
             images,

@@ -41,16 +41,16 @@ class Record:
         facts: Plain JSON values.
         files: Names of files that the unit wrote besides, relative to the run's folder, with ``/`` between the parts; a
             record whose files are gone does not count.
+        seconds: The unit took; whoever runs it fills this in.
         contents: Files that are still to be written, by such names. Whoever keeps the record writes them before it, so
             that a unit may be done where the run's folder is out of reach.
-        seconds: The unit took; whoever runs it fills this in.
     """
 
     arrays: Arrays = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[str, ...] = ()
-    contents: Mapping[str, bytes] = field(default_factory=dict)
     seconds: float = 0.0
+    contents: Mapping[str, bytes] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         """Return one of the arrays."""
