@@ -92,7 +92,7 @@ def test_a_lost_node_costs_its_units_and_no_other(two_nodes, by_hand, tmp_path):
     assert len(pids - {os.getpid()}) == 2
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def one_machine():
     """Ray on this machine, for a test's runners in turn."""
     import ray

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tf_lowdef.cli.folder_console import folder_run, report
-from tf_lowdef.cli.options import model_options, seed_option
+from tf_lowdef.cli.options import model_options, ray_options, read_ray_options, seed_option
 
 
 @click.command(name="attack")
@@ -33,6 +33,7 @@ from tf_lowdef.cli.options import model_options, seed_option
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
 @click.option("--force", is_flag=True, help="Redo what is there, and overwrite.")
+@ray_options()
 @seed_option
 def command(
     source: str,
@@ -45,6 +46,9 @@ def command(
     batch_size: int,
     force: bool,
     seed: int,
+    ray: str | None,
+    workers: int | None,
+    gpus_per_worker: float | None,
 ) -> int:
     r"""Make adversarial images of the images of a folder.
 
@@ -61,6 +65,7 @@ def command(
     """
     if model is None and weights is not None:
         raise click.UsageError("--weights needs --model.")
+    cluster = read_ray_options(ray, workers, gpus_per_worker)
     from tf_lowdef.cli.quiet import import_tensorflow
 
     import_tensorflow()
@@ -84,6 +89,7 @@ def command(
             batch_size=batch_size,
             seed=seed,
             force=force,
+            ray=cluster,
             progress=progress,
         )
     return report(summary, "attacked")

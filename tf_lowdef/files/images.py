@@ -175,6 +175,19 @@ def write_png(path: str | os.PathLike[str], pixels: Pixels) -> None:
     write_bytes(path, encode_png(pixels))
 
 
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """Return the bytes of an image file, whatever they are.
+
+    Raises:
+        ImageReadError: The file is missing, unreadable, empty, or no regular file.
+    """
+    with _open_file(path) as file:
+        try:
+            return file.read()
+        except OSError as error:
+            raise ImageReadError(path, f"cannot be read: {_text(error)}") from error
+
+
 def _open_file(path: str | os.PathLike[str]) -> BinaryIO:
     try:
         mode = os.stat(path).st_mode

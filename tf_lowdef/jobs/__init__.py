@@ -3,7 +3,7 @@
 from tf_lowdef.jobs.fingerprint import RunMismatchError, fingerprint
 from tf_lowdef.jobs.local import LocalRunner
 from tf_lowdef.jobs.lock import RunInUseError, hold, hold_folder
-from tf_lowdef.jobs.store import DONE, Store, hold_run, open_run
+from tf_lowdef.jobs.store import DONE, Store, explain_full_disk, hold_run, is_full, open_run
 from tf_lowdef.jobs.units import Record, Runner, SplitWork, Unit, Work, cut
 
 __all__ = [
@@ -18,9 +18,11 @@ __all__ = [
     "Unit",
     "Work",
     "cut",
+    "explain_full_disk",
     "fingerprint",
     "hold",
     "hold_folder",
     "hold_run",
+    "is_full",
     "open_run",
 ]

@@ -112,7 +112,7 @@ def open_run(folder: str | os.PathLike[str], identity: Identity) -> Iterator[Sto
     (root / DONE).mkdir(parents=True, exist_ok=True)
     with hold(root / DONE / LOCK, root):
         try:
-            with _explain_full_disk(root):
+            with explain_full_disk(root):
                 _refuse_others(root)  # another process may have begun since
                 _sweep(root)
                 started = _check_in(root, json.loads(json.dumps(identity)))
@@ -198,12 +198,18 @@ def _forget_if_empty(root: Path, made: bool) -> None:
             root.rmdir()
 
 
+def is_full(error: BaseException) -> bool:
+    """Return whether an error says that the disk, or what one may use of it, is full."""
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
 @contextmanager
-def _explain_full_disk(root: Path) -> Iterator[None]:
+def explain_full_disk(root: Path) -> Iterator[None]:
+    """Make an OSError that the disk is full say that what is finished is kept, and how the run goes on."""
     try:
         yield
     except OSError as error:
-        if error.errno is None or error.errno not in _FULL:
+        if error.errno is None or not is_full(error):
             raise
         raise OSError(
             f"{root}: {os.strerror(error.errno)}. What is finished is kept: make room, and the same command goes on"
