@@ -281,6 +281,15 @@ def test_not_a_number_keeps_what_was_done(run, undisturbed, tmp_path, monkeypatc
     assert results(folder) == results(undisturbed)
 
 
+def test_a_model_whose_output_is_not_a_number_says_so(model, nan_model, dataset, tmp_path):
+    poisoned = nan_model(model, dataset[0][9])
+    for _ in range(2):
+        with pytest.raises(ValueError, match="The model's output is NaN or infinite for image 1 of a batch of 8"):
+            evaluate(poisoned, dataset, ["fgsm:1"], ["none"], out=tmp_path / "run", batch_size=8)
+        assert units(tmp_path / "run") == ["selection/batch-00000.npz"]
+        assert {path.name for path in (tmp_path / "run").iterdir()} == {"done"}
+
+
 def test_a_second_process_and_a_restart_are_refused_while_one_works(model, dataset, tmp_path):
     folder, refused = tmp_path / "run", []
 
