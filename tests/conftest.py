@@ -22,3 +22,22 @@ def imagenet() -> Path:
     if not (REAL / "images.csv").exists():
         pytest.skip(f"no real images at {REAL}")
     return REAL
+
+
+_OBJECT_STORE = 100 * 2**20
+
+
+@pytest.fixture
+def two_nodes(monkeypatch):
+    """A Ray cluster of two nodes on this machine, one core each: its address, and a function that kills the second."""
+    pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[ray]'")
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    size = {"num_cpus": 1, "object_store_memory": _OBJECT_STORE}
+    cluster = Cluster(initialize_head=True, head_node_args={**size, "include_dashboard": False})
+    try:
+        second = cluster.add_node(**size)
+        yield cluster.address, lambda: cluster.remove_node(second, allow_graceful=False)
+    finally:
+        cluster.shutdown()

@@ -6,9 +6,20 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+_limits: list[int] = []
+
+
+def limit_cores(count: int) -> None:
+    """Let this process count no more than `count` cores as its own: one of several workers on a machine."""
+    _limits[:] = [count]
+
 
 def available_cores() -> int:
     """Return how many cores this process may use."""
+    return min([_cores(), *_limits])
+
+
+def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

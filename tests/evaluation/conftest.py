@@ -83,3 +83,28 @@ def noise_layer():
 @pytest.fixture(scope="session")
 def stop_layer():
     return Stop
+
+
+class Poison(ImageLayer):
+    """Gives NaN for one image, known by its mean, and leaves the others as they are."""
+
+    def __init__(self, mean, **kwargs):
+        super().__init__(**kwargs)
+        self.mean = mean
+
+    def call(self, inputs):
+        images = tf.cast(self.to_images(inputs), tf.float32)
+        poisoned = tf.abs(tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True) - self.mean) < 1e-4
+        return tf.where(poisoned, tf.constant(np.nan, tf.float32), images)
+
+
+@pytest.fixture(scope="session")
+def nan_model():
+    """A function: a model with the same weights, whose output is NaN for one image."""
+
+    def poisoned(model, image):
+        start = keras.Input(model.input_shape[1:], dtype="float32")
+        layer = Poison(float(image.astype(np.float64).mean()))
+        return keras.Model(start, model(layer(start)), name=model.name)
+
+    return poisoned

@@ -1,13 +1,19 @@
 import csv
+import dataclasses
+import errno
+import os
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from tf_lowdef.attacks import BIM, DeepFool
+from tf_lowdef.evaluation import attack_folder as module
 from tf_lowdef.evaluation.attack_folder import attack_folder
 from tf_lowdef.evaluation.attack_table import LOST, MISCLASSIFIED, NOT_FOUND, status
+from tf_lowdef.files import is_temporary
 from tf_lowdef.jobs import RunInUseError
+from tf_lowdef.jobs.ray import RayOptions
 
 
 def table(out):
@@ -157,6 +163,72 @@ def test_unreadable_images_are_failures(model, csv_data, tmp_path):
     assert summary.converted == 19
     assert [name for name, _ in summary.failed] == ["images/05.png"]
     assert "images/05.png" in summary.failed_csv.read_text()
+
+
+def results(out):
+    return {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+def test_a_picture_that_vanishes_is_a_failure_until_it_is_back(model, csv_data, tmp_path):
+    picture, content = csv_data.parent / "images" / "17.png", []
+
+    def remove(done, total):
+        if not content:
+            content.append(picture.read_bytes())
+            picture.unlink()
+
+    summary = attack_folder(model, csv_data, tmp_path / "out", BIM(4), batch_size=8, progress=remove)
+    assert summary.failed == [("images/17.png", "no such file")]
+    picture.write_bytes(content[0])
+    summary = attack_folder(model, csv_data, tmp_path / "out", BIM(4), batch_size=8)
+    assert (summary.converted, summary.present, summary.failed) == (1, 19, [])
+    attack_folder(model, csv_data, tmp_path / "undisturbed", BIM(4), batch_size=8)
+    assert results(tmp_path / "out") == results(tmp_path / "undisturbed")
+
+
+def test_not_a_number_ends_the_run_and_keeps_what_is_done(model, csv_data, dataset, tmp_path, nan_model):
+    """The model's output is NaN for image 9; the model that goes on has the same weights, and is sound."""
+    out = tmp_path / "out"
+    with pytest.raises(ValueError, match="The model's output is NaN or infinite for image 1 of a batch of 8"):
+        attack_folder(nan_model(model, dataset[0][9]), csv_data, out, BIM(4), batch_size=8)
+    assert len(table(out)) == len(list(out.rglob("*.png"))) == 8
+    assert attack_folder(model, csv_data, out, BIM(4), batch_size=8).present == 8
+    attack_folder(model, csv_data, tmp_path / "undisturbed", BIM(4), batch_size=8)
+    assert results(out) == results(tmp_path / "undisturbed")
+
+
+def test_a_full_disk_ends_the_run_and_keeps_what_is_done(model, csv_data, tmp_path, monkeypatch):
+    out, left, whole = tmp_path / "out", 12, module.write_bytes
+
+    def full(*arguments):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        whole(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "write_bytes", full)
+        with pytest.raises(OSError, match=f"{out}: No space left on device. What is finished is kept"):
+            attack_folder(model, csv_data, out, BIM(4), batch_size=8)
+    assert len(table(out)) == 8
+    assert not [path for path in out.rglob("*") if is_temporary(path)]
+    assert attack_folder(model, csv_data, out, BIM(4), batch_size=8).failed == []
+    attack_folder(model, csv_data, tmp_path / "undisturbed", BIM(4), batch_size=8)
+    assert results(out) == results(tmp_path / "undisturbed")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("naming", ["stem", "paper"])
+def test_rays_workers_make_the_same(naming, two_nodes, model, csv_data, tmp_path):
+    (csv_data.parent / "images" / "05.png").write_bytes(b"no image")
+    options = {"batch_size": 4, "naming": naming, "labels": "none"}
+    here = attack_folder(model, csv_data.parent / "images", tmp_path / "here", BIM(4), **options)
+    ray = RayOptions(two_nodes[0], workers=2)
+    there = attack_folder(model, csv_data.parent / "images", tmp_path / "there", BIM(4), ray=ray, **options)
+    assert results(tmp_path / "there") == results(tmp_path / "here")
+    assert dataclasses.replace(there, failed_csv=None) == dataclasses.replace(here, failed_csv=None)
+    assert (there.converted, len(there.failed)) == (19, 1)
 
 
 def test_bad_arguments_are_named(model, csv_data, tmp_path):

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 from tf_lowdef import evaluate
-from tf_lowdef.evaluation import adaptive, grid
+from tf_lowdef.evaluation import site
 from tf_lowdef.evaluation.run import move_aside
 from tf_lowdef.files import is_temporary
-from tf_lowdef.jobs import RunInUseError, RunMismatchError, Store
+from tf_lowdef.jobs import RunInUseError, RunMismatchError, Store, store
 
 ATTACKS, DEFENCES, THREATS = ["fgsm:1", "bim:2"], ["none", "webp:60"], ["oblivious", "adaptive"]
 OPTIONS = {"batch_size": 8, "budget": "quick", "seed": 3}
@@ -121,9 +121,8 @@ def test_units_are_named_by_what_they_are(undisturbed):
 def test_a_finished_run_is_not_done_again(run, undisturbed, tmp_path, monkeypatch):
     folder = shutil.copytree(undisturbed, tmp_path / "run")
     before = results(folder)
-    for module in (grid, adaptive):
-        monkeypatch.setattr(module, "run_attack", lambda *_: pytest.fail("it was attacked again"))
-        monkeypatch.setattr(module, "gives_gradient", lambda *_: pytest.fail("it was asked again"))
+    monkeypatch.setattr(site, "run_attack", lambda *_: pytest.fail("it was attacked again"))
+    monkeypatch.setattr(site, "gives_gradient", lambda *_: pytest.fail("it was asked again"))
     run(folder)
     assert results(folder) == before
     content = json.loads((folder / "run.json").read_text())
@@ -140,7 +139,8 @@ def test_stopped_at_any_unit_or_picture(run, undisturbed, tmp_path, monkeypatch,
     """Without warning, in this process: at a seeded count of records or pictures that are written."""
     moment = random.Random(seed)
     pictures = len(list((undisturbed / "adversarial").rglob("*.png")))
-    module, name, most = [(Store, "save", len(units(undisturbed))), (grid, "write_png", pictures)][seed % 2]
+    writes = len(units(undisturbed)) + pictures
+    module, name, most = [(Store, "save", len(units(undisturbed))), (store, "write_bytes", writes)][seed % 2]
     left, whole = moment.randrange(most), getattr(module, name)
 
     def stopping(*arguments):
@@ -175,7 +175,7 @@ def test_damaged_records_and_lost_pictures_are_made_again(run, undisturbed, tmp_
 
 def test_a_full_disk_is_clear_and_the_run_goes_on(run, undisturbed, tmp_path, monkeypatch):
     folder, left = tmp_path / "run", 30
-    whole = grid.write_png
+    whole = store.write_bytes
 
     def full(*arguments):
         nonlocal left
@@ -185,7 +185,7 @@ def test_a_full_disk_is_clear_and_the_run_goes_on(run, undisturbed, tmp_path, mo
         whole(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(grid, "write_png", full)
+        patch.setattr(store, "write_bytes", full)
         with pytest.raises(OSError, match="No space left on device. What is finished is kept: make room") as caught:
             run(folder)
     assert str(folder) in str(caught.value)
@@ -203,7 +203,7 @@ def test_another_run_is_refused_with_what_differs(run, undisturbed, model, datas
         ({"seed": 4}, r"arguments\.seed: 3, now 4\)"),
         ({"attacks": ["fgsm:1"]}, r'arguments\.attacks: \["fgsm:1", "bim:2"\], now \["fgsm:1"\]\)'),
         ({"limit": 5}, r"arguments\.limit: null, now 5\)"),
-        ({"model": other}, r'model\.weights_sha256: "[0-9a-f]{64}", now "[0-9a-f]{64}"\)'),
+        ({"model": other}, r'model\.weights_sha256: "[0-9a-f]{64}", now "[0-9a-f]{64}"'),
         ({"data": (images[:19], labels[:19])}, r"data\.images: 20, now 19"),
         ({"data": (images, (labels + 1) % 4)}, r"data\.names_and_labels_sha256: "),
         (
@@ -261,7 +261,7 @@ def test_one_that_vanished_stays_skipped(model, csv_data, tmp_path):
 
 def test_not_a_number_keeps_what_was_done(run, undisturbed, tmp_path, monkeypatch):
     folder, left = tmp_path / "run", 3
-    whole = adaptive.run_attack
+    whole = site.run_attack
 
     def poisoned(*arguments):
         nonlocal left
@@ -271,7 +271,7 @@ def test_not_a_number_keeps_what_was_done(run, undisturbed, tmp_path, monkeypatc
         return whole(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(adaptive, "run_attack", poisoned)
+        patch.setattr(site, "run_attack", poisoned)
         with pytest.raises(ValueError, match="NaN or infinite"):
             run(folder)
     done = units(folder)
@@ -279,6 +279,15 @@ def test_not_a_number_keeps_what_was_done(run, undisturbed, tmp_path, monkeypatc
     assert not [path for path in folder.rglob("*") if is_temporary(path)]
     run(folder)
     assert results(folder) == results(undisturbed)
+
+
+def test_a_model_whose_output_is_not_a_number_says_so(model, nan_model, dataset, tmp_path):
+    poisoned = nan_model(model, dataset[0][9])
+    for _ in range(2):
+        with pytest.raises(ValueError, match="The model's output is NaN or infinite for image 1 of a batch of 8"):
+            evaluate(poisoned, dataset, ["fgsm:1"], ["none"], out=tmp_path / "run", batch_size=8)
+        assert units(tmp_path / "run") == ["selection/batch-00000.npz"]
+        assert {path.name for path in (tmp_path / "run").iterdir()} == {"done"}
 
 
 def test_a_second_process_and_a_restart_are_refused_while_one_works(model, dataset, tmp_path):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tf_lowdef.evaluation.spool import Spool
+from tf_lowdef.jobs import Unit
 
 
 @pytest.fixture
@@ -17,10 +18,12 @@ def test_images_come_back_in_any_order(spool):
     spool, images = spool
     np.testing.assert_array_equal(spool.read(np.array([6, 0, 3])), images[[6, 0, 3]])
     assert (len(spool), spool.resolution, spool.names) == (7, (4, 5), list("abcdefg"))
-    pixels, labels = spool.take([1, 6, 5])
+    pixels, labels, names = spool.batch(Unit("stage/batch", {"places": [1, 6, 5]}))
     np.testing.assert_array_equal(pixels, images[[1, 6, 5]])
     assert labels.tolist() == [1, 6, 5]
     assert labels.dtype == np.int64
+    assert names == ["b", "g", "f"]
+    np.testing.assert_array_equal(spool.first().pixels, images[:1])
 
 
 def test_nothing_has_a_name_on_the_disk(spool, tmp_path):

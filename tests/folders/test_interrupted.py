@@ -15,6 +15,9 @@ import pytest
 from PIL import Image
 
 from tf_lowdef.files import is_temporary
+from tf_lowdef.folders import WebPSettings, webp_path
+from tf_lowdef.jobs import hold_folder
+from tf_lowdef.jobs.ray import RayOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT = 300
@@ -129,6 +132,58 @@ def test_ctrl_c_leaves_only_whole_files(source, undisturbed, tmp_path, read_tree
     assert 40 <= len(there) < COUNT
     assert there.items() <= undisturbed.items()
     finish("webp", source, "-o", out)
+    assert read_tree(out) == undisturbed
+
+
+@pytest.mark.parametrize(
+    "arguments", [("webp", "-o"), ("flip", "-o"), ("flip",), ("webp", "--replace")], ids=lambda words: " ".join(words)
+)
+def test_a_second_process_is_refused(source, tmp_path, read_tree, arguments):
+    work, out = shutil.copytree(source, tmp_path / "in"), tmp_path / "out"
+    out.mkdir()
+    held, rest = (out, ("-o", out)) if "-o" in arguments else (work, arguments[1:])
+    before = read_tree(work)
+    with hold_folder(held):
+        process = start(arguments[0], work, *rest)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.startswith(f"Error: {held}: in use by another process")
+    assert read_tree(work) == before
+    assert list(out.iterdir()) == []
+
+
+def test_a_picture_that_vanishes_is_a_failure_until_it_is_back(source, undisturbed, tmp_path, read_tree):
+    work, out, gone = shutil.copytree(source, tmp_path / "in"), tmp_path / "out", []
+    picture = work / "part2" / "299.png"
+    content = picture.read_bytes()
+    summary = webp_path(work, out, progress=lambda *_: gone or gone.append(picture.unlink()), num_threads=1)
+    assert ("part2/299.png", "no such file") in summary.failed
+    assert not (out / "part2" / "299.webp").exists()
+    picture.write_bytes(content)
+    summary = webp_path(work, out)
+    assert (summary.converted, summary.present) == (1, COUNT - 1)
+    assert {n: d for n, d in read_tree(out).items() if n.endswith(".webp")} == {
+        n: d for n, d in undisturbed.items() if n.endswith(".webp")
+    }
+
+
+@pytest.mark.slow
+def test_rays_workers_make_the_same(two_nodes, source, undisturbed, tmp_path, read_tree):
+    address, kill_second = two_nodes
+    out, done = tmp_path / "out", []
+
+    def progress(count, total):
+        done.append(count)
+        if count == 70:
+            kill_second()
+
+    settings = WebPSettings(60.0)  # a float in the marker, as from the command line
+    summary = webp_path(source, out, settings, ray=RayOptions(address, workers=2), progress=progress)
+    assert (summary.converted, len(summary.failed)) == (COUNT, 1)
+    assert done == list(range(1, COUNT + 2))
+    assert read_tree(out) == undisturbed
+    (out / "part1" / "100.webp").unlink()
+    assert webp_path(source, out, settings, ray=RayOptions(address, workers=1)).converted == 1
     assert read_tree(out) == undisturbed
 
 

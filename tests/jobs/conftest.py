@@ -27,8 +27,8 @@ def work(unit):
     values = np.random.default_rng([seed, *places]).normal(size=len(places))
     files = []
     for place in places:
-        files.append(out / "pictures" / f"{place:03d}.bin")
-        write_bytes(files[-1], bytes([int(place)]) * 5000)
+        files.append(f"pictures/{place:03d}.bin")
+        write_bytes(out / files[-1], bytes([int(place)]) * 5000)
         time.sleep(pause)
     with open(out.with_name("log"), "a") as log:
         print(unit.name, file=log)

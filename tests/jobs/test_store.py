@@ -105,17 +105,22 @@ def test_units_of_other_runs_tasks_and_names_do_not_count(tmp_path):
 
 
 def test_a_unit_whose_files_are_gone_does_not_count(tmp_path):
-    picture = tmp_path / "pictures" / "a b.png"
-    picture.parent.mkdir()
     with open_run(tmp_path / "run", IDENTITY) as store:
-        with pytest.raises(ValueError, match="subpath"):
-            store.save(UNIT, Record(files=(picture,)))
-        inside = store.folder / "a b.png"
-        inside.write_bytes(b"picture")
-        store.save(UNIT, Record(files=(inside,)))
-        assert store.load(UNIT).files == (inside,)
+        for name in ("../a b.png", "/a b.png"):
+            with pytest.raises(ValueError, match="lie in the run's folder"):
+                store.save(UNIT, Record(files=(name,)))
+            with pytest.raises(ValueError, match="lie in the run's folder"):
+                store.save(UNIT, Record(contents={name: b"picture"}))
+        inside = store.folder / "pictures" / "a b.png"
+        store.save(UNIT, Record(contents={"pictures/a b.png": b"picture"}))
+        assert inside.read_bytes() == b"picture"
+        assert store.load(UNIT).files == ("pictures/a b.png",)
         inside.unlink()
         assert store.load(UNIT) is None
+        inside.write_bytes(b"picture")
+        store.save(UNIT, Record(files=("pictures/a b.png",)))
+        assert store.load(UNIT).files == ("pictures/a b.png",)
+    assert not (tmp_path / "a b.png").exists()
 
 
 def test_python_objects_and_the_reserved_name_are_refused(tmp_path):

@@ -7,7 +7,14 @@ from pathlib import Path
 import click
 
 from tf_lowdef.cli.folder_console import folder_run, report
-from tf_lowdef.cli.options import aim, model_options, seed_option, targeted_option
+from tf_lowdef.cli.options import (
+    aim,
+    model_options,
+    ray_options,
+    read_ray_options,
+    seed_option,
+    targeted_option,
+)
 
 
 @click.command(name="attack")
@@ -34,6 +41,7 @@ from tf_lowdef.cli.options import aim, model_options, seed_option, targeted_opti
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
 @click.option("--force", is_flag=True, help="Redo what is there, and overwrite.")
+@ray_options()
 @seed_option
 def command(
     source: str,
@@ -47,6 +55,9 @@ def command(
     batch_size: int,
     force: bool,
     seed: int,
+    ray: str | None,
+    workers: int | None,
+    gpus_per_worker: float | None,
 ) -> int:
     r"""Make adversarial images of the images of a folder.
 
@@ -63,6 +74,7 @@ def command(
     """
     if model is None and weights is not None:
         raise click.UsageError("--weights needs --model.")
+    cluster = read_ray_options(ray, workers, gpus_per_worker)
     from tf_lowdef.cli.quiet import import_tensorflow
 
     import_tensorflow()
@@ -86,6 +98,7 @@ def command(
             batch_size=batch_size,
             seed=seed,
             force=force,
+            ray=cluster,
             progress=progress,
         )
     return report(summary, "attacked")

@@ -13,6 +13,8 @@ from tf_lowdef.cli.options import (
     default_run_folder,
     model_options,
     open_classifier,
+    ray_options,
+    read_ray_options,
     restart_option,
     seed_option,
     targeted_option,
@@ -60,6 +62,7 @@ from tf_lowdef.cli.options import (
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
 @click.option("-o", "--out", type=click.Path(file_okay=False), help="Folder of the run.  [default: runs/DATE-TIME]")
 @targeted_option
+@ray_options()
 @restart_option
 @seed_option
 @click.pass_context
@@ -86,6 +89,7 @@ def command(
         --threat oblivious --threat adaptive --budget quick
     """
     check_model_options(model, weights, data)
+    cluster = read_ray_options(*(options.pop(name) for name in ("ray", "workers", "gpus_per_worker")))
     if surrogate is None and ("transfer" in options["threat"] or surrogate_weights is not None):
         raise click.UsageError("--threat transfer and --surrogate-weights need --surrogate.")
     if surrogate is not None and "transfer" not in options["threat"]:
@@ -118,6 +122,7 @@ def command(
             defences,
             surrogate=other,
             out=folder,
+            ray=cluster,
             progress=progress,
             command=ctx.find_root().obj["command"],
             **options,

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+if TYPE_CHECKING:
+    from tf_lowdef.jobs.ray import RayOptions
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+LOCAL = "local"
+"""The address that means this machine, as to Ray itself."""
 
 seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="For all chance.")
 
@@ -41,6 +47,48 @@ def aim(attacks: Sequence[str]) -> list[str]:
             raise click.UsageError(f"--targeted needs attacks that can aim at a class ({able}). Received: {spec}")
         found.append(dataclasses.replace(attack, targeted=True).spec)  # type: ignore[type-var]  # a dataclass
     return found
+
+
+def ray_options(gpus: bool = True) -> Callable[[F], F]:
+    """Return what adds ``--ray``, ``--workers`` and, for commands with a model, ``--gpus-per-worker``."""
+
+    def add(function: F) -> F:
+        if gpus:
+            function = click.option(
+                "--gpus-per-worker",
+                type=click.FloatRange(min=0),
+                metavar="X",
+                help="GPUs of each of Ray's workers.  [default: 0]",
+            )(function)
+        function = click.option(
+            "--workers", type=click.IntRange(min=1), metavar="N", help="Ray's workers.  [default: as many as fit]"
+        )(function)
+        return click.option(
+            "--ray",
+            is_flag=False,
+            flag_value=LOCAL,
+            metavar="[ADDRESS]",
+            help="Let Ray's workers do it, on the cluster at ADDRESS; without one, on this machine.",
+        )(function)
+
+    return add
+
+
+def read_ray_options(ray: str | None, workers: int | None, gpus_per_worker: float | None = None) -> RayOptions | None:
+    """Return what the options of `ray_options` mean, None without ``--ray``.
+
+    Raises:
+        click.UsageError: The others are given without ``--ray``.
+        ModuleNotFoundError: Ray is not installed.
+    """
+    if ray is None:
+        if workers is not None or gpus_per_worker is not None:
+            raise click.UsageError("--workers and --gpus-per-worker need --ray.")
+        return None
+    from tf_lowdef.jobs.ray import RayOptions, check_installed
+
+    check_installed()
+    return RayOptions(None if ray == LOCAL else ray, workers, gpus_per_worker or 0)
 
 
 def model_options(function: F) -> F:

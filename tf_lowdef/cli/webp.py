@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from tf_lowdef.cli.folder_console import folder_run, report
+from tf_lowdef.cli.options import ray_options, read_ray_options
 
 if TYPE_CHECKING:
     from tf_lowdef.folders import Summary, WebPSettings
     from tf_lowdef.folders.run import Progress
+    from tf_lowdef.jobs.ray import RayOptions
 
 DEFAULT_OUT = "webp-converted"
 """The output folder where none is given, as in the paper's batch tool."""
@@ -41,6 +43,7 @@ Examples:
 @click.option("--ignore-transparency-image", is_flag=True, help="Skip images with a transparent pixel.")
 @click.option("--force", is_flag=True, help="Redo what is there, and overwrite.")
 @click.option("-j", "--threads", type=click.IntRange(1), help="Images at a time. Default: one per core.")
+@ray_options(gpus=False)
 def command(
     source: str,
     out: str | None,
@@ -54,6 +57,8 @@ def command(
     ignore_transparency_image: bool,
     force: bool,
     threads: int | None,
+    ray: str | None,
+    workers: int | None,
 ) -> int:
     """Encode the images of a folder (with its subfolders), or one image, as WebP.
 
@@ -70,6 +75,9 @@ def command(
         raise click.UsageError("--replace writes beside the originals: it goes with neither --out nor --clear")
     if clear and not Path(source).is_dir():
         raise click.UsageError("--clear goes with a folder")
+    if ray is not None and (replace or threads is not None or not Path(source).is_dir()):
+        raise click.UsageError("--ray goes with a folder, and with neither --replace nor --threads")
+    cluster = read_ray_options(ray, workers)
     with folder_run("webp") as progress:
         from tf_lowdef.folders import WebPSettings
 
@@ -79,7 +87,7 @@ def command(
             raise click.UsageError(str(error)) from error
         if settings.is_lossless and not lossless and near is None:
             click.echo("note: quality 100 means lossless here (--lossy for the lossy codec at 100)", err=True)
-        summary = _run(source, out, settings, clear, replace, force, progress, threads)
+        summary = _run(source, out, settings, clear, replace, force, progress, threads, cluster)
     return report(summary, "replaced" if replace else "converted")
 
 
@@ -92,6 +100,7 @@ def _run(
     force: bool,
     progress: Progress,
     threads: int | None,
+    cluster: RayOptions | None,
 ) -> Summary:
     from tf_lowdef.folders import replace_folder, webp_path
 
@@ -99,4 +108,6 @@ def _run(
         return replace_folder(source, settings, force=force, progress=progress, num_threads=threads)
     if out is None:
         out = DEFAULT_OUT if Path(source).is_dir() else str(Path(source).with_suffix(settings.suffix))
-    return webp_path(source, out, settings, clear_out=clear, force=force, progress=progress, num_threads=threads)
+    return webp_path(
+        source, out, settings, clear_out=clear, force=force, progress=progress, num_threads=threads, ray=cluster
+    )

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.attacks import PGD, Attack, AttackResult
+from tf_lowdef.attacks import PGD, Attack
 from tf_lowdef.evaluation.budgets import Budget
-from tf_lowdef.evaluation.draws import REPORT_DRAWS, attackable
-from tf_lowdef.evaluation.grid import ADAPTIVE, KNOWLEDGE, image_folder, judge, run_attack, write_images
-from tf_lowdef.evaluation.outcomes import Made, Outcome, observe, survivors
-from tf_lowdef.evaluation.predict import Predictor
-from tf_lowdef.evaluation.probe import gives_gradient
+from tf_lowdef.evaluation.draws import REPORT_DRAWS
+from tf_lowdef.evaluation.grid import ADAPTIVE, KNOWLEDGE, image_folder
+from tf_lowdef.evaluation.outcomes import Made, Outcome, survivors
+from tf_lowdef.evaluation.predict import class_count
+from tf_lowdef.evaluation.site import Site, padded_size
 from tf_lowdef.evaluation.spool import Spool
-from tf_lowdef.evaluation.variants import defended_models
-from tf_lowdef.jobs import LocalRunner, Record, Unit, cut
+from tf_lowdef.jobs import LocalRunner, Record, Runner, SplitWork, Unit, cut
 
 Indices = npt.NDArray[np.int64]
-Labels = npt.NDArray[np.int64]
-Pixels = npt.NDArray[np.uint8]
-Shares = npt.NDArray[np.float64]
 
 SANITY_EPSILON = 64.0
 """Grey levels at which no image may hold: enough distortion must reach 0 % (Carlini et al. 2019, section 5.2)."""
@@ -56,17 +49,15 @@ class Attacked:
 
 @dataclass(frozen=True)
 class _Target:
-    """A defence under attack: its models, which of them have gradients, and what it makes of the clean images."""
+    """A defence under attack: which of its site's models have gradients, and what it makes of the clean images."""
 
     defence: str
-    layers: tuple[Any, ...]
-    models: list[Any]
-    differentiable: list[Any]
+    differentiable: list[int]
     clean: Outcome
 
-    def attackable_by(self, attack: Attack) -> list[Any]:
+    def attackable_by(self, attack: Attack) -> list[int]:
         """Return the models that an attack is tried on; all of them classify alike."""
-        return self.differentiable if attack.needs_gradient else self.models[:1]
+        return self.differentiable if attack.needs_gradient else [0]
 
 
 class AdaptiveAttacker:
@@ -76,40 +67,34 @@ class AdaptiveAttacker:
     offer several gradients each attack is tried through all of them, and the worst example of an image counts.
 
     Args:
-        base: The bare classifier.
-        predictor: The same, for predictions.
+        site: The classifier and the defences.
         images: What is attacked.
         explicit: Attacks tried on every image, by name.
         budget: What is tried besides.
         epsilons: At which the budget's attacks are tried.
-        seed: For attacks that draw random numbers.
-        folder: Where the images are written that fool their defence, None for nowhere.
+        keep: Whether the images that fool their defence are kept.
         runner: Does the units, one attack on one batch each.
         progress: Called with how many images an attack is done with, those included that it need not be tried on.
     """
 
     def __init__(
         self,
-        base: Any,
-        predictor: Predictor,
+        site: Site,
         images: Spool,
         explicit: Mapping[str, Attack],
         budget: Budget,
         epsilons: Sequence[float],
         *,
-        seed: int = 0,
-        folder: Path | None = None,
-        runner: LocalRunner | None = None,
+        keep: bool = False,
+        runner: Runner | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> None:
-        self._base = base
-        self._predictor = predictor
+        self._site = site
         self._images = images
         self._explicit = explicit
         self._budget = budget
         self._epsilons = epsilons
-        self._seed = seed
-        self._folder = folder
+        self._keep = keep
         self._runner = runner or LocalRunner()
         self._progress = progress or (lambda _: None)
 
@@ -118,10 +103,9 @@ class AdaptiveAttacker:
         """How many attacks one defence goes through."""
         return len(self._explicit) + sum(len(self._cascade(epsilon)) for epsilon in self._epsilons)
 
-    def attack(self, defence: str, layers: tuple[Any, ...], clean: Outcome) -> Attacked:
+    def attack(self, defence: str, clean: Outcome) -> Attacked:
         """Attack one defence with everything; `clean` is what it makes of the clean images."""
-        models = [attackable(model, self._budget.draws) for model in defended_models(self._base, layers)]
-        target, attacked = _Target(defence, layers, models, self._differentiable(defence, models), clean), Attacked()
+        target, attacked = _Target(defence, self._differentiable(defence), clean), Attacked()
         everything = np.flatnonzero((clean.shares > 0) | (clean.chosen_by > 0))
         for name, attack in self._explicit.items():
             attacked.outcomes.append(self._stage(target, name, attack, everything, conditional=False))
@@ -146,7 +130,7 @@ class AdaptiveAttacker:
 
     def _cascade(self, epsilon: float) -> list[Attack]:
         """Return the budget's attacks at one epsilon, the doubled steps last, without those that were asked for."""
-        cascade = self._budget.cascade(epsilon, int(self._base.output_shape[-1]))
+        cascade = self._budget.cascade(epsilon, class_count(self._site.model))
         doubled = self._budget.twice(epsilon)
         cascade += [] if doubled is None else [doubled]
         return [attack for attack in cascade if attack.spec not in self._explicit]
@@ -156,7 +140,7 @@ class AdaptiveAttacker:
         strong = strengthen(attack)
         setting = {**strong.describe(), "knowledge": KNOWLEDGE[ADAPTIVE], "budget": self._budget.name}
         made = Made(len(self._images), setting, attack.needs_gradient)
-        draws = REPORT_DRAWS if self._predictor.draws(target.layers) else 1
+        draws = REPORT_DRAWS if self._site.predictor.draws(self._site.defences[target.defence]) else 1
         outcome = Outcome.empty(ADAPTIVE, name, target.defence, made, len(self._images), draws)
         outcome.conditional = conditional
         if not conditional:  # what is wrong clean counts as wrong
@@ -177,33 +161,18 @@ class AdaptiveAttacker:
         self, target: _Target, name: str, attack: Attack, places: Indices
     ) -> Iterator[tuple[Indices, Record]]:
         """Do the units of one attack on some images of one defence; yield the places and the record of each."""
-        units = cut(f"{ADAPTIVE}/{target.defence}/{name}", places, self._batch_size(len(places)))
-        work = partial(self._attack_batch, target, name, attack)
+        units = cut(f"{ADAPTIVE}/{target.defence}/{name}", places, padded_size(len(places), self._site.batch_size))
+        step = partial(
+            Site.attack_defended,
+            defence=target.defence,
+            name=attack.spec if name == SANITY else name,
+            attack=attack,
+            through=target.attackable_by(attack),
+            folder=image_folder(ADAPTIVE, name, target.defence) if self._keep and name != SANITY else None,
+        )
+        work = SplitWork(self._images.batch, step, self._site)
         for unit, record in zip(units, self._runner.run(units, work), strict=True):
             yield np.array(unit.task["places"], np.int64), record
-
-    def _attack_batch(self, target: _Target, name: str, attack: Attack, unit: Unit) -> Record:
-        """Attack one batch through every gradient; keep each image's worst example, and write what fools."""
-        started = time.perf_counter()
-        places = unit.task["places"]
-        pixels, labels = self._images.take(places)
-        size, models = self._batch_size(len(pixels)), target.attackable_by(attack)
-        draws = attack.spec if name == SANITY else name
-        results = [run_attack(draws, attack, model, pixels, labels, size, self._seed) for model in models]
-        seconds = time.perf_counter() - started
-        judged = [judge(self._predictor, target.layers, result.images, labels) for result in results]
-        best = np.argmin([chosen_by for _, chosen_by in judged], axis=0)
-        result, each = _pick(results, best), np.arange(len(pixels))
-        shares, chosen_by = (np.stack(arrays)[best, each] for arrays in zip(*judged, strict=True))
-        arrays = {
-            **observe(pixels, result, labels),
-            "shares": shares,
-            "chosen_by": chosen_by,
-            "attack_seconds": np.array(seconds),
-            "seconds": np.array(time.perf_counter() - started - seconds),
-        }
-        files = () if name == SANITY else self._write(target, name, places, result.images, shares)
-        return Record(arrays, files=files)
 
     def _check_sanity(self, target: _Target, attacked: Attacked) -> None:
         """Attack a few images with a perturbation that nothing can withstand."""
@@ -215,30 +184,12 @@ class AdaptiveAttacker:
         attacked.sanity_images = len(places)
         attacked.sanity_left = int(sum((record["shares"] >= 0.5).sum() for record in records))
 
-    def _differentiable(self, defence: str, models: list[Any]) -> list[Any]:
-        """Return the models that have a gradient."""
-
-        def probe(_: Unit) -> Record:
-            pixels, labels = self._images.take([0])
-            return Record(facts={"gradients": [gives_gradient(model, pixels, labels) for model in models]})
-
+    def _differentiable(self, defence: str) -> list[int]:
+        """Return which of a defence's models have a gradient."""
+        step = partial(Site.probe_defended, defence=defence)
+        probe = SplitWork(lambda _: self._images.first(), step, self._site)
         flags = next(self._runner.run([Unit(f"{ADAPTIVE}/{defence}/gradient")], probe)).facts["gradients"]
-        return [model for model, flag in zip(models, flags, strict=True) if flag]
-
-    def _batch_size(self, count: int) -> int:
-        """Return the least power of two that holds `count` images, at most the batch size: a batch is padded to it."""
-        return min(self._predictor.batch_size, 1 << max(count - 1, 0).bit_length())
-
-    def _write(
-        self, target: _Target, name: str, places: Sequence[int], images: Pixels, shares: Shares
-    ) -> tuple[Path, ...]:
-        """Write the images that fool the defence in most draws."""
-        if self._folder is None:
-            return ()
-        fooling = shares < 0.5
-        folder = image_folder(self._folder, ADAPTIVE, name, target.defence)
-        names = [self._images.names[place] for place, fools in zip(places, fooling, strict=True) if fools]
-        return write_images(folder, images[fooling], names)
+        return [number for number, flag in enumerate(flags) if flag]
 
 
 def strengthen(attack: Attack) -> Attack:
@@ -246,14 +197,3 @@ def strengthen(attack: Attack) -> Attack:
     if "keep" not in {field.name for field in dataclasses.fields(attack)}:  # type: ignore[arg-type]  # a dataclass
         return attack
     return dataclasses.replace(attack, keep="best")  # type: ignore[type-var]
-
-
-def _pick(results: Sequence[AttackResult], choice: npt.NDArray[np.intp]) -> AttackResult:
-    """Return for each image the result that `choice` numbers."""
-    each = np.arange(len(choice))
-    arrays = {
-        field.name: np.stack([getattr(result, field.name) for result in results])[choice, each]
-        for field in dataclasses.fields(AttackResult)
-        if getattr(results[0], field.name) is not None
-    }
-    return AttackResult(**arrays)

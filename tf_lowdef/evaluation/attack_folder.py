@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tf_lowdef.attacks import Attack, AttackResult
+from tf_lowdef import jobs
+from tf_lowdef.attacks import Attack
+from tf_lowdef.evaluation.attack_step import attack_images, read
 from tf_lowdef.evaluation.attack_table import ADVERSARIAL, Record, read_table, status, write_table
 from tf_lowdef.evaluation.checks import check_labels
-from tf_lowdef.evaluation.dataset import Labels, Pixels, resize
 from tf_lowdef.evaluation.identity import hash_weights
-from tf_lowdef.evaluation.predict import Predictor, class_count, input_size
-from tf_lowdef.evaluation.selection import stack
+from tf_lowdef.evaluation.predict import class_count, input_size
+from tf_lowdef.evaluation.remote import write_recipe
+from tf_lowdef.evaluation.site import Site
 from tf_lowdef.evaluation.sources import SourceFile, find_files
-from tf_lowdef.files import ImageReadError, read_rgb, write_png
+from tf_lowdef.files import write_bytes
 from tf_lowdef.folders.output import prepare
 from tf_lowdef.folders.plan import ArgumentError
 from tf_lowdef.folders.run import Outcome, Summary, write_failed
-from tf_lowdef.jobs import hold_folder
+from tf_lowdef.jobs import LocalRunner, Runner, SplitWork, cut, explain_full_disk, hold_folder, is_full
+from tf_lowdef.jobs.ray import RayOptions, RayRunner
 
 NAMINGS = ("stem", "paper")
 LABELS = ("auto", "none")
@@ -39,6 +44,7 @@ def attack_folder(
     batch_size: int = 32,
     seed: int = 0,
     force: bool = False,
+    ray: RayOptions | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Summary:
     """Attack every image of a folder and write the adversarial images as PNG, at the model's size.
@@ -58,6 +64,7 @@ def attack_folder(
         batch_size: Images attacked at a time.
         seed: For attacks that draw random numbers.
         force: Redo what is there, and overwrite.
+        ray: Where Ray's workers attack; None attacks in this process. The images are the same.
         progress: Called after every batch.
 
     Returns:
@@ -68,6 +75,7 @@ def attack_folder(
         ValueError: An argument is wrong, a label has no class in the model, an original would be overwritten, or `out`
             holds results of other arguments.
         RunInUseError: An OSError: another process works on `out`.
+        OSError: The disk is full; what is finished is kept.
     """
     source, out = Path(source), Path(out)
     if naming not in NAMINGS:
@@ -86,11 +94,15 @@ def attack_folder(
     }
     if not out.exists():
         out.mkdir(parents=True)
-    with hold_folder(out):
+    with ExitStack() as exits:
+        exits.enter_context(hold_folder(out))
+        exits.enter_context(explain_full_disk(out))
         ours = prepare(out, identity, [], force)
-        size, predictor = input_size(model), Predictor(model, batch_size)
-        job = _Job(model, predictor, attack, out, size, naming, seed, overwrite=ours or force)
-        summary = _attack_all(job, images, read_table(out) if ours and not force else {}, progress)
+        job = _Job(attack, out, input_size(model), naming, overwrite=ours or force)
+        site = Site(model, {}, batch_size=batch_size, seed=seed)
+        runner = exits.enter_context(RayRunner(ray, write_recipe(site))) if ray else LocalRunner()
+        records = read_table(out) if ours and not force else {}
+        summary = _attack_all(job, site, runner, images, records, progress)
         write_failed(out, summary)
     return summary
 
@@ -99,13 +111,10 @@ def attack_folder(
 class _Job:
     """What stays the same from batch to batch; `overwrite` is off in a folder that held files before."""
 
-    model: Any
-    predictor: Predictor
     attack: Attack
     out: Path
     size: tuple[int, int] | None
     naming: str
-    seed: int
     overwrite: bool
 
 
@@ -126,61 +135,57 @@ def _find(source: Path, out: Path, classes: int, labelled: bool) -> list[SourceF
 
 
 def _attack_all(
-    job: _Job, images: Sequence[SourceFile], records: dict[str, Record], progress: Callable[[int, int], None] | None
+    job: _Job,
+    site: Site,
+    runner: Runner,
+    images: Sequence[SourceFile],
+    records: dict[str, Record],
+    progress: Callable[[int, int], None] | None,
 ) -> Summary:
     """Attack the images that have no record yet, and add up what became of all."""
     waiting = [image for image in images if image.name not in records]
-    summary, size = Summary(scanned=len(images), present=len(images) - len(waiting)), job.predictor.batch_size
-    for start in range(0, len(waiting), size):
-        batch = waiting[start : start + size]
-        _attack_batch(job, batch, records, summary)
+    summary, done = Summary(scanned=len(images), present=len(images) - len(waiting)), 0
+    units = cut("attack", np.arange(len(waiting)), site.batch_size)
+    work = SplitWork(partial(read, waiting, job.size), partial(attack_images, attack=job.attack), site)
+    for unit, made in zip(units, runner.run(units, work), strict=True):
+        _keep(job, waiting, made, records, summary)
         write_table(job.out, [records[image.name] for image in images if image.name in records])
+        done += len(unit.task["places"])
         if progress is not None:
-            progress(start + len(batch), len(waiting))
+            progress(done, len(waiting))
     summary.notes.update(record.status for record in records.values() if record.status != ADVERSARIAL)
     return summary
 
 
-def _attack_batch(job: _Job, images: Sequence[SourceFile], records: dict[str, Record], summary: Summary) -> None:
-    """Attack one batch, write its images, and add its records; what cannot be read or written is a failure."""
-    readable, pixels = [], []
-    for image in images:
+def _keep(
+    job: _Job, images: Sequence[SourceFile], made: jobs.Record, records: dict[str, Record], summary: Summary
+) -> None:
+    """Write the images of a batch and add its records; what could not be read, or cannot be written, is a failure."""
+    for place, reason in made.facts["failed"]:
+        summary.add(images[place].file, Outcome("failed", reason))
+    for index, place in enumerate(made["places"].tolist()):
+        image, data = images[place], made.contents[str(place)]
         try:
-            pixels.append(_read(image.path, job.size))
-            readable.append(image)
-        except ImageReadError as error:
-            summary.add(image.file, Outcome("failed", error.reason))
-    if not readable:
-        return
-    batch = stack(pixels, os.fspath(readable[0].path.parent))
-    own = job.predictor(batch).argmax(axis=1)
-    labels = np.array([own[i] if image.label is None else image.label for i, image in enumerate(readable)], np.int64)
-    result = job.attack(job.model, batch, labels, batch_size=job.predictor.batch_size, seed=job.seed)
-    for index, image in enumerate(readable):
-        try:
-            records[image.name] = _write(job, image, labels, result, index, records)
+            records[image.name] = _write(job, image, made, index, data, records)
+            before = image.path.stat().st_size
         except (OSError, ArgumentError) as error:
+            if is_full(error):
+                raise
             reason = getattr(error, "strerror", None) or str(error)
             summary.add(image.file, Outcome("failed", f"cannot be written: {reason}"))
             continue
-        after = (job.out / records[image.name].written).stat().st_size
-        summary.add(image.file, Outcome("converted", before=image.path.stat().st_size, after=after))
-
-
-def _read(path: Path, size: tuple[int, int] | None) -> Pixels:
-    pixels = read_rgb(path)
-    return pixels if size is None else resize(pixels, size)
+        summary.add(image.file, Outcome("converted", before=before, after=len(data)))
 
 
 def _write(
-    job: _Job, image: SourceFile, labels: Labels, result: AttackResult, index: int, records: dict[str, Record]
+    job: _Job, image: SourceFile, made: jobs.Record, index: int, data: bytes, records: dict[str, Record]
 ) -> Record:
-    """Write one adversarial image, read it back, and say what became of it."""
-    label, before, after = int(labels[index]), int(result.clean_predictions[index]), int(result.predictions[index])
+    """Write one adversarial image, and say what became of it."""
+    label, before, after, reread, steps = (
+        int(made[name][index]) for name in ("labels", "before", "after", "reread", "steps")
+    )
     written = _target(job, image, f"Adv_{label}-{after}", records)
-    write_png(job.out / written, result.images[index])
-    reread = int(job.predictor(read_rgb(job.out / written)[None]).argmax())
-    fooled = result.float_success is not None and bool(result.float_success[index])
+    write_bytes(job.out / written, data)
     return Record(
         name=image.name,
         file=image.file,
@@ -189,10 +194,10 @@ def _write(
         before=before,
         after=after,
         reread=reread,
-        l2=round(float(result.l2[index]), 6),
-        linf=float(result.linf[index]),
-        steps=int(result.steps[index]),
-        status=status(label, before, reread, fooled),
+        l2=round(float(made["l2"][index]), 6),
+        linf=float(made["linf"][index]),
+        steps=steps,
+        status=status(label, before, reread, bool(made["fooled"][index])),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -18,15 +18,18 @@ from tf_lowdef.evaluation.dataset import load_data
 from tf_lowdef.evaluation.grid import OBLIVIOUS, TRANSFER, Grid
 from tf_lowdef.evaluation.outcomes import Outcome
 from tf_lowdef.evaluation.plan import Plan, check_surrogate, make_plan
-from tf_lowdef.evaluation.predict import Predictor, class_count, input_size
+from tf_lowdef.evaluation.predict import class_count, input_size
 from tf_lowdef.evaluation.reading import read_images
 from tf_lowdef.evaluation.refusals import mark, unreliable_warnings
+from tf_lowdef.evaluation.remote import write_recipe
 from tf_lowdef.evaluation.results import Results
 from tf_lowdef.evaluation.rows import compare_rows, group_by_defence, to_rows, worst_cases
 from tf_lowdef.evaluation.run import describe_identity, describe_model, describe_run
 from tf_lowdef.evaluation.selection import select_images
+from tf_lowdef.evaluation.site import Site
 from tf_lowdef.evaluation.spool import Spool
-from tf_lowdef.jobs import LocalRunner, fingerprint, open_run
+from tf_lowdef.jobs import LocalRunner, Runner, fingerprint, open_run
+from tf_lowdef.jobs.ray import RayOptions, RayRunner
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many steps of it are done, and how many there are."""
@@ -50,6 +53,7 @@ def evaluate(
     batch_size: int = 32,
     budget: str | None = None,
     surrogate: Any = None,
+    ray: RayOptions | None = None,
     progress: Progress | None = None,
     command: str | None = None,
 ) -> Results:
@@ -81,6 +85,7 @@ def evaluate(
         budget: What the adaptive attacker tries besides `attacks`, at each of their epsilons (4 if they have none):
             ``"quick"``, which is no robustness claim, or ``"standard"``; None adds nothing.
         surrogate: For the transfer threat: another classifier of the same images and classes.
+        ray: Where Ray's workers do the units; None does them in this process. The results are the same.
         progress: Called as the work goes on.
         command: The command line that asked for this, for the report.
 
@@ -89,6 +94,7 @@ def evaluate(
 
     Raises:
         FileNotFoundError: There is no such data.
+        ModuleNotFoundError: `ray` is given, and Ray not installed.
         FileExistsError: `out` holds files that no run made.
         RunMismatchError: A ValueError: `out` holds another run, or an image has changed since its own began.
         RunInUseError: An OSError: another process works on the run in `out`.
@@ -105,13 +111,17 @@ def evaluate(
     check_labels(images.labels, list(images.names), classes)
     settings = {"limit": limit, "only_correct": only_correct, "batch_size": batch_size}
     identity = describe_identity(model, surrogate, images, {**plan.describe(), **settings}, seed)
-    with nullcontext() if out is None else open_run(out, identity) as store:
-        runner, started = LocalRunner(store), datetime.now(timezone.utc) if store is None else store.started
+    site = Site(
+        model, plan.defences, surrogate=surrogate, batch_size=batch_size, seed=seed, draws=plan.budget.draws
+    )  # fmt: skip
+    with ExitStack() as exits:
+        store = None if out is None else exits.enter_context(open_run(out, identity))
+        runner = exits.enter_context(RayRunner(ray, write_recipe(site), store)) if ray else LocalRunner(store)
+        started = datetime.now(timezone.utc) if store is None else store.started
         folder, report = None if store is None else store.folder, progress or (lambda *_: None)
-        predictor = Predictor(model, batch_size, seed)
         selection = select_images(
             images,
-            predictor,
+            site,
             limit=limit,
             only_correct=only_correct,
             seed=seed,
@@ -125,7 +135,7 @@ def evaluate(
         if plan.adaptive and plan.budget.label is not None:
             warnings.append(plan.budget.label)
         spool = read_images(images, selection, batch_size, folder, runner)
-        outcomes = _attack(model, surrogate, predictor, plan, spool, seed, folder, runner, report)
+        outcomes = _attack(site, plan, spool, out is not None, runner, report)
         rows = to_rows(outcomes, spool.resolution, seed)
         run = describe_run(model, images, selection, started) | {
             "command": command,
@@ -145,42 +155,26 @@ def evaluate(
     return results
 
 
-def _attack(
-    model: Any,
-    surrogate: Any,
-    predictor: Predictor,
-    plan: Plan,
-    spool: Spool,
-    seed: int,
-    folder: Path | None,
-    runner: LocalRunner,
-    report: Progress,
-) -> list[Outcome]:
+def _attack(site: Site, plan: Plan, spool: Spool, keep: bool, runner: Runner, report: Progress) -> list[Outcome]:
     """Try every threat, and mark what is not to be believed."""
-    images = None if folder is None else folder / "adversarial"
-    sources = [(OBLIVIOUS, model), (TRANSFER, surrogate)]
-    sources = [(threat, source) for threat, source in sources if threat in plan.threats]
+    threats = [threat for threat in (OBLIVIOUS, TRANSFER) if threat in plan.threats]
     steps = _Counter(report, "Attacking and defending")
-    steps.total = math.ceil(len(spool) / predictor.batch_size) * (1 + len(sources) * len(plan.attacks))
-    grid = Grid(
-        predictor, plan.defences, spool, seed=seed, eot_draws=plan.budget.draws, folder=images, runner=runner,
-        progress=steps.add,
-    )  # fmt: skip
+    steps.total = math.ceil(len(spool) / site.batch_size) * (1 + len(threats) * len(plan.attacks))
+    grid = Grid(site, spool, keep=keep, runner=runner, progress=steps.add)
     clean = grid.clean(plan.threats[0])
-    others = [outcome for threat, source in sources for outcome in grid.attacked(threat, source, plan.attacks)]
+    others = [outcome for threat in threats for outcome in grid.attacked(threat, plan.attacks)]
     mark(others)
     if not plan.adaptive:
         return [*clean, *others]
     steps = _Counter(report, "Attacking defended models")
     attacker = AdaptiveAttacker(
-        model, predictor, spool, plan.attacks, plan.budget, plan.epsilons, seed=seed, folder=images, runner=runner,
-        progress=steps.add,
-    )  # fmt: skip
+        site, spool, plan.attacks, plan.budget, plan.epsilons, keep=keep, runner=runner, progress=steps.add
+    )
     steps.total = attacker.stages * len(plan.defences) * len(spool)
     by_defence = group_by_defence(others)
     found, worst = [*clean, *others], []
     for each in clean:
-        attacked = attacker.attack(each.defence, plan.defences[each.defence], each)
+        attacked = attacker.attack(each.defence, each)
         mark(attacked.outcomes)
         worst += worst_cases(each, by_defence.get(each.defence, []), attacked, plan.epsilons, plan.budget.name)
         found += attacked.outcomes

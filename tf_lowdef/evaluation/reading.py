@@ -8,12 +8,10 @@ from pathlib import Path
 from tf_lowdef.evaluation.dataset import ImageData, Pixels
 from tf_lowdef.evaluation.selection import Selection, image_digest, stack
 from tf_lowdef.evaluation.spool import Spool
-from tf_lowdef.jobs import LocalRunner, Record, RunMismatchError, Unit
+from tf_lowdef.jobs import Record, RunMismatchError, Runner, Unit
 
 
-def read_images(
-    data: ImageData, selection: Selection, batch_size: int, folder: Path | None, runner: LocalRunner
-) -> Spool:
+def read_images(data: ImageData, selection: Selection, batch_size: int, folder: Path | None, runner: Runner) -> Spool:
     """Read the selected images.
 
     One that has vanished since it was classified is skipped, named and counted. Once that is settled it stays so: a run

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.evaluation.dataset import ImageData, Pixels
-from tf_lowdef.evaluation.predict import Logits, Predictor
-from tf_lowdef.jobs import LocalRunner, Record, Unit, cut
+from tf_lowdef.evaluation.predict import Logits
+from tf_lowdef.evaluation.site import Site
+from tf_lowdef.jobs import LocalRunner, Record, Runner, SplitWork, Unit, cut
 
 Labels = npt.NDArray[np.int64]
 Check = Callable[[Logits], list[str]]
@@ -44,12 +45,12 @@ class Selection:
 
 def select_images(
     data: ImageData,
-    predictor: Predictor,
+    site: Site,
     *,
     limit: int | None = None,
     only_correct: bool = False,
     seed: int = 0,
-    runner: LocalRunner | None = None,
+    runner: Runner | None = None,
     check: Check | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Selection:
@@ -60,7 +61,7 @@ def select_images(
 
     Args:
         data: The images.
-        predictor: The bare classifier.
+        site: The bare classifier.
         limit: How many are wanted; None for all.
         only_correct: Whether those that are misclassified do not qualify.
         seed: Decides the order.
@@ -74,11 +75,8 @@ def select_images(
     order = np.arange(len(data)) if limit is None else np.random.default_rng(seed).permutation(len(data))
     wanted = len(data) if limit is None else min(limit, len(data))
     selection = Selection()
-    units = cut("selection", order, predictor.batch_size)
-
-    def work(unit: Unit) -> Record:
-        return _classify(data, predictor, unit, check if unit == units[0] else None)
-
+    units = cut("selection", order, site.batch_size)
+    work = SplitWork(lambda unit: _read(data, unit, check if unit == units[0] else None), classify, site)
     for record in (runner or LocalRunner()).run(units, work):
         _select_from(selection, data, record, only_correct, wanted)
         if progress is not None:
@@ -111,18 +109,33 @@ def image_digest(pixels: Pixels) -> bytes:
     return hashlib.blake2b(pixels.tobytes(), digest_size=16).digest()
 
 
-def _classify(data: ImageData, predictor: Predictor, unit: Unit, check: Check | None) -> Record:
-    """Read and classify a batch."""
+@dataclass(frozen=True)
+class _Reading:
+    """A batch as it was read: the indices of the readable images, these, why others are not, and what to check."""
+
+    readable: list[int]
+    pixels: Pixels | None
+    failed: dict[int, str]
+    check: Check | None
+
+
+def _read(data: ImageData, unit: Unit, check: Check | None) -> _Reading:
     batch: list[int] = unit.task["places"]
     images, failed = data.read_batch(batch)
-    facts = {"failed": list(failed.items()), "warnings": list[str]()}
-    readable = np.array([index for index in batch if index not in failed], np.int64)
-    if not images:
+    pixels = stack(images, data.source) if images else None
+    return _Reading([index for index in batch if index not in failed], pixels, failed, check)
+
+
+def classify(site: Site, reading: _Reading) -> Record:
+    """Classify a batch."""
+    facts = {"failed": list(reading.failed.items()), "warnings": list[str]()}
+    readable = np.array(reading.readable, np.int64)
+    if reading.pixels is None:
         return Record({"readable": readable}, facts)
-    logits = predictor(stack(images, data.source))
-    if check is not None:
-        facts["warnings"] = check(logits)
-    digests = np.frombuffer(b"".join(map(image_digest, images)), np.uint8).reshape(len(images), -1)
+    logits = site.predictor(reading.pixels)
+    if reading.check is not None:
+        facts["warnings"] = reading.check(logits)
+    digests = np.frombuffer(b"".join(map(image_digest, reading.pixels)), np.uint8).reshape(len(readable), -1)
     return Record({"readable": readable, "predictions": logits.argmax(axis=1), "digests": digests}, facts)
 
 

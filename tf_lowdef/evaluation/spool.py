@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tf_lowdef.evaluation.site import Batch
+from tf_lowdef.jobs import Unit
+
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.int64]
@@ -71,7 +74,14 @@ class Spool:
             images[place] = np.frombuffer(self._file.read(size), np.uint8).reshape(shape)
         return images
 
-    def take(self, places: Sequence[int]) -> tuple[Pixels, Labels]:
-        """Return images and labels at some places."""
+    def batch(self, unit: Unit) -> Batch:
+        """Return the images at the places that a unit names."""
+        return self._take(unit.task["places"])
+
+    def first(self) -> Batch:
+        """Return the first image."""
+        return self._take([0])
+
+    def _take(self, places: Sequence[int]) -> Batch:
         indices = np.array(places, np.int64)
-        return self.read(indices), self.labels[indices]
+        return Batch(self.read(indices), self.labels[indices], [self.names[place] for place in places])

@@ -1,17 +1,29 @@
 """Images on disk: reading any of them safely, writing whole files or none, walking a folder. Pillow and numpy only."""
 
 from tf_lowdef.files.atomic import atomic_path, is_temporary, remove_leftovers, sync_folder, write_bytes, write_text
-from tf_lowdef.files.images import ImageReadError, open_image, read_rgb, to_8_bit, to_rgb, upright, write_png
+from tf_lowdef.files.images import (
+    ImageReadError,
+    encode_png,
+    open_image,
+    read_file,
+    read_rgb,
+    to_8_bit,
+    to_rgb,
+    upright,
+    write_png,
+)
 from tf_lowdef.files.walk import Scan, find_images, image_extensions, scan_folder
 
 __all__ = [
     "ImageReadError",
     "Scan",
     "atomic_path",
+    "encode_png",
     "find_images",
     "image_extensions",
     "is_temporary",
     "open_image",
+    "read_file",
     "read_rgb",
     "remove_leftovers",
     "scan_folder",

@@ -8,6 +8,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from tf_lowdef.files.atomic import atomic_path
+from tf_lowdef.files.atomic import write_bytes
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -140,25 +141,51 @@ def read_rgb(path: str | os.PathLike[str]) -> Pixels:
             raise ImageReadError(path, f"cannot be converted from mode {image.mode} to RGB: {_text(error)}") from error
 
 
-def write_png(path: str | os.PathLike[str], pixels: Pixels) -> None:
-    """Write pixels as a PNG file: lossless, whole or not at all.
+def encode_png(pixels: Pixels) -> bytes:
+    """Return pixels as the bytes of a PNG file, which is lossless.
 
     Args:
-        path: The file to write; parent folders are created.
         pixels: uint8, shape (height, width, 3), RGB.
 
     Raises:
         TypeError: `pixels` is not uint8.
         ValueError: `pixels` has another shape.
-        OSError: The file cannot be written.
     """
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
         received = getattr(pixels, "dtype", type(pixels).__name__)
         raise TypeError(f"`pixels` must be a uint8 array. Received: {received}")
     if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
         raise ValueError(f"`pixels` must have the shape (height, width, 3). Received: shape={pixels.shape}")
-    with atomic_path(path) as temporary:
-        Image.fromarray(np.ascontiguousarray(pixels)).save(temporary, "PNG")
+    buffer = BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def write_png(path: str | os.PathLike[str], pixels: Pixels) -> None:
+    """Write pixels as a PNG file: lossless, whole or not at all.
+
+    Args:
+        path: The file to write; parent folders are created.
+        pixels: As for `encode_png`.
+
+    Raises:
+        TypeError, ValueError: As from `encode_png`.
+        OSError: The file cannot be written.
+    """
+    write_bytes(path, encode_png(pixels))
+
+
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """Return the bytes of an image file, whatever they are.
+
+    Raises:
+        ImageReadError: The file is missing, unreadable, empty, or no regular file.
+    """
+    with _open_file(path) as file:
+        try:
+            return file.read()
+        except OSError as error:
+            raise ImageReadError(path, f"cannot be read: {_text(error)}") from error
 
 
 def _open_file(path: str | os.PathLike[str]) -> BinaryIO:

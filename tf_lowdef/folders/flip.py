@@ -11,6 +11,7 @@ from tf_lowdef.folders.mirror import is_written, mirror_file
 from tf_lowdef.folders.output import clear, prepare
 from tf_lowdef.folders.plan import Unit, check_apart, scan_source, tree_targets
 from tf_lowdef.folders.run import Outcome, Progress, Summary, foreign, run_folder, write_failed, write_single
+from tf_lowdef.jobs import hold_folder
 
 MODES = {"horizontal": "_f", "vertical": "_fv", "both": "_fhv"}
 """What is mirrored, with the ending of a result beside its original; ``_f`` is the paper's script's."""
@@ -68,20 +69,32 @@ def flip_path(
 
     Raises:
         ArgumentError: `out` is `source`, contains it, or holds results of other arguments.
+        RunInUseError: An OSError: another process works on `out`, or on `source` where there is none.
         OSError: `source` cannot be read, or `out` not written to.
     """
     source, settings = Path(source), settings or FlipSettings()
     if not source.is_dir():
         return _flip_file(source, None if out is None else Path(out), settings, force)
+    root = source if out is None else Path(out)
+    if out is not None:
+        check_apart(source, root)
+        if not root.exists():
+            root.mkdir(parents=True)
+    with hold_folder(root):
+        if clear_out and out is not None:
+            clear(root, force)
+        return _flip_folder(source, root, settings, force, progress, num_threads)
+
+
+def _flip_folder(
+    source: Path, root: Path, settings: FlipSettings, force: bool, progress: Progress | None, num_threads: int | None
+) -> Summary:
+    """Flip into `root`, or beside the originals where that is the source."""
     fresh = False
-    if out is None:
-        root, scan = source, scan_source(source, None)
+    if root == source:
+        scan = scan_source(source, None)
         units = _beside(source, scan, MODES[settings.mode])
     else:
-        root = Path(out)
-        check_apart(source, root)
-        if clear_out:
-            clear(root, force)
         scan = scan_source(source, root)
         targets = tree_targets([path.relative_to(source) for path in scan.images], _result_name)
         units = [Unit(source / name, root / target, os.fspath(name)) for name, target in targets.items()]

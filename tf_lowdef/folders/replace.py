@@ -15,6 +15,7 @@ from tf_lowdef.folders.kinds import is_animated
 from tf_lowdef.folders.plan import ArgumentError, Unit, scan_source
 from tf_lowdef.folders.run import Outcome, Progress, Summary, run_folder, write_failed, write_single
 from tf_lowdef.folders.webp import WebPSettings, encode_file
+from tf_lowdef.jobs import hold_folder
 
 
 def replace_folder(
@@ -43,6 +44,7 @@ def replace_folder(
 
     Raises:
         ArgumentError: `settings.decode` is set, or `source` is no folder.
+        RunInUseError: An OSError: another process works on `source`.
         OSError: `source` cannot be read.
     """
     source, settings = Path(source), settings or WebPSettings()
@@ -50,6 +52,13 @@ def replace_folder(
         raise ArgumentError("Originals are replaced by WebP files; --decode and --replace exclude each other")
     if not source.is_dir():
         raise ArgumentError(f"--replace wants a folder. Received: {source}")
+    with hold_folder(source):
+        return _replace_all(source, settings, force, progress, num_threads)
+
+
+def _replace_all(
+    source: Path, settings: WebPSettings, force: bool, progress: Progress | None, num_threads: int | None
+) -> Summary:
     scan = scan_source(source, None)
     kept = [(path, _keeps(path)) for path in scan.images]
     scan.skipped.extend((path, reason) for path, reason in kept if reason)

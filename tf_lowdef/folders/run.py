@@ -7,7 +7,7 @@ import io
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,16 +98,29 @@ def run_folder(
 ) -> Summary:
     """Work through a folder's units and return what became of everything that the scan found.
 
-    An error of one unit is that unit's failure and stops nothing. Temporary files that a killed run left in the
-    folders written to are removed first. On KeyboardInterrupt the units at work are finished, no more are begun, and
-    the exception goes on.
+    An error of one unit is that unit's failure and stops nothing. On KeyboardInterrupt the units at work are finished,
+    no more are begun, and the exception goes on.
+    """
+    return add_up(source, scan, units, _run(units, work, progress, num_threads))
+
+
+def add_up(source: Path, scan: Scan, units: Sequence[Unit], outcomes: Iterable[Outcome]) -> Summary:
+    """Return what became of everything that a scan found.
+
+    Temporary files that a killed run left in the folders written to are removed before the first outcome is taken.
+
+    Args:
+        source: The folder.
+        scan: What was found in it.
+        units: What is to be done.
+        outcomes: What comes of each unit, in order; it may be done as they are taken.
     """
     summary = Summary(scanned=len(scan.images) + len(scan.skipped))
     summary.skipped.extend((_name(path, source), reason) for path, reason in scan.skipped)
     summary.failed.extend((_name(path, source), reason) for path, reason in scan.failed)
     for folder in {path.parent for unit in units for path in (unit.target, unit.aside) if path is not None}:
         remove_leftovers(folder)
-    for unit, outcome in zip(units, _run(units, work, progress, num_threads), strict=True):
+    for unit, outcome in zip(units, outcomes, strict=True):
         summary.add(unit.name, outcome)
     summary.skipped.sort()
     summary.failed.sort()
@@ -167,7 +180,7 @@ def describe(error: Exception) -> str:
 
 def _run(
     units: Sequence[Unit], work: Callable[[Unit], Outcome], progress: Progress | None, num_threads: int | None
-) -> list[Outcome]:
+) -> Iterator[Outcome]:
     stop = threading.Event()
 
     def guarded(unit: Unit) -> Outcome:
@@ -178,17 +191,15 @@ def _run(
         except Exception as error:
             return Outcome("failed", describe(error))
 
-    outcomes = []
     pool = ThreadPoolExecutor(num_threads or available_cores())
     try:
-        for outcome in pool.map(guarded, units):
-            outcomes.append(outcome)
+        for done, outcome in enumerate(pool.map(guarded, units), 1):
             if progress is not None:
-                progress(len(outcomes), len(units))
+                progress(done, len(units))
+            yield outcome
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
-    return outcomes
 
 
 def _write_failed(folder: Path, summary: Summary) -> Path | None:

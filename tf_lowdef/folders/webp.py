@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,10 @@ from tf_lowdef.folders.kinds import depth_note, frame_note
 from tf_lowdef.folders.near_lossless import near_lossless
 from tf_lowdef.folders.output import clear, prepare
 from tf_lowdef.folders.plan import ArgumentError, Unit, check_apart, scan_source, tree_targets
-from tf_lowdef.folders.run import Outcome, Progress, Summary, foreign, run_folder, write_failed, write_single
+from tf_lowdef.folders.run import Outcome, Progress, Summary, add_up, foreign, run_folder, write_failed, write_single
+from tf_lowdef.folders.spread import run_on_ray
+from tf_lowdef.jobs import hold_folder
+from tf_lowdef.jobs.ray import RayOptions
 from tf_lowdef.webp.pillow import check_method, check_quality, check_side
 
 LARGER = "larger-than-original"
@@ -81,6 +85,7 @@ def webp_path(
     force: bool = False,
     progress: Progress | None = None,
     num_threads: int | None = None,
+    ray: RayOptions | None = None,
 ) -> Summary:
     """Encode the images of a folder, or one image, as WebP.
 
@@ -96,37 +101,64 @@ def webp_path(
         force: Whether to redo what is there.
         progress: Called after every image.
         num_threads: Images at a time; None means one per core.
+        ray: Where Ray's workers encode the images of a folder; None encodes in this process. The files are the same.
 
     Returns:
         What became of the images. For a folder, failures also stand in ``out/failed.csv``.
 
     Raises:
-        ArgumentError: `out` is `source`, contains it, or holds results of other arguments.
+        ArgumentError: `out` is `source`, contains it, or holds results of other arguments; or `ray` is given for one
+            image.
+        RunInUseError: An OSError: another process works on `out`.
         OSError: `source` cannot be read, or `out` not written to.
     """
     source, root, settings = Path(source), Path(out), settings or WebPSettings()
     if not source.is_dir():
+        if ray is not None:
+            raise ArgumentError(f"Ray's workers share out the images of a folder. Received: {source}")
         return _webp_file(source, root, settings, force)
     check_apart(source, root)
-    if clear_out:
-        clear(root, force)
+    if not root.exists():
+        root.mkdir(parents=True)
+    with hold_folder(root):
+        if clear_out:
+            clear(root, force)
+        return _webp_folder(source, root, settings, force, progress, num_threads, ray)
+
+
+def _webp_folder(
+    source: Path,
+    root: Path,
+    settings: WebPSettings,
+    force: bool,
+    progress: Progress | None,
+    num_threads: int | None,
+    ray: RayOptions | None,
+) -> Summary:
     scan = scan_source(source, root)
     units = _units(source, root, scan, settings)
     identity = {"tool": "webp", "source": os.fspath(source.resolve()), **asdict(settings)}
     fresh = not prepare(root, identity, units, force)
 
-    def work(unit: Unit) -> Outcome:
-        if unit.present() and not force:
-            return foreign(unit) if fresh else Outcome("present")
-        return convert(unit, settings)
+    def there(unit: Unit) -> Outcome | None:
+        if force or not unit.present():
+            return None
+        return foreign(unit) if fresh else Outcome("present")
 
-    summary = run_folder(source, scan, units, work, progress, num_threads)
+    def work(unit: Unit) -> Outcome:
+        return there(unit) or convert(unit, settings)
+
+    if ray is None:
+        summary = run_folder(source, scan, units, work, progress, num_threads)
+    else:
+        encode = partial(encode_file, settings=settings)
+        summary = add_up(source, scan, units, run_on_ray(ray, units, there, encode, put, progress))
     write_failed(root, summary)
     return summary
 
 
 def convert(unit: Unit, settings: WebPSettings) -> Outcome:
-    """Encode one image and write the result, aside where it is larger than the source.
+    """Encode one image and write the result; see `put`.
 
     Raises:
         ImageReadError: The image cannot be read.
@@ -136,7 +168,15 @@ def convert(unit: Unit, settings: WebPSettings) -> Outcome:
     encoded = encode_file(unit.source, settings)
     if isinstance(encoded, Outcome):
         return encoded
-    data, notes = encoded
+    return put(unit, *encoded)
+
+
+def put(unit: Unit, data: bytes, notes: tuple[str, ...]) -> Outcome:
+    """Write one encoded image, aside where it is larger than the source.
+
+    Raises:
+        OSError: It cannot be written.
+    """
     before = unit.source.stat().st_size
     target, other = unit.target, unit.aside
     if unit.aside is not None and len(data) > before:

@@ -3,8 +3,8 @@
 from tf_lowdef.jobs.fingerprint import RunMismatchError, fingerprint
 from tf_lowdef.jobs.local import LocalRunner
 from tf_lowdef.jobs.lock import RunInUseError, hold, hold_folder
-from tf_lowdef.jobs.store import DONE, Store, hold_run, open_run
-from tf_lowdef.jobs.units import Record, Unit, Work, cut
+from tf_lowdef.jobs.store import DONE, Store, explain_full_disk, hold_run, is_full, open_run
+from tf_lowdef.jobs.units import Record, Runner, SplitWork, Unit, Work, cut
 
 __all__ = [
     "DONE",
@@ -12,13 +12,17 @@ __all__ = [
     "Record",
     "RunInUseError",
     "RunMismatchError",
+    "Runner",
+    "SplitWork",
     "Store",
     "Unit",
     "Work",
     "cut",
+    "explain_full_disk",
     "fingerprint",
     "hold",
     "hold_folder",
     "hold_run",
+    "is_full",
     "open_run",
 ]

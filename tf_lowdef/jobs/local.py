@@ -52,6 +52,9 @@ class LocalRunner:
         started = time.perf_counter()
         record = work(unit)
         record = dataclasses.replace(record, seconds=time.perf_counter() - started)
+        self._keep(unit, record)
+        return record
+
+    def _keep(self, unit: Unit, record: Record) -> None:
         if self._store is not None:
             self._store.save(unit, record)
-        return record

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -19,20 +19,22 @@ _DIGEST = 64
 """Hexadecimal digits of SHA-256."""
 
 
-def to_bytes(record: Record, salt: str, root: Path) -> bytes:
+def to_bytes(record: Record, salt: str) -> bytes:
     """Return a record as a file's contents.
 
     Args:
-        record: Whose files lie under `root`.
+        record: Of its `contents` only the names are kept, among the files.
         salt: What the file belongs to; it goes into the checksum.
-        root: What the files' names are relative to.
 
     Raises:
-        ValueError: An array holds Python objects, or is called `ABOUT`, or a file lies elsewhere.
+        ValueError: An array holds Python objects, or is called `ABOUT`, or a file lies outside the run's folder.
     """
     if ABOUT in record.arrays:
         raise ValueError(f"No array of a record may be called {ABOUT!r}. Received: {list(record.arrays)}")
-    files = [path.relative_to(root).as_posix() for path in record.files]
+    files = [*record.files, *record.contents]
+    for name in files:
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise ValueError(f"A record's files lie in the run's folder. Received: {name!r}")
     about = json.dumps({"facts": record.facts, "files": files, "seconds": record.seconds}).encode()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -46,7 +48,7 @@ def to_bytes(record: Record, salt: str, root: Path) -> bytes:
     return body + _checksum(body, salt)
 
 
-def from_bytes(data: bytes, salt: str, root: Path) -> Record | None:
+def from_bytes(data: bytes, salt: str) -> Record | None:
     """Return the record that `to_bytes` wrote with the same salt; None for anything else, damaged or foreign."""
     body, checksum = data[:-_DIGEST], data[-_DIGEST:]
     if checksum != _checksum(body, salt):
@@ -54,8 +56,7 @@ def from_bytes(data: bytes, salt: str, root: Path) -> Record | None:
     with np.load(io.BytesIO(data), allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     about = json.loads(arrays.pop(ABOUT).tobytes())
-    files = tuple(root / PurePosixPath(name) for name in about["files"])
-    return Record(arrays, about["facts"], files, about["seconds"])
+    return Record(arrays, about["facts"], tuple(about["files"]), seconds=about["seconds"])
 
 
 def _checksum(body: bytes, salt: str) -> bytes:

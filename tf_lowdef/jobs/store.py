@@ -62,17 +62,20 @@ class Store:
             data = self.path(unit).read_bytes()
         except OSError:
             return None
-        record = record_file.from_bytes(data, self._salt(unit), self.folder)
-        return None if record is None or not all(path.is_file() for path in record.files) else record
+        record = record_file.from_bytes(data, self._salt(unit))
+        return None if record is None or not all((self.folder / name).is_file() for name in record.files) else record
 
     def save(self, unit: Unit, record: Record) -> None:
-        """Mark a unit as done by writing what it left, whole or not at all.
+        """Write a unit's files, then mark it as done by writing what it left, whole or not at all.
 
         Raises:
             ValueError: The record cannot be written: see `Record`.
             OSError: The disk is full, or the file cannot be written.
         """
-        write_bytes(self.path(unit), record_file.to_bytes(record, self._salt(unit), self.folder))
+        content = record_file.to_bytes(record, self._salt(unit))
+        for name, data in record.contents.items():
+            write_bytes(self.folder / name, data)
+        write_bytes(self.path(unit), content)
 
     def path(self, unit: Unit) -> Path:
         """Return where a unit's record lies."""
@@ -109,7 +112,7 @@ def open_run(folder: str | os.PathLike[str], identity: Identity) -> Iterator[Sto
     (root / DONE).mkdir(parents=True, exist_ok=True)
     with hold(root / DONE / LOCK, root):
         try:
-            with _explain_full_disk(root):
+            with explain_full_disk(root):
                 _refuse_others(root)  # another process may have begun since
                 _sweep(root)
                 started = _check_in(root, json.loads(json.dumps(identity)))
@@ -195,12 +198,18 @@ def _forget_if_empty(root: Path, made: bool) -> None:
             root.rmdir()
 
 
+def is_full(error: BaseException) -> bool:
+    """Return whether an error says that the disk, or what one may use of it, is full."""
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
 @contextmanager
-def _explain_full_disk(root: Path) -> Iterator[None]:
+def explain_full_disk(root: Path) -> Iterator[None]:
+    """Make an OSError that the disk is full say that what is finished is kept, and how the run goes on."""
     try:
         yield
     except OSError as error:
-        if error.errno is None or error.errno not in _FULL:
+        if error.errno is None or not is_full(error):
             raise
         raise OSError(
             f"{root}: {os.strerror(error.errno)}. What is finished is kept: make room, and the same command goes on"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -40,14 +39,18 @@ class Record:
     Attributes:
         arrays: By name; none of them holds Python objects.
         facts: Plain JSON values.
-        files: Files that the unit wrote besides; a record whose files are gone does not count.
+        files: Names of files that the unit wrote besides, relative to the run's folder, with ``/`` between the parts; a
+            record whose files are gone does not count.
         seconds: The unit took; whoever runs it fills this in.
+        contents: Files that are still to be written, by such names. Whoever keeps the record writes them before it, so
+            that a unit may be done where the run's folder is out of reach.
     """
 
     arrays: Arrays = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
-    files: tuple[Path, ...] = ()
+    files: tuple[str, ...] = ()
     seconds: float = 0.0
+    contents: Mapping[str, bytes] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         """Return one of the arrays."""
@@ -56,6 +59,37 @@ class Record:
 
 Work = Callable[[Unit], Record]
 """Does one unit. It writes its files, if any, whole (`tf_lowdef.files`), before it returns."""
+
+
+@dataclass(frozen=True)
+class SplitWork:
+    """Work in two halves, the second of which can be done in another process, on another machine.
+
+    Attributes:
+        prepare: Gives what the step needs, in the process that drives the run: that of the data and the run's folder.
+        step: Makes the record from a site and what `prepare` gave. It can be pickled, and reads and writes no file.
+        site: What all steps share, such as a model, in this process; workers elsewhere have their own.
+    """
+
+    prepare: Callable[[Unit], Any]
+    step: Callable[[Any, Any], Record]
+    site: Any
+
+    def __call__(self, unit: Unit) -> Record:
+        """Do both halves here."""
+        return self.step(self.site, self.prepare(unit))
+
+
+class Runner(Protocol):
+    """Does units, and keeps what they leave."""
+
+    earlier: float
+
+    def run(self, units: Iterable[Unit], work: Work) -> Iterator[Record]:
+        """Yield the record of each unit, in order."""
+
+    def find(self, unit: Unit) -> Record | None:
+        """Return the record of a unit that is done, None otherwise."""
 
 
 def cut(name: str, places: npt.NDArray[np.int64], size: int) -> list[Unit]:

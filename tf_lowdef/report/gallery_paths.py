@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tf_lowdef.evaluation.grid import ADAPTIVE, image_folder
 from tf_lowdef.evaluation.results import Row
 
@@ -11,4 +9,4 @@ from tf_lowdef.evaluation.results import Row
 def adversarial_picture(row: Row, name: str) -> str:
     """Return where an adversarial image lies in its run's folder, with forward slashes."""
     defence = row.defence if row.threat == ADAPTIVE else ""
-    return (image_folder(Path("adversarial"), row.threat, row.attack, defence) / f"{name}.png").as_posix()
+    return f"{image_folder(row.threat, row.attack, defence)}/{name}.png"

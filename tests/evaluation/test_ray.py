@@ -1,0 +1,85 @@
+"""An evaluation on a cluster of which a node is lost equals one in one process."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from tf_lowdef import evaluate
+from tf_lowdef.evaluation import remote
+from tf_lowdef.evaluation.remote import check_versions, write_recipe
+from tf_lowdef.evaluation.site import Site
+from tf_lowdef.jobs.ray import RayOptions
+from tf_lowdef.layers import parse_defence
+
+ARGUMENTS = {
+    "attacks": ["bim:2"],
+    "defences": ["webp:60", "flip:random"],
+    "threat": ["oblivious", "adaptive"],
+    "batch_size": 4,
+    "seed": 3,
+}
+TIMES = ("started", "seconds", "attack_seconds")
+
+
+def without_times(content):
+    if isinstance(content, dict):
+        return {key: without_times(value) for key, value in content.items() if key not in TIMES}
+    return [without_times(value) for value in content] if isinstance(content, list) else content
+
+
+def results(folder):
+    """Return all but times: results, the table of single images, and every adversarial image."""
+    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.png")}
+    found["correct.csv"] = (folder / "correct.csv").read_bytes()
+    return found | {n: without_times(json.loads((folder / n).read_text())) for n in ("results.json", "run.json")}
+
+
+@pytest.mark.slow
+def test_a_lost_node_changes_nothing(two_nodes, model, dataset, tmp_path):
+    address, kill_second = two_nodes
+    seen = []
+
+    def progress(what, done, total):
+        seen.append(what)
+        if seen.count("Attacking defended models") == 3:
+            kill_second()
+
+    options = RayOptions(address, workers=2)
+    evaluate(model, dataset, out=tmp_path / "cluster", ray=options, progress=progress, **ARGUMENTS)
+    assert seen.count("Attacking defended models") > 6
+    evaluate(model, dataset, out=tmp_path / "here", **ARGUMENTS)
+    assert results(tmp_path / "cluster") == results(tmp_path / "here")
+
+
+@pytest.fixture
+def site(model):
+    defences = {name: tuple(parse_defence(name)) for name in ("none", "webp:60+flip", "crops:3")}
+    return Site(model, defences, surrogate=model, batch_size=4, seed=5, draws=2)
+
+
+def test_a_recipe_gives_the_same_site(site, dataset, monkeypatch):
+    monkeypatch.setattr(remote, "make_deterministic", lambda *_: None)  # of this process
+    made = write_recipe(site)()
+    assert (made.batch_size, made.seed, made.draws, made.defences.keys()) == (4, 5, 2, site.defences.keys())
+    for name, layers in site.defences.items():
+        assert [layer.get_config() for layer in made.defences[name]] == [layer.get_config() for layer in layers]
+    for ours, theirs in ((site.model, made.model), (site.surrogate, made.surrogate)):
+        for before, after in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+            np.testing.assert_array_equal(before, after)
+    np.testing.assert_array_equal(made.predictor(dataset[0]), site.predictor(dataset[0]))
+
+
+def test_a_model_that_cannot_be_saved_is_refused(site):
+    site.model = lambda x: x
+    with pytest.raises(ValueError, match="one that Keras can save"):
+        write_recipe(site)
+
+
+def test_other_versions_in_a_worker_are_refused():
+    here = remote.versions()
+    check_versions({**here, "python": "3.0"})
+    with pytest.raises(ValueError, match=f"A worker has keras {here['keras']}; .*keras 2.0"):
+        check_versions({**here, "keras": "2.0"})

@@ -1,0 +1,203 @@
+"""The models of an evaluation in one process, and all that is done to a batch with them."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tf_lowdef.attacks import Attack, AttackResult
+from tf_lowdef.evaluation.draws import REPORT_DRAWS, ExpectedModel, attackable
+from tf_lowdef.evaluation.outcomes import observe
+from tf_lowdef.evaluation.predict import Predictor
+from tf_lowdef.evaluation.probe import gives_gradient
+from tf_lowdef.evaluation.variants import defended_models
+from tf_lowdef.files import encode_png
+from tf_lowdef.jobs import Record
+
+Pixels = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+Shares = npt.NDArray[np.float64]
+
+JUDGED = ("shares", "chosen_by", "seconds")
+"""The arrays of a record that say what each defence made of its batch."""
+
+
+class Batch(NamedTuple):
+    """Images for one step: uint8 (n, height, width, 3), int64 (n,), and the names of their files without suffix."""
+
+    pixels: Pixels
+    labels: Labels
+    names: Sequence[str] = ()
+
+
+class Site:
+    """A classifier, what it is attacked by, and the defences in front of it.
+
+    The methods that return a record are the steps of the units of an evaluation. What they return follows from their
+    arguments alone, so that it does not matter in which process there is a site for them.
+
+    Args:
+        model: The bare classifier.
+        defences: The layers of each defence, by name.
+        surrogate: The model that the transfer attacker attacks.
+        batch_size: Images in a forward pass.
+        seed: For everything random.
+        draws: Draws that an attack on a randomised model averages over.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        defences: Mapping[str, tuple[Any, ...]],
+        *,
+        surrogate: Any = None,
+        batch_size: int = 32,
+        seed: int = 0,
+        draws: int = 1,
+    ) -> None:
+        self.model, self.surrogate, self.defences = model, surrogate, defences
+        self.batch_size, self.seed, self.draws = batch_size, seed, draws
+        self.predictor = Predictor(model, batch_size, seed)
+        self._bare: dict[bool, Any] = {}
+        self._defended: tuple[str, list[Any]] = ("", [])
+
+    def bare(self, surrogate: bool = False) -> Any:
+        """Return the undefended model, or the surrogate, as an attack should see it."""
+        if surrogate not in self._bare:
+            self._bare[surrogate] = attackable(self.surrogate if surrogate else self.model, self.draws)
+        return self._bare[surrogate]
+
+    def defended(self, defence: str) -> list[Any]:
+        """Return the models through whose gradients a defence is attacked; only the latest defence's are kept."""
+        if self._defended[0] != defence or not self._defended[1]:
+            models = defended_models(self.model, self.defences[defence])
+            self._defended = defence, [attackable(model, self.draws) for model in models]
+        return self._defended[1]
+
+    def probe_bare(self, batch: Batch, *, surrogate: bool = False) -> Record:
+        """Return whether the undefended model has a gradient."""
+        return Record(facts={"gradient": gives_gradient(self.bare(surrogate), *batch[:2])})
+
+    def probe_defended(self, batch: Batch, *, defence: str) -> Record:
+        """Return which of a defence's models have a gradient."""
+        return Record(facts={"gradients": [gives_gradient(model, *batch[:2]) for model in self.defended(defence)]})
+
+    def judge_clean(self, batch: Batch) -> Record:
+        """Return what every defence makes of clean images."""
+        return Record(self._judge_all(batch.pixels, batch.labels))
+
+    def attack_bare(
+        self, batch: Batch, *, name: str, attack: Attack, folder: str | None, surrogate: bool = False
+    ) -> Record:
+        """Attack the undefended model, and return what every defence makes of the images.
+
+        Args:
+            batch: What to attack.
+            name: The attack's.
+            attack: The attack.
+            folder: Where in the run's folder the images go, None for nowhere.
+            surrogate: Whether the surrogate is attacked.
+        """
+        started = time.perf_counter()
+        result = run_attack(name, attack, self.bare(surrogate), *batch[:2], self.batch_size, self.seed)
+        seconds = np.array(time.perf_counter() - started)
+        arrays = {
+            **observe(batch.pixels, result, batch.labels),
+            **self._judge_all(result.images, batch.labels),
+            "attack_seconds": seconds,
+        }
+        return Record(arrays, contents=as_files(folder, result.images, batch.names))
+
+    def attack_defended(
+        self,
+        batch: Batch,
+        *,
+        defence: str,
+        name: str,
+        attack: Attack,
+        through: Sequence[int],
+        folder: str | None,
+    ) -> Record:
+        """Attack a defended model through some of its gradients; keep each image's worst example.
+
+        Args:
+            batch: What to attack.
+            defence: What stands in front of the model.
+            name: What the draws of a randomised model depend on.
+            attack: The attack.
+            through: Which of `defended` are attacked.
+            folder: Where in the run's folder the images go that fool the defence in most draws, None for nowhere.
+        """
+        started = time.perf_counter()
+        layers, models = self.defences[defence], self.defended(defence)
+        size = padded_size(len(batch.pixels), self.batch_size)
+        results = [run_attack(name, attack, models[each], *batch[:2], size, self.seed) for each in through]
+        seconds = time.perf_counter() - started
+        judged = [judge(self.predictor, layers, result.images, batch.labels) for result in results]
+        best = np.argmin([chosen_by for _, chosen_by in judged], axis=0)
+        result, each = pick(results, best), np.arange(len(batch.pixels))
+        shares, chosen_by = (np.stack(arrays)[best, each] for arrays in zip(*judged, strict=True))
+        arrays = {
+            **observe(batch.pixels, result, batch.labels),
+            "shares": shares,
+            "chosen_by": chosen_by,
+            "attack_seconds": np.array(seconds),
+            "seconds": np.array(time.perf_counter() - started - seconds),
+        }
+        fooling = shares < 0.5
+        names = [name for name, fools in zip(batch.names, fooling, strict=True) if fools] if folder else []
+        return Record(arrays, contents=as_files(folder, result.images[fooling], names))
+
+    def _judge_all(self, pixels: Pixels, labels: Labels) -> dict[str, npt.NDArray[Any]]:
+        """Return shares to report and to choose by, both (defences, batch), and seconds, (defences,)."""
+        found = []
+        for layers in self.defences.values():
+            started = time.perf_counter()
+            shares, chosen_by = judge(self.predictor, layers, pixels, labels)
+            found.append((shares, chosen_by, np.array(time.perf_counter() - started)))
+        return {name: np.stack(arrays) for name, arrays in zip(JUDGED, zip(*found, strict=True), strict=True)}
+
+
+def padded_size(count: int, batch_size: int) -> int:
+    """Return the least power of two that holds `count` images, at most the batch size: a batch is padded to it."""
+    return min(batch_size, 1 << max(count - 1, 0).bit_length())
+
+
+def judge(predictor: Predictor, layers: tuple[Any, ...], pixels: Pixels, labels: Labels) -> tuple[Shares, Shares]:
+    """Return each image's share of correct draws behind a defence: those to report, and others to choose by."""
+    shares = predictor.correct_shares(pixels, labels, layers, tuple(range(REPORT_DRAWS)))
+    if not predictor.draws(layers):
+        return shares, shares
+    others = tuple(range(REPORT_DRAWS, 2 * REPORT_DRAWS))
+    return shares, predictor.correct_shares(pixels, labels, layers, others)
+
+
+def run_attack(
+    name: str, attack: Attack, target: Any, pixels: Pixels, labels: Labels, batch_size: int, seed: int
+) -> AttackResult:
+    """Attack one batch; where the target draws, its draws begin anew."""
+    if isinstance(target, ExpectedModel):
+        target.begin(name, seed)
+    with warnings.catch_warnings():
+        # once for the whole run it stands among the results' warnings
+        warnings.filterwarnings("ignore", "The model's outputs are nonnegative", UserWarning)
+        return attack(target, pixels, labels, batch_size=batch_size, seed=seed)
+
+
+def as_files(folder: str | None, images: Pixels, names: Sequence[str]) -> dict[str, bytes]:
+    """Return images as PNG files in a folder, by name; none if `folder` is None."""
+    if folder is None:
+        return {}
+    return {f"{folder}/{name}.png": encode_png(image) for image, name in zip(images, names, strict=True)}
+
+
+def pick(results: Sequence[AttackResult], choice: npt.NDArray[np.intp]) -> AttackResult:
+    """Return for each image the result that `choice` numbers."""
+    each = np.arange(len(choice))
+    fields = [name for name, value in vars(results[0]).items() if value is not None]
+    return AttackResult(**{n: np.stack([getattr(result, n) for result in results])[choice, each] for n in fields})
