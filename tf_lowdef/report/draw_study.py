@@ -48,7 +48,9 @@ def draw_study(
     for defence in defences:
         layers = tuple(parse_defence(defence))
         defended = defended_sequence(layers, model)
-        made = [parse_attack(attack)(attackable(defended, count), images, labels, seed=seed).images for count in draws]
+        counts = draws if predict.draws(layers) else draws[:1]  # nothing to average over
+        made = [parse_attack(attack)(attackable(defended, each), images, labels, seed=seed).images for each in counts]
+        made *= len(draws) // len(counts)
         shares = [predict.correct_shares(pixels, labels, layers, fresh) for pixels in (images, *made)]
         rows.append([defence, *(_text(each, seed) for each in shares)])
     return Table(["defence", "clean", *(f"{attack}, {count} draw{'s' * (count > 1)}" for count in draws)], rows)

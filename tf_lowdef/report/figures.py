@@ -69,6 +69,8 @@ def draw_maps(images: Sequence[Pixels], maps: Sequence[npt.NDArray[np.float32]],
 def draw_over(results: Results, setting: str, threat: str = "adaptive") -> Figure:
     """Draw top-1 accuracy with 95 % intervals over a setting of the attacks, a line a defence.
 
+    A question mark stands at what is unreliable, an upper bound and no sign of robustness.
+
     Args:
         results: With several attacks that differ in the setting.
         setting: Such as ``"steps"`` or ``"epsilon"``.
@@ -89,6 +91,10 @@ def draw_over(results: Results, setting: str, threat: str = "adaptive") -> Figur
             [row.setting[setting] for row in line], heights, yerr=spread, label=defence, capsize=2, elinewidth=1,
             marker=MARKERS[number % len(MARKERS)], color=COLOURS[number % len(COLOURS)],
         )  # fmt: skip
+        for row in line:
+            if row.unreliable is not None:
+                place = (row.setting[setting], 100 * row.top1)
+                axes.annotate("?", place, xytext=(7, -3), textcoords="offset points", color="red", fontweight="bold")
     axes.set_xlabel(setting)
     axes.set_ylabel("top-1 accuracy (%)")
     axes.set_ylim(-3, 103)
