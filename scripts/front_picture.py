@@ -22,7 +22,7 @@ PICTURE = Path(__file__).resolve().parents[1] / "notebooks" / "figures" / "story
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=PICTURE, help="A PNG.  [default: the README's]")
-@click.option("--first", default=0, show_default=True, help="The image from which on one is looked for, of 200.")
+@click.option("--first", default=120, show_default=True, help="The image from which on one is looked for, of 200.")
 def main(out: Path, first: int) -> None:
     """Draw the first of the embedded images to which all of it happens."""
     model, images, labels = load_demo()

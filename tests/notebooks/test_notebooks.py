@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -14,6 +15,11 @@ SCREEN = 40
 """Lines of a cell that fit on a screen."""
 TIME_LIMIT = 900
 KERNEL = "tf-lowdef-tests"
+LARGEST = 500_000
+"""Bytes of a notebook that a code host still shows."""
+SLACK = 15
+"""Points by which a stored number may differ from a fresh one: another TensorFlow, a few images of fifty."""
+NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -35,22 +41,51 @@ def kernel(tmp_path, monkeypatch):
     return KERNEL
 
 
+def code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def shown(cell):
+    """Return the kinds of a cell's outputs, and the numbers in its text; the error stream does not count."""
+    kinds, numbers = [], []
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            if output.name == "stdout":
+                kinds.append("stdout")
+                numbers += NUMBER.findall(output.text)
+        else:
+            kinds.append(sorted(output.data))
+            numbers += NUMBER.findall(output.data.get("text/markdown", ""))
+    return kinds, [float(each) for each in numbers]
+
+
 def test_there_are_notebooks():
-    assert "serving" in [path.stem for path in NOTEBOOKS]
+    assert {path.stem for path in NOTEBOOKS} == {"adaptive", "paper", "quickstart", "serving", "why_flip"}
 
 
 @each_notebook
-def test_stored_without_outputs_and_paths(path):
+def test_is_stored_whole_and_without_paths(path):
     notebook = read(path)
     nbformat.validate(notebook)
+    counts = [cell.execution_count for cell in code(notebook)]
+    assert counts in ([None] * len(counts), list(range(1, len(counts) + 1)))  # not run at all, or from top to bottom
     for cell in notebook.cells:
         assert cell.source.count("\n") < SCREEN
-        if cell.cell_type == "code":
-            assert cell.outputs == []
-            assert cell.execution_count is None
+    for cell in code(notebook):
+        assert cell.execution_count or not cell.outputs
+        assert not any(output.output_type == "error" or output.get("name") == "stderr" for output in cell.outputs)
     text = path.read_text()
-    assert "/home/" not in text
-    assert os.fspath(path.parents[1]) not in text
+    assert len(text) < LARGEST
+    for root in ("/home/", "/root/", "/tmp/", "WARNING", os.fspath(path.parents[1])):
+        assert root not in text
+
+
+@each_notebook
+def test_links_lead_somewhere(path):
+    for cell in read(path).cells:
+        if cell.cell_type == "markdown":
+            for link in re.findall(r"\]\(([^)#]+)\)", cell.source):
+                assert link.startswith("https://") or (path.parent / link).is_file(), link
 
 
 @each_notebook
@@ -67,4 +102,8 @@ def test_runs(path, kernel, tmp_path):
     client = NotebookClient(
         read(path), timeout=TIME_LIMIT, kernel_name=kernel, resources={"metadata": {"path": str(tmp_path)}}
     )
-    client.execute()
+    fresh = client.execute()
+    for stored, cell in zip(code(read(path)), code(fresh), strict=True):
+        if stored.execution_count:  # its outputs must come from such a run
+            kinds, numbers = shown(stored)
+            assert (kinds, pytest.approx(numbers, abs=SLACK)) == shown(cell), stored.source

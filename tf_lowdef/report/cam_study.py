@@ -14,6 +14,7 @@ from scipy.stats import bootstrap
 from tf_lowdef.attacks import Attack, parse_attack
 from tf_lowdef.layers import parse_defence
 from tf_lowdef.report.cam import Maps, grad_cam
+from tf_lowdef.report.table import Table
 
 RESAMPLES = 2000
 TOP_SHARE = 0.2
@@ -130,4 +131,21 @@ def _row(images: str, defence: str, clean: Maps, maps: Maps, seed: int) -> CamRo
     empty = int((maps.reshape(len(maps), -1).max(axis=1) == 0).sum())
     return CamRow(
         images, defence, float(both.mean()), (low, high), float(overlaps(clean, maps).mean()), empty, len(both)
+    )
+
+
+def cam_table(rows: Sequence[CamRow]) -> Table:
+    """Return the rows as a table: correlation with its 95 % interval, overlap, and maps without any evidence."""
+    return Table(
+        ["images", "defence", "correlation", "overlap", "empty maps"],
+        [
+            [
+                row.images,
+                row.defence,
+                f"{row.correlation:.2f} ({row.ci95[0]:.2f} to {row.ci95[1]:.2f})",
+                f"{row.iou:.2f}",
+                f"{row.empty} of {row.n}",
+            ]
+            for row in rows
+        ],
     )

@@ -20,7 +20,7 @@ Pixels = npt.NDArray[np.uint8]
 
 RIGHT, WRONG = COLOURS[3], COLOURS[4]
 
-SIDE = 2.0
+SIDE = 1.6
 """Inches a picture."""
 
 DPI = 80
@@ -43,7 +43,7 @@ def draw_images(images: Sequence[Pixels] | Pixels, titles: Sequence[str], column
 
 def draw_story(frames: Sequence[Frame]) -> Figure:
     """Draw frames side by side, below each what the classifier said, and whether that is right."""
-    figure, axes = _grid(len(frames), len(frames), side=SIDE * 1.25, text=0.9)
+    figure, axes = _grid(len(frames), len(frames), side=SIDE * 1.5, text=0.9)
     for each, frame in zip(axes, frames, strict=True):
         _show(each, frame.image, frame.title)
         mark, colour = ("\N{CHECK MARK}", RIGHT) if frame.right else ("\N{BALLOT X}", WRONG)
@@ -59,7 +59,7 @@ def draw_maps(images: Sequence[Pixels], maps: Sequence[npt.NDArray[np.float32]],
         maps: float32 in [0, 1], each of shape (height, width), such as ``grad_cam`` gives.
         titles: One an image.
     """
-    figure, axes = _grid(2 * len(images), len(images))
+    figure, axes = _grid(2 * len(images), len(images), text=0.15)
     for place, (image, found, title) in enumerate(zip(images, maps, titles, strict=True)):
         _show(axes[place], image, title)
         _show(axes[len(images) + place], lay_on(image, found), "")
@@ -68,6 +68,8 @@ def draw_maps(images: Sequence[Pixels], maps: Sequence[npt.NDArray[np.float32]],
 
 def draw_over(results: Results, setting: str, threat: str = "adaptive") -> Figure:
     """Draw top-1 accuracy with 95 % intervals over a setting of the attacks, a line a defence.
+
+    A question mark stands at what is unreliable, an upper bound and no sign of robustness.
 
     Args:
         results: With several attacks that differ in the setting.
@@ -89,6 +91,10 @@ def draw_over(results: Results, setting: str, threat: str = "adaptive") -> Figur
             [row.setting[setting] for row in line], heights, yerr=spread, label=defence, capsize=2, elinewidth=1,
             marker=MARKERS[number % len(MARKERS)], color=COLOURS[number % len(COLOURS)],
         )  # fmt: skip
+        for row in line:
+            if row.unreliable is not None:
+                place = (row.setting[setting], 100 * row.top1)
+                axes.annotate("?", place, xytext=(7, -3), textcoords="offset points", color="red", fontweight="bold")
     axes.set_xlabel(setting)
     axes.set_ylabel("top-1 accuracy (%)")
     axes.set_ylim(-3, 103)
