@@ -44,7 +44,7 @@ def start(settings: Settings) -> list[Result]:
 
 def memory(settings: Settings) -> list[Result]:
     """The peak of an evaluation of many images over that of a quarter of them."""
-    many = 160 if settings.quick else 4000
+    many = 40 if settings.quick else 4000
     with tempfile.TemporaryDirectory() as name:
         write_images(Path(name), many)
         peaks = [

@@ -14,7 +14,7 @@ from tf_lowdef.webp import pillow
 
 QUALITY = 60
 BATCH = 32
-PREDICTED = 128
+PREDICTED = 64
 """Images of a call of predict: several batches."""
 
 
