@@ -41,7 +41,8 @@ def gradient_sign(settings: Settings) -> list[Result]:
                 "passes": lambda steps=steps: [gradient(x, y).numpy() for _ in range(steps)],
                 "judging": lambda: [forward(x).numpy() for _ in range(2)],
             },
-            settings.repeats * (3 if steps == 1 else 1),
+            settings,
+            3 if steps == 1 else 1,
         )
         what, passes = f"{key.upper()}, {steps} steps, batch {BATCH}, {name}", f"{steps} forward and backward passes"
         rows.append(compare(key, what, passes, times["ours"], times["passes"], OVERHEAD))
@@ -67,7 +68,7 @@ def bim(settings: Settings) -> list[Result]:
             "foolbox": lambda: theirs(of_foolbox, x, y, epsilons=EPSILON),
             "ART": lambda: of_art.generate(images.astype(np.float32), labels),
         },
-        settings.repeats,
+        settings,
     )
     peers = {"foolbox": "foolbox LinfBasicIterativeAttack", "ART": "ART BasicIterativeMethod"}
     what = f"BIM, {STEPS} steps, batch {BATCH}, {name}"

@@ -36,7 +36,7 @@ def grid(settings: Settings) -> list[Result]:
                     forward(tf.cast(x, tf.float32)).numpy()
 
     calls = {"ours": lambda: evaluate(model, (images, labels), ATTACKS, DEFENCES, batch_size=BATCH), "theirs": parts}
-    times = interleave(calls, min(settings.repeats, MOST_REPEATS))
+    times = interleave(calls, settings, most=MOST_REPEATS)
     what = f"evaluate, FGSM and BIM, {len(DEFENCES)} defences, {len(images)} images, {name}"
     peer = "each attack once + each defended forward pass once"
     return [compare("grid", what, peer, times["ours"], times["theirs"], Reach(1.1), unit="s", scale=1)]

@@ -37,7 +37,8 @@ def start(settings: Settings) -> list[Result]:
     """The help text over the import of the library that makes it."""
     times = interleave(
         {"ours": lambda: run("-m", "tf_lowdef", "--help"), "theirs": lambda: run("-c", "import click")},
-        settings.repeats * HELP_REPEATS,
+        settings,
+        HELP_REPEATS,
     )
     return [compare("help", "tf-lowdef --help", 'python -c "import click"', times["ours"], times["theirs"], Reach(2))]
 
