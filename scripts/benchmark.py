@@ -39,7 +39,7 @@ ROWS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "layers-tv": ("layer_rows", "total_variation", {}),
     "attacks-sign": ("attack_rows", "gradient_sign", {}),
     "attacks-bim": ("attack_rows", "bim", {}),
-    "attacks-deepfool": ("attack_rows", "deepfool", {}),
+    "attacks-deepfool": ("deepfool_rows", "deepfools", {}),
     "grid": ("grid_rows", "grid", {}),
     "memory": ("process_rows", "memory", {}),
     "graph-m2": ("graph_rows", "codec", {"method": 2}),
@@ -49,8 +49,8 @@ ROWS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 """By the name to select it by: module, function and arguments of what makes one or more rows."""
 
-NOT_QUICK = ("graph-xla-m2", "graph-xla-m4", "layers-tv")
-"""XLA takes half a minute to compile each of them, and ART seconds an image."""
+NOT_QUICK = ("graph-m4", "graph-xla-m2", "graph-xla-m4", "layers-tv", "webp-predict")
+"""What takes long to compile, or seconds an image, and goes the way of other rows."""
 
 PACKAGES = (
     "tensorflow", "keras", "numpy", "Pillow", "imagecodecs", "opencv-python-headless", "foolbox",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import foolbox
@@ -10,25 +9,25 @@ import keras
 import numpy as np
 import tensorflow as tf
 from art.attacks.evasion import BasicIterativeMethod
-from art.attacks.evasion import DeepFool as ArtDeepFool
 from art.estimators.classification import TensorFlowV2Classifier
 
-from bench.material import deepfool_task, task
-from bench.result import Reach, Result, Settings, compare, interleave, number
+from bench.material import task
+from bench.result import Reach, Result, Settings, compare, interleave
 from tf_lowdef.attacks import BIM, FGSM, PGD, Attack
-from tf_lowdef.attacks import deepfool as our_deepfool
 
-EPSILON, STEPS, BATCH = 4, 10, 16
-CANDIDATES, OVERSHOOT, MOST_STEPS = 10, 0.02, 50
-DEEPFOOL_IMAGES, DEEPFOOL_PARTS = 64, 4
-"""All are attacked once, in parts that take turns: the spread is over the parts."""
+EPSILON, STEPS, BATCH = 4, 10, 8
 OVERHEAD = Reach(1.15)
 
 
 def gradient_sign(settings: Settings) -> list[Result]:
-    """FGSM, BIM and PGD over as many compiled forward and backward passes as they take steps."""
+    """FGSM, BIM and PGD over as many compiled forward and backward passes as they take steps.
+
+    A second row each adds the two forward passes that judge the clean and the rounded images, which peers leave to
+    their caller: the floor of a call.
+    """
     model, images, labels, name = task(settings, BATCH)
     x, y, gradient = tf.constant(images, tf.float32), tf.constant(labels), compiled_gradient(model, images.shape[1:])
+    forward = compiled_forward(model, images.shape[1:])
     attacks: dict[str, tuple[Attack, int]] = {
         "fgsm": (FGSM(EPSILON), 1),
         "bim": (BIM(EPSILON, steps=STEPS), STEPS),
@@ -39,13 +38,16 @@ def gradient_sign(settings: Settings) -> list[Result]:
         times = interleave(
             {
                 "ours": lambda attack=attack: attack(model, images, labels, batch_size=BATCH),
-                "theirs": lambda steps=steps: [gradient(x, y).numpy() for _ in range(steps)],
+                "passes": lambda steps=steps: [gradient(x, y).numpy() for _ in range(steps)],
+                "judging": lambda: [forward(x).numpy() for _ in range(2)],
             },
-            settings.repeats * (3 if steps == 1 else 1),
+            settings,
+            3 if steps == 1 else 1,
         )
-        what = f"{key.upper()}, {steps} steps, batch {BATCH}, {name}"
-        passes = f"{steps} compiled forward and backward passes"
-        rows.append(compare(key, what, passes, times["ours"], times["theirs"], OVERHEAD, unit="ms"))
+        what, passes = f"{key.upper()}, {steps} steps, batch {BATCH}, {name}", f"{steps} forward and backward passes"
+        rows.append(compare(key, what, passes, times["ours"], times["passes"], OVERHEAD))
+        floor = times["passes"] + times["judging"]
+        rows.append(compare(f"{key}-floor", what, f"{passes}, and 2 forward", times["ours"], floor))
     return rows
 
 
@@ -66,7 +68,7 @@ def bim(settings: Settings) -> list[Result]:
             "foolbox": lambda: theirs(of_foolbox, x, y, epsilons=EPSILON),
             "ART": lambda: of_art.generate(images.astype(np.float32), labels),
         },
-        settings.repeats,
+        settings,
     )
     peers = {"foolbox": "foolbox LinfBasicIterativeAttack", "ART": "ART BasicIterativeMethod"}
     what = f"BIM, {STEPS} steps, batch {BATCH}, {name}"
@@ -77,63 +79,6 @@ def bim(settings: Settings) -> list[Result]:
         )
         for key, peer in peers.items()
     ]  # fmt: skip
-
-
-def deepfool(settings: Settings) -> list[Result]:
-    """DeepFool beside foolbox's and ART's, on floats as theirs; and how large its perturbations are."""
-    count = 8 if settings.quick else DEEPFOOL_IMAGES
-    model, images, labels, name = deepfool_task(settings, count)
-    part = count // DEEPFOOL_PARTS
-    attacks = deepfool_attacks(model, images)
-    times: dict[str, list[float]] = {key: [] for key in attacks}
-    sizes: dict[str, list[np.ndarray]] = {key: [] for key in attacks}
-    for start in range(-part, count, part):  # the first part again, as a warm-up
-        given, true = images[max(start, 0) :][:part], labels[max(start, 0) :][:part]
-        found: dict[str, Any] = {}
-        calls = {key: _keep(found, key, attack, given, true) for key, attack in attacks.items()}
-        for key, taken in interleave(calls, 1, warm_up=0).items():
-            if start >= 0:
-                times[key].append(float(taken[0]))
-                sizes[key].append(np.sqrt(((found[key] - given.astype(np.float32)) ** 2).sum((1, 2, 3))) / 255)
-    ours, l2 = np.array(times["ours"]), {key: float(np.median(np.concatenate(each))) for key, each in sizes.items()}
-    what = f"DeepFool, {count} images in {DEEPFOOL_PARTS} parts, {CANDIDATES} candidates, {name}"
-    rows = []
-    for key, peer, faster in (("foolbox", "foolbox L2DeepFoolAttack", 3), ("ART", "ART DeepFool", 5)):
-        reach = Reach(faster, at_least=True)
-        rows.append(
-            compare(f"deepfool-{key.lower()}", what, peer, ours, np.array(times[key]), reach, unit="ms", speedup=True)
-        )
-        size = number(f"deepfool-l2-{key.lower()}", f"its median L2 over that of {peer}", "", l2["ours"] / l2[key],
-                      Reach(1.02))  # fmt: skip
-        rows.append(size)
-    return rows
-
-
-def deepfool_attacks(model: Any, images: np.ndarray) -> dict[str, Callable[..., np.ndarray]]:
-    """Return the three attacks, from uint8 images and labels to floats."""
-    theirs = foolbox.attacks.L2DeepFoolAttack(steps=MOST_STEPS, candidates=CANDIDATES, overshoot=OVERSHOOT)
-    of_foolbox = foolbox.TensorFlowModel(model, bounds=(0, 255))
-    inputs = keras.Input(images.shape[1:])
-    unit = keras.Model(inputs, model(keras.layers.Rescaling(255.0)(inputs)))
-    of_art = ArtDeepFool(  # which multiplies its steps by the box's width: right for pixels in [0, 1] alone
-        art_classifier(unit, images, 1), max_iter=MOST_STEPS, epsilon=OVERSHOOT, nb_grads=CANDIDATES, batch_size=1,
-        verbose=False,
-    )  # fmt: skip
-
-    def ours(x: np.ndarray, _: np.ndarray) -> np.ndarray:
-        return our_deepfool(model, x, CANDIDATES, OVERSHOOT, MOST_STEPS, 0, 255).numpy()
-
-    def foolboxes(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return theirs(of_foolbox, tf.constant(x, tf.float32), tf.constant(y), epsilons=None)[1].numpy()
-
-    return {"ours": ours, "foolbox": foolboxes, "ART": lambda x, _: 255 * of_art.generate(x.astype(np.float32) / 255)}
-
-
-def _keep(found: dict[str, Any], key: str, attack: Callable[..., Any], *given: Any) -> Callable[[], None]:
-    def call() -> None:
-        found[key] = attack(*given)
-
-    return call
 
 
 def compiled_gradient(model: Any, shape: tuple[int, ...]) -> Any:
@@ -147,6 +92,13 @@ def compiled_gradient(model: Any, shape: tuple[int, ...]) -> Any:
         return tape.gradient(loss, x)
 
     return gradient
+
+
+def compiled_forward(model: Any, shape: tuple[int, ...]) -> Any:
+    """Return the logits as one compiled function of any batch."""
+    return tf.function(
+        lambda x: model(x, training=False), input_signature=[tf.TensorSpec([None, *shape], tf.float32)]
+    )  # fmt: skip
 
 
 def art_classifier(model: Any, images: np.ndarray, highest: float = 255) -> Any:

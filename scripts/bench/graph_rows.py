@@ -59,7 +59,7 @@ def batch(
             "ours": lambda: function(given).numpy(),
             "theirs": functools.partial(pillow.roundtrip, images, QUALITY, method, num_threads=1),
         },
-        settings.repeats,
+        settings,
     )
     return compare(
         f"{name}-b{size}", f"{what}, batch {size}", "Pillow, one thread", times["ours"] / size, times["theirs"] / size,

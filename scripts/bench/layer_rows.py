@@ -55,7 +55,7 @@ def _beside(
     calls = {"ours": lambda: layer(images).numpy()}
     calls |= {peer: lambda call=call: call(images) for peer, call in peers.items()}
     cv2.setNumThreads(1)
-    times = interleave(calls, settings.repeats)
+    times = interleave(calls, settings, most=2 if count == TV_IMAGES else None)
     return [
         compare(
             f"{name}-{peer.split(',')[0].split()[0].lower()}", f"{what}, {count} images", peer,

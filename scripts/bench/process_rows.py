@@ -37,14 +37,15 @@ def start(settings: Settings) -> list[Result]:
     """The help text over the import of the library that makes it."""
     times = interleave(
         {"ours": lambda: run("-m", "tf_lowdef", "--help"), "theirs": lambda: run("-c", "import click")},
-        settings.repeats * HELP_REPEATS,
+        settings,
+        HELP_REPEATS,
     )
     return [compare("help", "tf-lowdef --help", 'python -c "import click"', times["ours"], times["theirs"], Reach(2))]
 
 
 def memory(settings: Settings) -> list[Result]:
     """The peak of an evaluation of many images over that of a quarter of them."""
-    many = 160 if settings.quick else 4000
+    many = 40 if settings.quick else 4000
     with tempfile.TemporaryDirectory() as name:
         write_images(Path(name), many)
         peaks = [

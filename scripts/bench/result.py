@@ -122,25 +122,29 @@ def number(name: str, what: str, unit: str, value: float, reach: Reach | None = 
     return Result(name, what, "-", unit, value, None, value, value, value, 1, reach)
 
 
-def interleave(calls: Mapping[str, Callable[[], object]], repeats: int, warm_up: int = 1) -> dict[str, Times]:
+def interleave(
+    calls: Mapping[str, Callable[[], object]], settings: Settings, times: int = 1, most: int | None = None
+) -> dict[str, Times]:
     """Time some calls in turns, so that what else the machine does meets all of them alike.
 
     Args:
-        calls: What to time, by name.
-        repeats: How often each is timed; every other time in reverse order.
-        warm_up: How often each is called before.
+        calls: What to time, by name; each is called once before, but not in the quick run.
+        settings: How often.
+        times: So many times as often.
+        most: But not more often than this.
 
     Returns:
-        Seconds of every call, in the order in which they were made.
+        Seconds of every call, in the order in which they were made; every other turn goes in reverse order.
     """
     names = list(calls)
-    times: dict[str, list[float]] = {name: [] for name in names}
-    for _ in range(warm_up):
+    found: dict[str, list[float]] = {name: [] for name in names}
+    if not settings.quick:
         for call in calls.values():
             call()
-    for turn in range(repeats):
+    repeats = settings.repeats * times
+    for turn in range(repeats if most is None else min(repeats, most)):
         for name in names if turn % 2 == 0 else reversed(names):
             start = time.perf_counter()
             calls[name]()
-            times[name].append(time.perf_counter() - start)
-    return {name: np.array(values) for name, values in times.items()}
+            found[name].append(time.perf_counter() - start)
+    return {name: np.array(values) for name, values in found.items()}

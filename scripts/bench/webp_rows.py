@@ -14,7 +14,7 @@ from tf_lowdef.webp import pillow
 
 QUALITY = 60
 BATCH = 32
-PREDICTED = 128
+PREDICTED = 64
 """Images of a call of predict: several batches."""
 
 
@@ -37,7 +37,7 @@ def layer(settings: Settings) -> list[Result]:
                 "ours": lambda defence=defence: defence(images).numpy(),
                 "theirs": lambda method=method: imagecodecs_roundtrip(images, method),
             },
-            settings.repeats,
+            settings,
         )
         what = f"WebPLayer, Pillow codec, method {method}, batch {BATCH}"
         cores = available_cores()
@@ -67,7 +67,7 @@ def predict(settings: Settings) -> list[Result]:
                     defence(images[start : start + BATCH]).numpy() for start in range(0, len(images), BATCH)
                 ],
             },
-            settings.repeats,
+            settings,
         )
         rows.append(
             compare(

@@ -30,7 +30,9 @@ NO_DIVISION_BY_ZERO = 1e-12
 """The least mean of a gradient that MIM divides by, as in cleverhans."""
 
 
-def sign_step(model_fn: Any, here: Any, x: Any, aim: Any, uphill: Any, size: Any, epsilon: Any) -> tuple[Any, Any, Any]:
+def sign_step(
+    model_fn: Any, here: Any, x: Any, aim: Any, uphill: Any, size: Any, epsilon: Any
+) -> tuple[Any, Any, Any, Any]:
     """Take one step along the sign of the gradient, for `ModelFn.compiled`.
 
     One graph from the pixels to the next ones: between its operations nothing is copied or waits for Python.
@@ -45,25 +47,26 @@ def sign_step(model_fn: Any, here: Any, x: Any, aim: Any, uphill: Any, size: Any
         epsilon: In grey levels.
 
     Returns:
-        The new points; and, (n,), whether the gradient had a finite entry other than zero, and whether it had one that
-        was not finite.
-    """
-    gradient, useful, nonfinite = clean_gradient(cross_entropy_gradient(model_fn, here, aim))
-    return _stepped(here, x, uphill * gradient, size, epsilon), useful, nonfinite
-
-
-def momentum_step(
-    model_fn: Any, here: Any, x: Any, aim: Any, uphill: Any, size: Any, epsilon: Any, before: Any, decay: Any
-) -> tuple[Any, Any, Any, Any]:
-    """Take one step of MIM, from the direction before and its weight on; see `sign_step`.
-
-    The direction is the second result.
+        The new points; the gradient, uphill, with zero where it is not a number; and, (n,), whether it had a finite
+        entry other than zero, and whether it had one that was not finite.
     """
     gradient, useful, nonfinite = clean_gradient(cross_entropy_gradient(model_fn, here, aim))
     gradient = uphill * gradient
+    return _stepped(here, x, gradient, size, epsilon), gradient, useful, nonfinite
+
+
+def momentum_step(
+    model_fn: Any,  # noqa: ARG001 - as `ModelFn.compiled` calls it
+    here: Any, x: Any, gradient: Any, before: Any, size: Any, epsilon: Any, decay: Any,
+) -> tuple[Any, Any]:  # fmt: skip
+    """Take one step of MIM from a gradient at hand, the direction before and its weight on; see `sign_step`.
+
+    Returns:
+        The new points, and the direction whose sign was taken.
+    """
     mean = tf.reduce_mean(tf.abs(gradient), axis=[1, 2, 3], keepdims=True)
     direction = decay * before + gradient / tf.maximum(mean, NO_DIVISION_BY_ZERO)
-    return _stepped(here, x, direction, size, epsilon), direction, useful, nonfinite
+    return _stepped(here, x, direction, size, epsilon), direction
 
 
 def clean_gradient(gradient: Any) -> tuple[Any, Any, Any]:
@@ -105,10 +108,9 @@ class GradientSign(Walk):
         """Take one step; a subclass remembers the direction before.
 
         Returns:
-            The new point, the direction, and the flags of `clean_gradient`.
+            The new points, the direction, and the flags of `clean_gradient`.
         """
-        here, *flags = model_fn.compiled(sign_step, here, x, aim, *self._numbers)
-        return here, None, *flags
+        return model_fn.compiled(sign_step, here, x, aim, *self._numbers)  # type: ignore[no-any-return]
 
     @property
     def _numbers(self) -> tuple[Any, ...]:
@@ -232,6 +234,8 @@ class MIM(IterativeSign):
 
     def step(self, model_fn: ModelFn, here: Any, x: Any, aim: Any, before: Any) -> tuple[Any, ...]:
         """Take one step along the gradient, scaled to a mean of one, plus what decays of the direction before."""
+        # Its own step is left out: it shares the trace of the gradient with the other attacks.
+        _, gradient, *flags = super().step(model_fn, here, x, aim, before)
         before = tf.zeros_like(x) if before is None else before
-        decay = np.float32(self.decay)
-        return model_fn.compiled(momentum_step, here, x, aim, *self._numbers, before, decay)  # type: ignore[no-any-return]
+        numbers = (*self._numbers[1:], np.float32(self.decay))
+        return *model_fn.compiled(momentum_step, here, x, gradient, before, *numbers), *flags
