@@ -68,7 +68,29 @@ def test_wrong_arguments_exit_with_2(run_cli, photos):
     assert run_cli("attack", photos / "photos", "-o", photos / "out", "--weights", "none").code == 2
     assert run_cli("attack", photos / "photos", "-o", photos / "out", "--attack", "nosuch").code == 2
     assert run_cli("attack", photos / "photos", "-o", photos / "out", "--model", "NoSuchNet").code == 2
+    assert run_cli("attack", photos / "photos", "-o", photos / "out", "--workers", "2").code == 2
+    assert run_cli("webp", photos / "photos", "-o", photos / "out", "--workers", "2").code == 2
+    assert run_cli("webp", photos / "photos", "--replace", "--ray").code == 2
+    assert run_cli("webp", photos / "photos" / "0.png", "-o", photos / "out", "--ray").code == 2
+    outcome = run_cli("evaluate", "--gpus-per-worker", "1")
+    assert (outcome.code, "need --ray" in outcome.err) == (2, True)
     assert not (photos / "out").exists()
+
+
+def test_ray_that_is_not_installed_is_named(run_cli, photos, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    outcome = run_cli("webp", photos / "photos", "-o", photos / "out", "--ray")
+    assert outcome.code == 1
+    assert "pip install 'tf_lowdef[ray]'" in outcome.err
+    assert not (photos / "out").exists()
+
+
+@pytest.mark.slow
+def test_ray_on_this_machine(run_cli, photos):
+    pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[ray]'")
+    outcome = run_cli("webp", photos / "photos", "-o", photos / "out", "--ray", "--workers", "1")
+    assert (outcome.code, "converted 6" in outcome.out) == (0, True), outcome.err
+    assert len(list((photos / "out").glob("*.webp"))) == 6
 
 
 @pytest.mark.parametrize(("given", "out"), [([], "photos_adv"), (["-o", "mine"], "mine")])

@@ -58,6 +58,7 @@ def command(
     ray: str | None,
     workers: int | None,
     gpus_per_worker: float | None,
+    cpus_per_worker: int | None,
 ) -> int:
     r"""Make adversarial images of the images of a folder.
 
@@ -74,7 +75,7 @@ def command(
     """
     if model is None and weights is not None:
         raise click.UsageError("--weights needs --model.")
-    cluster = read_ray_options(ray, workers, gpus_per_worker)
+    cluster = read_ray_options(ray, workers, gpus_per_worker, cpus_per_worker)
     from tf_lowdef.cli.quiet import import_tensorflow
 
     import_tensorflow()

@@ -25,8 +25,9 @@ from tf_lowdef.cli.options import (
 @model_options
 @click.option(
     "--data",
-    metavar="CSV|DIR",
-    help="A CSV with the columns file,label, or a folder of class folders named by index or wnid. "
+    metavar="CSV|DIR|tfds:NAME/SPLIT",
+    help="A CSV with the columns file,label, a folder of class folders named by index or wnid, or a split of "
+    "TensorFlow Datasets. "
     "Default: the images of the embedded classifier.",
 )
 @click.option(
@@ -89,7 +90,9 @@ def command(
         --threat oblivious --threat adaptive --budget quick
     """
     check_model_options(model, weights, data)
-    cluster = read_ray_options(*(options.pop(name) for name in ("ray", "workers", "gpus_per_worker")))
+    cluster = read_ray_options(
+        *(options.pop(name) for name in ("ray", "workers", "gpus_per_worker", "cpus_per_worker"))
+    )
     if surrogate is None and ("transfer" in options["threat"] or surrogate_weights is not None):
         raise click.UsageError("--threat transfer and --surrogate-weights need --surrogate.")
     if surrogate is not None and "transfer" not in options["threat"]:

@@ -50,10 +50,16 @@ def aim(attacks: Sequence[str]) -> list[str]:
 
 
 def ray_options(gpus: bool = True) -> Callable[[F], F]:
-    """Return what adds ``--ray``, ``--workers`` and, for commands with a model, ``--gpus-per-worker``."""
+    """Return what adds ``--ray``, ``--workers`` and, with a model, ``--gpus-per-worker`` and ``--cpus-per-worker``."""
 
     def add(function: F) -> F:
         if gpus:
+            function = click.option(
+                "--cpus-per-worker",
+                type=click.IntRange(min=1),
+                metavar="N",
+                help="Cores, and TensorFlow's threads, of each of Ray's workers.  [default: 1]",
+            )(function)
             function = click.option(
                 "--gpus-per-worker",
                 type=click.FloatRange(min=0),
@@ -74,7 +80,9 @@ def ray_options(gpus: bool = True) -> Callable[[F], F]:
     return add
 
 
-def read_ray_options(ray: str | None, workers: int | None, gpus_per_worker: float | None = None) -> RayOptions | None:
+def read_ray_options(
+    ray: str | None, workers: int | None, gpus_per_worker: float | None = None, cpus_per_worker: int | None = None
+) -> RayOptions | None:
     """Return what the options of `ray_options` mean, None without ``--ray``.
 
     Raises:
@@ -82,13 +90,13 @@ def read_ray_options(ray: str | None, workers: int | None, gpus_per_worker: floa
         ModuleNotFoundError: Ray is not installed.
     """
     if ray is None:
-        if workers is not None or gpus_per_worker is not None:
-            raise click.UsageError("--workers and --gpus-per-worker need --ray.")
+        if any(value is not None for value in (workers, gpus_per_worker, cpus_per_worker)):
+            raise click.UsageError("--workers, --gpus-per-worker and --cpus-per-worker need --ray.")
         return None
     from tf_lowdef.jobs.ray import RayOptions, check_installed
 
     check_installed()
-    return RayOptions(None if ray == LOCAL else ray, workers, gpus_per_worker or 0)
+    return RayOptions(None if ray == LOCAL else ray, workers, gpus_per_worker or 0, cpus_per_worker or 1)
 
 
 def model_options(function: F) -> F:

@@ -20,6 +20,9 @@ Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 Size = tuple[int, int]
 
+TFDS = "tfds:"
+"""How data of TensorFlow Datasets are named: ``tfds:NAME/SPLIT``, as in ``tfds:imagenet_v2/test``."""
+
 
 @dataclass(frozen=True)
 class ImageData:
@@ -68,8 +71,9 @@ def load_data(data: Any, size: Size | None) -> ImageData:
     """Return the images that `data` names.
 
     Args:
-        data: A CSV with the columns ``file,label``; a folder of class folders, named by index or by wnid; or a pair of
-            arrays (images, labels), the images uint8 of shape (n, height, width, 3).
+        data: A CSV with the columns ``file,label``; a folder of class folders, named by index or by wnid;
+            ``"tfds:NAME/SPLIT"`` for TensorFlow Datasets; or a pair of arrays (images, labels), the images uint8 of
+            shape (n, height, width, 3).
         size: Height and width that files are resized to with Pillow's bicubic filter, so that images are attacked at
             the size at which the defence and the model see them; None leaves them as they are.
 
@@ -84,6 +88,10 @@ def load_data(data: Any, size: Size | None) -> ImageData:
             "`data` must be a CSV, a folder of class folders, or a pair of arrays (images, labels). "
             f"Received: {type(data).__name__}"
         )
+    if str(data).startswith(TFDS):
+        from tf_lowdef.evaluation.tfds_source import load_tfds
+
+        return load_tfds(str(data), size)
     return _from_files(str(data), find_labelled_files(Path(data)), size)
 
 

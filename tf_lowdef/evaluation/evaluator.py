@@ -71,8 +71,9 @@ def evaluate(
     Args:
         model: A Keras classifier from pixels in [0, 255], shape (batch, height, width, 3), to logits, such as
             ``load_application`` gives. A defended ``keras.Sequential`` is attacked as it is.
-        data: A CSV with the columns ``file,label``; a folder of class folders named by index or wnid; or a pair
-            (images, labels) of uint8 of shape (n, height, width, 3) and integers of shape (n,).
+        data: A CSV with the columns ``file,label``; a folder of class folders named by index or wnid; a split of
+            TensorFlow Datasets, written ``"tfds:NAME/SPLIT"``; or a pair (images, labels) of uint8 of shape
+            (n, height, width, 3) and integers of shape (n,).
         attacks: Texts such as ``"bim:4"`` (epsilons in grey levels of 255), or :class:`Attack` objects.
         defences: Texts such as ``"webp:60+flip"``, or sequences of the layers themselves.
         threat: Some of ``"oblivious"``, ``"transfer"`` and ``"adaptive"``.

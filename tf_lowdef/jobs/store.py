@@ -18,6 +18,7 @@ from tf_lowdef.jobs import record_file
 from tf_lowdef.jobs.fingerprint import Identity, RunMismatchError, differences, fingerprint
 from tf_lowdef.jobs.lock import hold
 from tf_lowdef.jobs.units import Record, Unit
+from tf_lowdef.threads import for_each
 
 DONE = "done"
 """The folder in a run's folder that holds its finished units."""
@@ -32,6 +33,9 @@ _FORMAT = 1
 
 _LONGEST = 120
 """Characters of a part of a unit's name that its file keeps; file names have room for 255 bytes."""
+
+_WRITERS = 8
+"""Files of a unit that are written at once: each waits until its bytes have reached the disk."""
 
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
@@ -73,8 +77,8 @@ class Store:
             OSError: The disk is full, or the file cannot be written.
         """
         content = record_file.to_bytes(record, self._salt(unit))
-        for name, data in record.contents.items():
-            write_bytes(self.folder / name, data)
+        files = list(record.contents.items())
+        for_each(lambda index: write_bytes(self.folder / files[index][0], files[index][1]), len(files), _WRITERS)
         write_bytes(self.path(unit), content)
 
     def path(self, unit: Unit) -> Path:
