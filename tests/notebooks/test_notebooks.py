@@ -51,7 +51,7 @@ def shown(cell):
     for output in cell.outputs:
         if output.output_type == "stream":
             if output.name == "stdout":
-                kinds.append("stdout")
+                kinds += ["stdout"] * (kinds[-1:] != ["stdout"])  # it comes in pieces of any size
                 numbers += NUMBER.findall(output.text)
         else:
             kinds.append(sorted(output.data))
