@@ -5,7 +5,8 @@ usage: python scripts/benchmark_scale.py [--units 24] [--rounds 3] [--workers 2]
 A unit is BIM 4 with ten steps on a batch of 8 of the embedded classifier's images, behind `none` and `webp:60+flip`:
 what `tf-lowdef evaluate --ray` hands to a worker. TensorFlow has one thread in each worker. Rounds of one worker and of
 several take turns, so that what else the machine does meets both; the ratio is that of the medians. Starting workers,
-loading the model and tracing are not counted, and are printed by themselves.
+loading the model and tracing are not counted, and are printed by themselves. How many workers were busy in the mean
+tells a driver that cannot keep up (fewer than there are) from cores that others use (a low ratio all the same).
 """
 
 from __future__ import annotations
@@ -63,10 +64,8 @@ def main() -> None:
                 started = time.perf_counter()
                 records = list(runner.run(units, work))
                 seconds[workers].append(time.perf_counter() - started)
-                inside = statistics.median(record.seconds for record in records)
-                print(
-                    f"{workers} workers: {arguments.units / seconds[workers][-1]:.2f} units/s, {inside:.3f} s in each"
-                )
+                busy = sum(record.seconds for record in records) / seconds[workers][-1]
+                print(f"{workers} workers: {arguments.units / seconds[workers][-1]:.2f} units/s, {busy:.2f} busy")
         for runner in runners.values():
             runner.__exit__()
     rates = {workers: arguments.units / statistics.median(found) for workers, found in seconds.items()}
