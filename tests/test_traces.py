@@ -105,3 +105,10 @@ def test_a_layer_that_was_changed_is_traced_again():
     layer.bits = 8
     np.testing.assert_array_equal(layer(image), image)
     assert (first != image).any()
+
+
+def test_tensorflow_warns_of_nothing(counted, caplog):
+    model, images, labels = counted
+    layers = [JPEGLayer(60), JPEGLayer(50), BitDepthLayer(3), BitDepthLayer(4), MedianLayer(3), GaussianLayer(1)]
+    evaluate(model, (images, labels), ["fgsm:1"], [[layer] for layer in layers])
+    assert "retracing" not in caplog.text

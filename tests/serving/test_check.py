@@ -44,7 +44,7 @@ def native_or_skip():
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("export", ["small_export", pytest.param("demo_export", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("export", ["small_export", pytest.param("demo_export", marks=pytest.mark.long)])
 def test_a_sound_export_passes_every_check(export, request):
     results = serving.check(request.getfixturevalue(export))
     native = names("native") if shutil.which("cc") else ["native"]

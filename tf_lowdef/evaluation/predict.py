@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -115,12 +116,13 @@ def _compile(model: Any) -> Any:
 
 
 def _trace(get_model: Callable[[], Any]) -> Any:
-    @tf.function
-    def forward(pixels: Any, keys: Any) -> Any:
-        with draw_scope(keys):
-            return get_model()(tf.cast(pixels, tf.float32), training=False)
+    # A partial, not a closure: TensorFlow counts the traces of a piece of code, and warns of them.
+    return tf.function(functools.partial(_forward, get_model))
 
-    return forward
+
+def _forward(get_model: Callable[[], Any], pixels: Any, keys: Any) -> Any:
+    with draw_scope(keys):
+        return get_model()(tf.cast(pixels, tf.float32), training=False)
 
 
 def input_size(model: Any) -> tuple[int, int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from typing import Any
 
@@ -30,8 +31,13 @@ def call_compiled(layer: Any, method: str, images: tf.Tensor) -> tf.Tensor:
     if key not in functions:
         reference = weakref.ref(layer)  # a strong one would keep the layer alive as its own key
         functions[key] = tf.function(
-            lambda x: getattr(reference(), method)(x),
+            # A partial, not a lambda: TensorFlow counts the traces of a piece of code, and warns of them.
+            functools.partial(_call, reference, method),
             input_signature=[tf.TensorSpec([None, None, None, images.shape[-1]], images.dtype)],
             autograph=False,
         )
     return functions[key](images)
+
+
+def _call(reference: weakref.ReferenceType[Any], method: str, images: tf.Tensor) -> tf.Tensor:
+    return getattr(reference(), method)(images)
