@@ -1,5 +1,6 @@
 import json
 
+import fsspec
 import keras
 import numpy as np
 import pytest
@@ -72,6 +73,23 @@ def test_restart_moves_the_old_run_aside(run_cli, model_file, csv_file, tmp_path
     assert 'arguments.attacks: ["fgsm:1"], now ["fgsm:2"]; arguments.seed: 0, now 1' in outcome.err
     assert run_cli(*arguments, "fgsm:2", "--restart").code == 0
     assert (tmp_path / "run.1" / "results.json").read_bytes() == before
+
+
+def test_a_run_at_a_url(run_cli, model_file, csv_file, tmp_path):
+    files, url = fsspec.filesystem("memory"), f"memory://{tmp_path.name}/run"
+    arguments = ["evaluate", "--model", model_file, "--data", csv_file, "--out", url, "--attack", "bim:1"]
+    outcome = run_cli(*arguments)
+    assert outcome.code == 0, outcome.err
+    assert f"Page:    {url}/report.html" in outcome.out
+    found = {path.removeprefix(f"/{tmp_path.name}/run/") for path in files.find(f"/{tmp_path.name}/run")}
+    assert {"results.json", "report.html", "accuracy.png", "gallery/gallery.json", "done/run.json"} <= found
+    before = files.cat_file(f"{url}/results.json")
+    outcome = run_cli(*arguments, "--seed", "1")
+    assert outcome.err.startswith(f"Error: {url}: holds another run (arguments.seed: 0, now 1); take another folder")
+    assert outcome.err.count("\n") == 1
+    assert run_cli(*arguments, "--seed", "1", "--restart").code == 0
+    assert files.cat_file(f"{url}.1/results.json") == before
+    files.rm(f"/{tmp_path.name}", recursive=True)
 
 
 def test_ctrl_c_says_how_the_run_goes_on(run_cli, model_file, csv_file, tmp_path, monkeypatch):

@@ -1,3 +1,6 @@
+import fsspec
+import pytest
+
 from tf_lowdef.evaluation import Results, Row
 
 
@@ -30,3 +33,29 @@ def test_an_unusable_run_is_one_line_and_exit_code_1(run_cli, tmp_path):
         assert outcome.err.count("\n") == 1
         assert not (tmp_path / "report.html").exists()
     assert run_cli("report", tmp_path / "nowhere").code == 1
+
+
+@pytest.fixture
+def url(tmp_path):
+    files = fsspec.filesystem("memory")
+    files.makedirs(f"/{tmp_path.name}")
+    yield f"memory://{tmp_path.name}/run"
+    files.rm(f"/{tmp_path.name}", recursive=True)
+
+
+def test_a_report_of_a_run_at_a_url(run_cli, tmp_path, url):
+    files = fsspec.filesystem("memory")
+    outcome = run_cli("report", url)
+    assert (outcome.code, outcome.err) == (1, f"Error: {url}: no such folder\n")
+    files.pipe_file(f"{url}/notes.txt", b"mine")
+    outcome = run_cli("report", url)
+    assert outcome.code == 1
+    assert outcome.err.startswith(f"Error: {url}/results.json: no such file")
+    make_run(tmp_path / "run")
+    files.put(str(tmp_path / "run" / "results.json"), f"{url}/results.json")
+    files.put(str(tmp_path / "run" / "correct.csv"), f"{url}/correct.csv")
+    outcome = run_cli("report", url)
+    assert outcome.code == 0, outcome.err
+    assert f"Page: {url}/report.html" in outcome.out
+    assert files.cat_file(f"{url}/report.html").startswith(b"<!doctype html>")
+    assert files.cat_file(f"{url}/notes.txt") == b"mine"

@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 
 def test_a_sweep_of_the_embedded_classifier_ends_in_a_table_and_files(run_cli, tmp_path):
     out = tmp_path / "run"
@@ -19,6 +21,23 @@ def test_a_sweep_of_the_embedded_classifier_ends_in_a_table_and_files(run_cli, t
     (out / "sweep.json").unlink()
     assert run_cli(*arguments).code == 0
     assert json.loads((out / "sweep.json").read_text())["chosen"] == "webp:60,method=0"
+
+
+@pytest.mark.slow
+def test_a_sweep_by_ray_equals_one_here(run_cli, tmp_path):
+    pytest.importorskip("ray")
+    arguments = [
+        "sweep", "--quality", "60", "--method", "0", "--flip", "no", "--attack", "fgsm:8", "--limit", "8",
+        "--max-clean-drop", "100", "--batch-size", "8", "-o",
+    ]  # fmt: skip
+    outcome = run_cli(*arguments, tmp_path / "ray", "--ray", "--workers", "1")
+    assert outcome.code == 0, outcome.err
+    assert run_cli(*arguments, tmp_path / "here").code == 0
+    assert (tmp_path / "ray" / "correct.csv").read_bytes() == (tmp_path / "here" / "correct.csv").read_bytes()
+    rows = [json.loads((tmp_path / each / "sweep.json").read_text())["rows"] for each in ("ray", "here")]
+    for row in (row for run in rows for row in run):
+        del row["ms_per_image"]
+    assert rows[0] == rows[1]
 
 
 def test_model_and_data_go_together(run_cli):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from tf_lowdef.cli.options import (
+    OUT_HELP,
     aim,
     check_model_options,
     default_run_folder,
     model_options,
     open_classifier,
+    pop_ray_options,
     ray_options,
-    read_ray_options,
     restart_option,
     seed_option,
     targeted_option,
@@ -61,7 +61,7 @@ from tf_lowdef.cli.options import (
 @click.option("--limit", type=click.IntRange(min=1), help="Use at most this many images, drawn by the seed.")
 @click.option("--only-correct", is_flag=True, help="Use only images that the bare model classifies correctly.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
-@click.option("-o", "--out", type=click.Path(file_okay=False), help="Folder of the run.  [default: runs/DATE-TIME]")
+@click.option("-o", "--out", type=click.Path(file_okay=False), help=OUT_HELP)
 @targeted_option
 @ray_options()
 @restart_option
@@ -90,9 +90,7 @@ def command(
         --threat oblivious --threat adaptive --budget quick
     """
     check_model_options(model, weights, data)
-    cluster = read_ray_options(
-        *(options.pop(name) for name in ("ray", "workers", "gpus_per_worker", "cpus_per_worker"))
-    )
+    cluster = pop_ray_options(options)
     if surrogate is None and ("transfer" in options["threat"] or surrogate_weights is not None):
         raise click.UsageError("--threat transfer and --surrogate-weights need --surrogate.")
     if surrogate is not None and "transfer" not in options["threat"]:
@@ -104,35 +102,37 @@ def command(
     from tf_lowdef.cli.tables import show_results
     from tf_lowdef.evaluation import DEFAULT_ATTACKS, DEFAULT_DEFENCES, DEFAULT_THREATS, evaluate
     from tf_lowdef.evaluation.run import move_aside
+    from tf_lowdef.jobs import working_folder
     from tf_lowdef.models import open_model
     from tf_lowdef.models.demo import demo_class_names
     from tf_lowdef.report import make_gallery, write_report
 
     classifier, source = open_classifier(model, weights, data)
-    folder = Path(out or default_run_folder())
+    out = out or default_run_folder()
     if options.pop("restart"):
-        move_aside(folder)
+        move_aside(out)
     attacks, defences = options.pop("attacks") or DEFAULT_ATTACKS, options.pop("defences") or DEFAULT_DEFENCES
     options["threat"] = options["threat"] or DEFAULT_THREATS
     if options.pop("targeted"):
         attacks = aim(attacks)
     other = None if surrogate is None else open_model(surrogate, surrogate_weights)
-    with say_how_to_go_on(folder), show_progress() as progress:
-        results = evaluate(
-            classifier,
-            source,
-            attacks,
-            defences,
-            surrogate=other,
-            out=folder,
-            ray=cluster,
-            progress=progress,
-            command=ctx.find_root().obj["command"],
-            **options,
-        )
-    try:
-        make_gallery(classifier, source, results, folder, demo_class_names() if model is None else None)
-    except (OSError, ValueError) as error:  # the results are there, and worth more than their pictures
-        click.echo(f"Warning: no gallery: {error}", err=True)
-    write_report(results, folder)
-    show_results(results, folder)
+    with working_folder(out) as folder:
+        with say_how_to_go_on(folder), show_progress() as progress:
+            results = evaluate(
+                classifier,
+                source,
+                attacks,
+                defences,
+                surrogate=other,
+                out=folder,
+                ray=cluster,
+                progress=progress,
+                command=ctx.find_root().obj["command"],
+                **options,
+            )
+        try:
+            make_gallery(classifier, source, results, folder, demo_class_names() if model is None else None)
+        except (OSError, ValueError) as error:  # the results are there, and worth more than their pictures
+            click.echo(f"Warning: no gallery: {error}", err=True)
+        write_report(results, folder)
+    show_results(results, str(folder))

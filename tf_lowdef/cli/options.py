@@ -16,6 +16,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 LOCAL = "local"
 """The address that means this machine, as to Ray itself."""
 
+OUT_HELP = "Folder of the run, a path or a URL such as s3://bucket/run.  [default: runs/DATE-TIME]"
+
 seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="For all chance.")
 
 restart_option = click.option(
@@ -78,6 +80,11 @@ def ray_options(gpus: bool = True) -> Callable[[F], F]:
         )(function)
 
     return add
+
+
+def pop_ray_options(options: dict[str, Any]) -> RayOptions | None:
+    """Take what `ray_options` has added out of a command's options and read it; see `read_ray_options`."""
+    return read_ray_options(*(options.pop(name) for name in ("ray", "workers", "gpus_per_worker", "cpus_per_worker")))
 
 
 def read_ray_options(

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tf_lowdef.jobs import DONE
+from tf_lowdef.jobs import DONE, Folder
 
 
 @contextmanager
@@ -37,11 +37,11 @@ def show_progress() -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def say_how_to_go_on(folder: Path) -> Iterator[None]:
+def say_how_to_go_on(folder: Folder) -> Iterator[None]:
     """Say after Ctrl-C how the run in a folder goes on: who gave no folder does not know its name."""
     try:
         yield
     except KeyboardInterrupt:
-        if (folder / DONE).is_dir():
+        if (Path(folder) / DONE).is_dir():
             click.echo(f"What is finished is kept: the same command with --out {folder} goes on.", err=True)
         raise

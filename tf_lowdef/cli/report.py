@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 import click
 
@@ -23,14 +23,16 @@ def command(run: str, show: bool) -> None:
     from tf_lowdef.cli.quiet import import_tensorflow
 
     import_tensorflow()
+    from tf_lowdef.jobs import working_folder
     from tf_lowdef.report import read_run, write_report
     from tf_lowdef.report.page import PAGE
 
-    folder = Path(run)
-    results = read_run(folder)
-    write_report(results, folder)
+    with working_folder(run, new=False) as folder:
+        results = read_run(folder)
+        write_report(results, folder)
     for warning in results.warnings:
         click.echo(f"Warning: {warning}", err=True)
-    click.echo(f"Page: {folder / PAGE}")
-    if show and click.launch(str(folder / PAGE)):
+    page = os.path.join(str(folder), PAGE)
+    click.echo(f"Page: {page}")
+    if show and click.launch(page):
         click.echo("No browser could be opened.", err=True)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from tf_lowdef.cli.options import (
+    OUT_HELP,
     check_model_options,
     default_run_folder,
     model_options,
     open_classifier,
+    pop_ray_options,
+    ray_options,
     restart_option,
     seed_option,
 )
@@ -60,7 +62,8 @@ FLIPS = {"no": (False,), "yes": (True,), "both": (False, True)}
 @click.option("--budget", metavar="quick|standard", default="quick", show_default=True, help="As for evaluate.")
 @click.option("--limit", type=click.IntRange(min=2), help="Use at most this many images, drawn by the seed.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
-@click.option("-o", "--out", type=click.Path(file_okay=False), help="Folder of the run.  [default: runs/DATE-TIME]")
+@click.option("-o", "--out", type=click.Path(file_okay=False), help=OUT_HELP)
+@ray_options()
 @restart_option
 @seed_option
 @click.pass_context
@@ -85,6 +88,7 @@ def command(
       tf-lowdef sweep --quality 40 --quality 60 --method 4 --attack bim:4 --max-clean-drop 2
     """
     check_model_options(model, weights, data)
+    cluster = pop_ray_options(options)
     from tf_lowdef.cli.quiet import import_tensorflow
 
     import_tensorflow()
@@ -92,23 +96,26 @@ def command(
     from tf_lowdef.cli.tables import show_sweep
     from tf_lowdef.evaluation.run import move_aside
     from tf_lowdef.evaluation.sweep import sweep
+    from tf_lowdef.jobs import working_folder
     from tf_lowdef.report import write_report
     from tf_lowdef.report.sweep_report import write_sweep
 
     classifier, source = open_classifier(model, weights, data)
-    folder = Path(out or default_run_folder())
+    out = out or default_run_folder()
     if options.pop("restart"):
-        move_aside(folder)
-    with say_how_to_go_on(folder), show_progress() as progress:
-        found = sweep(
-            classifier,
-            source,
-            flips=FLIPS[flip],
-            out=folder,
-            progress=progress,
-            command=ctx.find_root().obj["command"],
-            **options,
-        )
-    write_report(found.results, folder)
-    write_sweep(found, folder)
-    show_sweep(found, folder)
+        move_aside(out)
+    with working_folder(out) as folder:
+        with say_how_to_go_on(folder), show_progress() as progress:
+            found = sweep(
+                classifier,
+                source,
+                flips=FLIPS[flip],
+                out=folder,
+                ray=cluster,
+                progress=progress,
+                command=ctx.find_root().obj["command"],
+                **options,
+            )
+        write_report(found.results, folder)
+        write_sweep(found, folder)
+    show_sweep(found, str(folder))

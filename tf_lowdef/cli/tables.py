@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,7 +18,7 @@ MIN_WIDTH = 100
 """Columns to assume where the output is no terminal, so that a table in a log is not folded."""
 
 
-def show_results(results: Results, folder: Path) -> None:
+def show_results(results: Results, folder: str) -> None:
     """Print warnings, one table a threat model, and where the files are."""
     console = _console(results)
     skipped = results.run["skipped"]
@@ -28,12 +28,12 @@ def show_results(results: Results, folder: Path) -> None:
             console.print(f"  {item['reason']}", markup=False, highlight=False)
     _show_accuracy(console, results)
     console.print(f"\n{conclusion(results)}", markup=False, highlight=False)
-    console.print(f"\nPicture: {folder / 'accuracy.png'}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"Page:    {folder / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"Report:  {folder / 'report.md'}", markup=False, highlight=False, soft_wrap=True)
+    console.print()
+    for what, name in (("Picture: ", "accuracy.png"), ("Page:    ", "report.html"), ("Report:  ", "report.md")):
+        console.print(what + os.path.join(folder, name), markup=False, highlight=False, soft_wrap=True)
 
 
-def show_sweep(found: Sweep, folder: Path) -> None:
+def show_sweep(found: Sweep, folder: str) -> None:
     """Print warnings, a row a setting, what to take, and where the files are."""
     console = _console(found.results)
     content = sweep_table(found)
@@ -44,7 +44,7 @@ def show_sweep(found: Sweep, folder: Path) -> None:
         table.add_row(*row)
     console.print(table)
     console.print(f"\n{verdict(found)}", markup=False, highlight=False)
-    console.print(f"\nReport: {folder / 'sweep.md'}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"\nReport: {os.path.join(folder, 'sweep.md')}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _console(results: Results) -> Console:

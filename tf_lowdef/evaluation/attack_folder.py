@@ -96,7 +96,7 @@ def attack_folder(
         out.mkdir(parents=True)
     with ExitStack() as exits:
         exits.enter_context(hold_folder(out))
-        exits.enter_context(explain_full_disk(out))
+        exits.enter_context(explain_full_disk(str(out)))
         ours = prepare(out, identity, [], force)
         job = _Job(attack, out, input_size(model), naming, overwrite=ours or force)
         site = Site(model, {}, batch_size=batch_size, seed=seed)

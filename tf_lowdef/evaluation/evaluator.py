@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from tf_lowdef.attacks import Attack
@@ -28,7 +27,7 @@ from tf_lowdef.evaluation.run import describe_identity, describe_model, describe
 from tf_lowdef.evaluation.selection import select_images
 from tf_lowdef.evaluation.site import Site
 from tf_lowdef.evaluation.spool import Spool
-from tf_lowdef.jobs import LocalRunner, Runner, fingerprint, open_run
+from tf_lowdef.jobs import Folder, LocalRunner, Runner, fingerprint, open_run, working_folder
 from tf_lowdef.jobs.ray import RayOptions, RayRunner
 
 Progress = Callable[[str, int, int], None]
@@ -45,7 +44,7 @@ def evaluate(
     attacks: Sequence[str | Attack] = DEFAULT_ATTACKS,
     defences: Sequence[str | Sequence[Any]] = DEFAULT_DEFENCES,
     threat: str | Sequence[str] = DEFAULT_THREATS,
-    out: str | Path | None = None,
+    out: Folder | None = None,
     seed: int = 0,
     *,
     limit: int | None = None,
@@ -78,7 +77,7 @@ def evaluate(
         defences: Texts such as ``"webp:60+flip"``, or sequences of the layers themselves.
         threat: Some of ``"oblivious"``, ``"transfer"`` and ``"adaptive"``.
         out: A new or empty folder for the results and the adversarial images, or that of the same run, which then goes
-            on where it stopped; None writes nothing.
+            on where it stopped; a path, or a URL that fsspec knows, such as ``"s3://bucket/run"``. None writes nothing.
         seed: Decides which images a `limit` draws, and every random number of an attack.
         limit: Use at most this many images.
         only_correct: Use only images that the bare model classifies correctly.
@@ -95,7 +94,7 @@ def evaluate(
 
     Raises:
         FileNotFoundError: There is no such data.
-        ModuleNotFoundError: `ray` is given, and Ray not installed.
+        ModuleNotFoundError: `ray` is given, and Ray not installed; or what the URL in `out` needs.
         FileExistsError: `out` holds files that no run made.
         RunMismatchError: A ValueError: `out` holds another run, or an image has changed since its own began.
         RunInUseError: An OSError: another process works on the run in `out`.
@@ -116,7 +115,8 @@ def evaluate(
         model, plan.defences, surrogate=surrogate, batch_size=batch_size, seed=seed, draws=plan.budget.draws
     )  # fmt: skip
     with ExitStack() as exits:
-        store = None if out is None else exits.enter_context(open_run(out, identity))
+        place = None if out is None else exits.enter_context(working_folder(out))
+        store = None if place is None else exits.enter_context(open_run(place, identity))
         runner = exits.enter_context(RayRunner(ray, write_recipe(site), store)) if ray else LocalRunner(store)
         started = datetime.now(timezone.utc) if store is None else store.started
         folder, report = None if store is None else store.folder, progress or (lambda *_: None)

@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,7 +145,7 @@ class Results:
                 return row
         raise KeyError(f"no row for attack {attack!r}, defence {defence!r}, threat {threat!r}")
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: str | os.PathLike[str]) -> None:
         """Write ``run.json``, ``results.json``, ``results.csv`` and ``correct.csv``, each whole or not at all.
 
         ``correct.csv`` has a line an image and a column a row: what `Row.per_image` holds, empty for None. JSON has no

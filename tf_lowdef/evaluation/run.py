@@ -13,20 +13,23 @@ from tf_lowdef import __version__
 from tf_lowdef.evaluation.dataset import ImageData
 from tf_lowdef.evaluation.identity import hash_weights, identify
 from tf_lowdef.evaluation.selection import Selection
-from tf_lowdef.jobs import hold_run
+from tf_lowdef.jobs import Folder, hold_run, local_path, move_remote
 from tf_lowdef.threads import available_cores
 from tf_lowdef.webp import libwebp_version
 
 _PACKAGES = ("tensorflow", "keras", "cleverhans", "numpy", "pillow")
 
 
-def move_aside(out: str | Path) -> Path | None:
-    """Rename a folder that holds files to ``NAME.1``, ``NAME.2`` ...; return the new path, None if there is none.
+def move_aside(out: Folder) -> Path | str | None:
+    """Rename a folder that holds files to ``NAME.1``, ``NAME.2`` ...; return the new path or URL, None without one.
 
     Raises:
+        ModuleNotFoundError, ValueError: `out` is a URL that cannot be opened: see `working_folder`.
         RunInUseError: A process works on the run that is in it.
     """
-    folder = Path(out)
+    folder = local_path(out)
+    if folder is None:
+        return move_remote(str(out))
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return None
     number = 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -23,6 +24,8 @@ from tf_lowdef.evaluation.predict import input_size
 from tf_lowdef.evaluation.results import CLEAN, Results
 from tf_lowdef.evaluation.selection import stack
 from tf_lowdef.files import write_text
+from tf_lowdef.jobs import Folder, working_folder
+from tf_lowdef.jobs.ray import RayOptions
 from tf_lowdef.layers import WebPLayer, defence_spec, parse_defence
 
 BARE, FLIP = "none", "flip"
@@ -107,7 +110,7 @@ class Sweep:
                 return row
         raise KeyError(f"no setting {defence!r}")
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: Folder) -> None:
         """Write ``sweep.json``, whole or not at all."""
         content = {
             "chosen": self.chosen,
@@ -126,12 +129,13 @@ def sweep(
     methods: Sequence[int] = DEFAULT_METHODS,
     flips: Sequence[bool] = (False, True),
     max_clean_drop: float = DEFAULT_MAX_DROP,
-    out: str | Path | None = None,
+    out: Folder | None = None,
     seed: int = 0,
     *,
     budget: str = "quick",
     limit: int | None = None,
     batch_size: int = 32,
+    ray: RayOptions | None = None,
     progress: Progress | None = None,
     command: str | None = None,
 ) -> Sweep:
@@ -155,6 +159,7 @@ def sweep(
         budget: As there.
         limit: As there.
         batch_size: As there.
+        ray: As there.
         progress: As there.
         command: As there.
 
@@ -167,18 +172,20 @@ def sweep(
     if limit is not None:
         first_half(limit, seed)  # before hours of work
     threats = (OBLIVIOUS, ADAPTIVE)
-    results = evaluate(
-        model, data, attacks, defences, threats, out, seed, limit=limit, batch_size=batch_size, budget=budget,
-        progress=progress, command=command,
-    )  # fmt: skip
-    count = len(results.row(CLEAN, BARE).per_image)
-    first = first_half(count, seed)
-    source = load_data(data, input_size(model))
-    pixels = stack(source.read_batch(list(range(min(COST_IMAGES, len(source)))))[0], source.source)
-    rows = [_row(results, defence, first, pixels) for defence in defences]
-    found = choose(rows, max_clean_drop, results)
-    if out is not None:
-        found.save(out)
+    with ExitStack() as exits:
+        folder = None if out is None else exits.enter_context(working_folder(out))
+        results = evaluate(
+            model, data, attacks, defences, threats, folder, seed, limit=limit, batch_size=batch_size, budget=budget,
+            ray=ray, progress=progress, command=command,
+        )  # fmt: skip
+        count = len(results.row(CLEAN, BARE).per_image)
+        first = first_half(count, seed)
+        source = load_data(data, input_size(model))
+        pixels = stack(source.read_batch(list(range(min(COST_IMAGES, len(source)))))[0], source.source)
+        rows = [_row(results, defence, first, pixels) for defence in defences]
+        found = choose(rows, max_clean_drop, results)
+        if folder is not None:
+            found.save(folder)
     return found
 
 

@@ -24,7 +24,7 @@ class RunInUseError(OSError):
 
 
 @contextmanager
-def hold(path: Path, what: Path) -> Iterator[None]:
+def hold(path: Path, what: str) -> Iterator[None]:
     """Hold a lock until the block ends; the kernel drops it if the process dies before.
 
     Where the system or the file system has no locks (Windows), nothing is locked.

@@ -16,15 +16,11 @@ from urllib.parse import quote
 from tf_lowdef.files import is_temporary, remove_leftovers, write_bytes, write_text
 from tf_lowdef.jobs import record_file
 from tf_lowdef.jobs.fingerprint import Identity, RunMismatchError, differences, fingerprint
+from tf_lowdef.jobs.layout import DONE, LOCK, MANIFEST
 from tf_lowdef.jobs.lock import hold
+from tf_lowdef.jobs.remote_folder import Folder, RemoteFolder
 from tf_lowdef.jobs.units import Record, Unit
 from tf_lowdef.threads import for_each
-
-DONE = "done"
-"""The folder in a run's folder that holds its finished units."""
-
-MANIFEST, LOCK = "run.json", "lock"
-"""In `DONE`: what the run is, and the lock of the process that works on it."""
 
 SUFFIX = ".npz"
 
@@ -49,12 +45,14 @@ class Store:
         folder: The run's.
         identity: What the run is.
         started: When it was begun.
+        remote: Where the folder is a copy of one elsewhere: that one.
     """
 
-    def __init__(self, folder: Path, identity: Identity, started: datetime) -> None:
+    def __init__(self, folder: Path, identity: Identity, started: datetime, remote: RemoteFolder | None = None) -> None:
         self.folder = folder
         self.started = started
         self.fingerprint = fingerprint(identity)
+        self._remote = remote
 
     def load(self, unit: Unit) -> Record | None:
         """Return what a finished unit left.
@@ -74,12 +72,16 @@ class Store:
 
         Raises:
             ValueError: The record cannot be written: see `Record`.
+            RunInUseError: The folder lies elsewhere, and another process has taken it over.
             OSError: The disk is full, or the file cannot be written.
         """
         content = record_file.to_bytes(record, self._salt(unit))
         files = list(record.contents.items())
         for_each(lambda index: write_bytes(self.folder / files[index][0], files[index][1]), len(files), _WRITERS)
         write_bytes(self.path(unit), content)
+        if self._remote is not None:
+            self._remote.put([*record.files, *record.contents])
+            self._remote.put([self.path(unit).relative_to(self.folder).as_posix()])
 
     def path(self, unit: Unit) -> Path:
         """Return where a unit's record lies."""
@@ -91,13 +93,13 @@ class Store:
 
 
 @contextmanager
-def open_run(folder: str | os.PathLike[str], identity: Identity) -> Iterator[Store]:
+def open_run(folder: Folder, identity: Identity) -> Iterator[Store]:
     """Begin a run in a new or empty folder, or go on with the same run in its own; locked until the block ends.
 
     A run that ends with an error before its first unit is done leaves nothing.
 
     Args:
-        folder: The run's; made where it is missing.
+        folder: The run's, made where it is missing, or what `working_folder` has yielded for a URL.
         identity: All that decides the run's results, in plain JSON values.
 
     Yields:
@@ -110,17 +112,20 @@ def open_run(folder: str | os.PathLike[str], identity: Identity) -> Iterator[Sto
         OSError: It cannot be made or written to. A full disk anywhere in the block becomes an OSError that says that
             the run can go on.
     """
-    root = Path(folder)
-    _refuse_others(root)
+    root, shown = Path(folder), str(folder)
+    remote = folder if isinstance(folder, RemoteFolder) else None
+    _refuse_others(root, shown)
     made = not root.exists()
     (root / DONE).mkdir(parents=True, exist_ok=True)
-    with hold(root / DONE / LOCK, root):
+    with hold(root / DONE / LOCK, shown):
         try:
-            with explain_full_disk(root):
-                _refuse_others(root)  # another process may have begun since
+            with explain_full_disk(shown):
+                _refuse_others(root, shown)  # another process may have begun since
                 _sweep(root)
-                started = _check_in(root, json.loads(json.dumps(identity)))
-                yield Store(root, identity, started)
+                started = _check_in(root, shown, json.loads(json.dumps(identity)))
+                if remote is not None:
+                    remote.put([f"{DONE}/{MANIFEST}"])
+                yield Store(root, identity, started, remote)
         except BaseException:
             _forget_if_empty(root, made)
             raise
@@ -136,11 +141,11 @@ def hold_run(folder: Path) -> Iterator[None]:
     if not (folder / DONE / LOCK).exists():
         yield
         return
-    with hold(folder / DONE / LOCK, folder):
+    with hold(folder / DONE / LOCK, str(folder)):
         yield
 
 
-def _refuse_others(root: Path) -> None:
+def _refuse_others(root: Path, shown: str) -> None:
     """Raise FileExistsError for a folder with files that no run of ours made."""
     if not root.exists() or (root.is_dir() and (root / DONE / MANIFEST).exists()):
         return
@@ -151,11 +156,11 @@ def _refuse_others(root: Path) -> None:
         if not entries and all(path.name == LOCK or is_temporary(path) for path in inside):
             return
     raise FileExistsError(
-        f"{root}: holds files already; a run is written to a new or empty folder (--restart moves the old one aside)"
+        f"{shown}: holds files already; a run is written to a new or empty folder (--restart moves the old one aside)"
     )
 
 
-def _check_in(root: Path, identity: Mapping[str, Any]) -> datetime:
+def _check_in(root: Path, shown: str, identity: Mapping[str, Any]) -> datetime:
     """Write the manifest, or compare with the one that is there; return when the run was begun."""
     manifest = root / DONE / MANIFEST
     if not manifest.exists() or _is_empty(root):
@@ -168,11 +173,13 @@ def _check_in(root: Path, identity: Mapping[str, Any]) -> datetime:
         known, there, started = content["format"], content["identity"], datetime.fromisoformat(content["started"])
         changed = differences(there, identity)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunMismatchError(f"{manifest}: is damaged ({error}): what run it is, is not known; {_AGAIN}") from error
+        raise RunMismatchError(
+            f"{shown}: {DONE}/{MANIFEST} is damaged ({error}): what run it is, is not known; {_AGAIN}"
+        ) from error
     if known != _FORMAT:
-        raise RunMismatchError(f"{root}: holds a run of format {known}, this is format {_FORMAT}; {_AGAIN}")
+        raise RunMismatchError(f"{shown}: holds a run of format {known}, this is format {_FORMAT}; {_AGAIN}")
     if changed:
-        raise RunMismatchError(f"{root}: holds another run ({'; '.join(changed)}); {_AGAIN}")
+        raise RunMismatchError(f"{shown}: holds another run ({'; '.join(changed)}); {_AGAIN}")
     return started
 
 
@@ -208,15 +215,15 @@ def is_full(error: BaseException) -> bool:
 
 
 @contextmanager
-def explain_full_disk(root: Path) -> Iterator[None]:
-    """Make an OSError that the disk is full say that what is finished is kept, and how the run goes on."""
+def explain_full_disk(shown: str) -> Iterator[None]:
+    """Make an OSError that the disk is full say that what is finished is kept, and how the run in a folder goes on."""
     try:
         yield
     except OSError as error:
         if error.errno is None or not is_full(error):
             raise
         raise OSError(
-            f"{root}: {os.strerror(error.errno)}. What is finished is kept: make room, and the same command goes on"
+            f"{shown}: {os.strerror(error.errno)}. What is finished is kept: make room, and the same command goes on"
         ) from error
 
 

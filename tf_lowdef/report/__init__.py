@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from tf_lowdef.evaluation.results import Results
@@ -57,7 +58,7 @@ __all__ = [
 ]
 
 
-def write_report(results: Results, folder: str | Path) -> None:
+def write_report(results: Results, folder: str | os.PathLike[str]) -> None:
     """Write ``report.md``, ``accuracy.png`` and ``report.html`` into a run's folder, each whole or not at all."""
     plot_accuracy(results, Path(folder) / "accuracy.png")
     write_markdown(results, Path(folder) / "report.md")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,7 +52,7 @@ def make_gallery(
     model: Any,
     data: Any,
     results: Results,
-    folder: str | Path,
+    folder: str | os.PathLike[str],
     class_names: Mapping[int, str] | Sequence[str] | None = None,
 ) -> Gallery | None:
     """Store a few examples in a run's folder: pictures, predictions and Grad-CAM maps, in ``gallery/``.

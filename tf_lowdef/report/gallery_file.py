@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,7 @@ class Gallery:
     selection: str
     no_cam: str | None = None
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: str | os.PathLike[str]) -> None:
         """Write ``gallery/gallery.json`` in a run's folder, whole or not at all."""
         text = json.dumps(dataclasses.asdict(self), indent=1, allow_nan=False)
         write_text(Path(folder) / FOLDER / FILE, text + "\n")

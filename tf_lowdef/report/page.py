@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ _CODE = re.compile(r"`([^`]*)`")
 _FIRST = re.compile(r"(?<=[a-z0-9)%`])\. (?=[A-Z`])")
 
 
-def write_page(results: Results, folder: str | Path) -> Path:
+def write_page(results: Results, folder: str | os.PathLike[str]) -> Path:
     """Write ``report.html`` into a run's folder, whole or not at all, and return its path.
 
     Args:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 from tf_lowdef import __version__
 from tf_lowdef.evaluation import per_image
 from tf_lowdef.evaluation.results import Comparison, Results, Row
+from tf_lowdef.jobs import Folder
 from tf_lowdef.report.run_values import as_comparison, as_row, as_run
 
 RESULTS = "results.json"
@@ -25,7 +27,7 @@ MAX_NOTES = 20
 T = TypeVar("T", Row, Comparison)
 
 
-def read_run(folder: str | Path) -> Results:
+def read_run(folder: Folder) -> Results:
     """Return what can be used of a run's folder; what cannot stands among the results' warnings.
 
     Args:
@@ -35,14 +37,14 @@ def read_run(folder: str | Path) -> Results:
         FileNotFoundError: There is no such folder, or no ``results.json`` in it.
         ValueError: ``results.json`` holds no row that can be used.
     """
-    path = Path(folder) / RESULTS
-    content = _read_json(path)
+    shown = os.path.join(str(folder), RESULTS)  # the text of a folder elsewhere is its URL
+    content = _read_json(Path(folder) / RESULTS, shown)
     notes: list[str] = []
     run = as_run(content.get("run"), notes)
     _compare_versions(run, notes)
     rows = _unique(_read_each(content, "rows", as_row, notes), notes)
     if not rows:
-        raise ValueError(f"{path}: holds no row that can be used. {' '.join(notes[:1])}".strip())
+        raise ValueError(f"{shown}: holds no row that can be used. {' '.join(notes[:1])}".strip())
     comparisons = _read_each(content, "comparisons", as_comparison, notes)
     names = {(row.threat, row.attack, row.defence) for row in rows}
     known = [each for each in comparisons if {_key(each, each.first), _key(each, each.second)} <= names]
@@ -53,18 +55,18 @@ def read_run(folder: str | Path) -> Results:
     return Results(run, rows, tuple(known), images)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path, shown: str) -> dict[str, Any]:
     if not path.parent.is_dir():
         what = "is a file, not a run's folder" if path.parent.exists() else "no such folder"
         raise FileNotFoundError(f"{path.parent}: {what}")
     try:
         content = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
     except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no such file; is this the folder of a finished run?") from None
+        raise FileNotFoundError(f"{shown}: no such file; is this the folder of a finished run?") from None
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: is damaged, no JSON: {error}") from error
+        raise ValueError(f"{shown}: is damaged, no JSON: {error}") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{path}: not the results of a run. Received: {type(content).__name__}, expected an object")
+        raise ValueError(f"{shown}: not the results of a run. Received: {type(content).__name__}, expected an object")
     return content
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -44,7 +45,7 @@ def sweep_table(found: Sweep) -> Table:
     return Table(columns, [_cells(row, found.chosen) for row in found.rows])
 
 
-def write_sweep(found: Sweep, folder: str | Path) -> None:
+def write_sweep(found: Sweep, folder: str | os.PathLike[str]) -> None:
     """Write ``sweep.md`` and ``sweep.png``, each whole or not at all."""
     n, other = found.rows[0].selection.n, found.rows[0].report.n
     notes = (
