@@ -58,7 +58,8 @@ class RemoteFolder(os.PathLike[str]):
         names = [name for name in _names(self._files, self._root) if name != f"{DONE}/{LOCK}"]
         for name in names:
             (self._copy / name).parent.mkdir(parents=True, exist_ok=True)
-        self._files.get([f"{self._root}/{name}" for name in names], [str(self._copy / name) for name in names])
+        if names:
+            self._files.get([f"{self._root}/{name}" for name in names], [str(self._copy / name) for name in names])
         self._stored = {name: self._state(name) for name in names}
 
     def put(self, names: Iterable[str]) -> None:
@@ -105,7 +106,7 @@ def working_folder(folder: Folder, new: bool = True) -> Iterator[Path | RemoteFo
     Raises:
         ModuleNotFoundError: fsspec, or what it needs for this kind of URL, is not installed.
         ValueError: There is no such kind of URL.
-        FileNotFoundError: It is a URL of a folder that has to be there, and is not.
+        FileNotFoundError: It is a URL of a folder that has to be there, or in a bucket, and that is not there.
         RunInUseError: Another process works on it.
         OSError: It cannot be read or written.
     """
@@ -166,6 +167,10 @@ def move_remote(folder: str) -> str | None:
 
 
 def _hold(files: Any, root: str, url: str) -> Any:
+    """Return the lease of a folder, made where it is missing; a bucket is not, which some file systems would do."""
+    bucket = root.split("/")[0]  # nothing where paths begin with a slash
+    if bucket and not files.exists(bucket):
+        raise FileNotFoundError(f"{url}: there is no bucket {bucket}, or it is out of reach")
     files.makedirs(f"{root}/{DONE}", exist_ok=True)
     return lease(files, f"{root}/{DONE}/{LOCK}", url)
 
