@@ -33,7 +33,7 @@ SMALL = {
 """A small member of each family, and the smallest side that it takes."""
 QUICK = ("convnext", "efficientnet", "efficientnet_v2", "mobilenet", "mobilenet_v2", "mobilenet_v3")
 SLOW = tuple(family for family in SMALL if family not in QUICK)
-FAMILIES = [family if family in QUICK else pytest.param(family, marks=pytest.mark.slow) for family in SMALL]
+FAMILIES = [family if family in QUICK else pytest.param(family, marks=pytest.mark.long) for family in SMALL]
 
 
 def is_classifier(function) -> bool:
@@ -118,7 +118,7 @@ def test_loads_in_a_fresh_process(families, pixels, random_weights, fresh_predic
         np.testing.assert_array_equal(result, np.asarray(model(images, training=False)), err_msg=model.name)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("row", APPLICATIONS.values(), ids=lambda row: row.name)
 def test_every_application_builds(row):
     model = load_application(row.name, weights=None)
