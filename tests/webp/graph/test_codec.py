@@ -50,16 +50,19 @@ def test_eager_takes_arrays_and_single_images(sample, expected):
 
 
 @pytest.mark.parametrize(
-    ("method", "height", "width"),
+    ("method", "height", "width", "batch"),
     [
-        # the layers' tests compile method 2
-        pytest.param(2, 20, 33, marks=pytest.mark.slow),
-        pytest.param(4, 20, 33, marks=pytest.mark.slow),
-        pytest.param(4, 160, 170, marks=pytest.mark.long),
+        # the layers' tests compile method 0
+        pytest.param(2, 50, 40, 4, marks=pytest.mark.slow),
+        pytest.param(4, 20, 33, 3, marks=pytest.mark.slow),
+        pytest.param(4, 160, 170, 3, marks=pytest.mark.long),
     ],
 )
-def test_compiled(method, height, width, pictures):
-    _, pixels = pictures(1 if method == 2 else 3, height, width, 4)
+def test_compiled(method, height, width, batch, pictures):
+    _, pixels = pictures(batch, height, width, 4)
+    unknown = tf.function(lambda images: graph.roundtrip(images, 75, method))
+    # a trace that the compiled function must not take
+    unknown.get_concrete_function(tf.TensorSpec([None, height, width, 3], tf.uint8))
     compiled = tf.function(lambda images: graph.roundtrip(images, 75, method), jit_compile=True)
     np.testing.assert_array_equal(compiled(tf.constant(pixels)).numpy(), pillow.roundtrip(pixels, 75, method))
 

@@ -59,7 +59,9 @@ def roundtrip(images: Any, quality: Any = 60, method: int = 4) -> tf.Tensor:
             "A `quality` tensor must hold one quality per image. "
             f"Received: shape={qualities[1].shape} for {images.shape[0]} images"
         )
-    return _run(images, *qualities, method=int(method))
+    # In eager mode a trace for each size would cost seconds each time.
+    count = None if tf.executing_eagerly() else images.shape[0]
+    return _run(images, *qualities, method=int(method), count=count)
 
 
 def check_graph_method(method: int) -> int:
@@ -132,36 +134,67 @@ def _quality_tensors(quality: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
 
 @tf.function(autograph=False)
 def _run(
-    images: tf.Tensor, quantiser_of_alpha: tf.Tensor, quality: tf.Tensor, diffused: tf.Tensor, method: int
+    images: tf.Tensor,
+    quantiser_of_alpha: tf.Tensor,
+    quality: tf.Tensor,
+    diffused: tf.Tensor,
+    method: int,
+    count: int | None,
 ) -> tf.Tensor:
-    """Run the batch as two halves, whose loops do not wait for each other."""
+    """Run the batch as two halves, whose loops do not wait for each other.
+
+    XLA needs halves of a known size where that of the batch is known. `count` says it, not the shape: TensorFlow would
+    take an earlier trace for a batch of unknown size.
+    """
     qualities = (quantiser_of_alpha, quality, diffused)
     with tf.device("/CPU:0"):
         if images.shape[0] == 0:
             return images
         if images.shape[0] == 1:
-            return _half(images, *qualities, method=method)
-        batch = tf.shape(images)[0]
+            return _half(images, *qualities, method=method, count=1)
+        batch = count or tf.shape(images)[0]
         qualities = tuple(tf.broadcast_to(part, [batch, *part.shape[1:]]) for part in qualities)
-        middle = batch // 2
-        halves = []
-        for half in (slice(middle), slice(middle, None)):
-            some, about = images[half], tuple(part[half] for part in qualities)
-            halves.append(_unless_empty(some, about, method))
-        return tf.ensure_shape(tf.concat(halves, axis=0), images.shape)
+        halves = _same_halves(images, qualities, count, method) if count else _halves(images, qualities, batch, method)
+        return tf.ensure_shape(halves, images.shape)
+
+
+def _same_halves(images: tf.Tensor, qualities: tuple[tf.Tensor, ...], batch: int, method: int) -> tf.Tensor:
+    """Run two halves of one size, and so of one trace: the middle image of an odd number is in both."""
+    size = (batch + 1) // 2
+    parts = slice(size), slice(batch - size, None)
+    first, last = (
+        _half(images[part], *(each[part] for each in qualities), method=method, count=size) for part in parts
+    )
+    return tf.concat([first, last[2 * size - batch :]], axis=0)
+
+
+def _halves(images: tf.Tensor, qualities: tuple[tf.Tensor, ...], batch: tf.Tensor, method: int) -> tf.Tensor:
+    """Run two halves of sizes that show at run time, either of which may be empty."""
+    middle = batch // 2
+    halves = []
+    for half in (slice(middle), slice(middle, None)):
+        some, about = images[half], tuple(part[half] for part in qualities)
+        halves.append(_unless_empty(some, about, method))
+    return tf.concat(halves, axis=0)
 
 
 def _unless_empty(images: tf.Tensor, qualities: tuple[tf.Tensor, ...], method: int) -> tf.Tensor:
-    if images.shape[0]:
-        return _half(images, *qualities, method=method)
-    return tf.cond(tf.shape(images)[0] > 0, lambda: _half(images, *qualities, method=method), lambda: images)
+    return tf.cond(
+        tf.shape(images)[0] > 0, lambda: _half(images, *qualities, method=method, count=None), lambda: images
+    )
 
 
 @tf.function(autograph=False)
 def _half(
-    images: tf.Tensor, quantiser_of_alpha: tf.Tensor, quality: tf.Tensor, diffused: tf.Tensor, method: int
+    images: tf.Tensor,
+    quantiser_of_alpha: tf.Tensor,
+    quality: tf.Tensor,
+    diffused: tf.Tensor,
+    method: int,
+    count: int | None,
 ) -> tf.Tensor:
-    """Run some images; a function of its own, so that the graph holds it once."""
+    """Run some images; a function of its own, so that the graph holds it once. `count` as in :func:`_run`."""
+    images = tf.ensure_shape(images, [count, *images.shape[1:]])
     height, width = images.shape[1], images.shape[2]
     grid = Grid(height, width)
     blocks = to_macroblocks(*rgb_to_yuv(images), grid)

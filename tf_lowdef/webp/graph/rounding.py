@@ -71,4 +71,4 @@ def count_values(values: tf.Tensor, size: int) -> tf.Tensor:
         int32, shape (n, size).
     """
     counts = tf.raw_ops.DenseBincount(input=values, size=tf.constant(size), weights=tf.zeros([0], tf.int32))
-    return tf.ensure_shape(counts, [None, size])
+    return tf.reshape(counts, [-1, size])  # XLA's gives a single row as a vector
