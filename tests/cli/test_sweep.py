@@ -23,7 +23,7 @@ def test_a_sweep_of_the_embedded_classifier_ends_in_a_table_and_files(run_cli, t
     assert json.loads((out / "sweep.json").read_text())["chosen"] == "webp:60,method=0"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_sweep_by_ray_equals_one_here(run_cli, tmp_path):
     pytest.importorskip("ray")
     arguments = [

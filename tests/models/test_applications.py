@@ -102,11 +102,8 @@ def test_size_is_the_applications_own(row, monkeypatch):
     assert caught.value.args == (row.size,)
 
 
-@pytest.mark.parametrize(
-    "families",
-    [pytest.param(QUICK, marks=pytest.mark.slow), pytest.param(SLOW, marks=pytest.mark.long)],
-    ids=["quick", "slow"],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("families", [QUICK, SLOW], ids=["quick", "slow"])
 def test_loads_in_a_fresh_process(families, pixels, random_weights, fresh_predict):
     models, batches = [], []
     for family in families:
