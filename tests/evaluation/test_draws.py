@@ -4,8 +4,11 @@ import pytest
 import tensorflow as tf
 
 from tf_lowdef.attacks.model_fn import as_model_fn
-from tf_lowdef.evaluation.draws import ExpectedModel, attackable, image_keys
+from tf_lowdef.evaluation import draws as draws_module
+from tf_lowdef.evaluation.draws import ExpectedModel, attackable, image_keys, kept_bytes
 from tf_lowdef.evaluation.predict import Predictor
+from tf_lowdef.layers import RandomCropLayer, TotalVariationLayer
+from tf_lowdef.models import defended_sequence
 
 
 def gradient(model, x):
@@ -49,6 +52,52 @@ def test_the_gradient_is_the_mean_gradient(model, noisy_model, dataset):
     x = tf.constant(dataset[0][:3], tf.float32)
     # noise that is added leaves the gradient of a linear model as it is
     np.testing.assert_allclose(gradient(ExpectedModel(noisy_model, 4), x), gradient(model, x), rtol=1e-4, atol=1e-7)
+
+
+def test_draws_that_share_a_pass_are_the_same(noisy_model, dataset):
+    x = tf.constant(dataset[0][:3], tf.float32)
+    squashed = keras.Sequential([noisy_model, keras.layers.Softmax()])  # its gradient depends on the draws
+    found = []
+    for together in (1, 2, 6):
+        expected = ExpectedModel(squashed, 6, together)
+        expected.begin("bim:4", 0)
+        logits = as_model_fn(expected).logits(x)
+        found.append((logits, gradient(expected, x)))
+    for logits, slope in found[1:]:
+        np.testing.assert_allclose(logits, found[0][0], rtol=1e-5)
+        np.testing.assert_allclose(slope, found[0][1], rtol=1e-3, atol=1e-8)
+
+
+def test_as_many_draws_share_a_pass_as_fit_into_memory(noisy_model, monkeypatch):
+    one = kept_bytes(noisy_model) * 8
+    assert one > 8 * 4 * 24 * 24 * 3
+    passes = {}
+    for fitting in (0, 1, 2, 3, 5, 6, 100):
+        monkeypatch.setattr(draws_module, "MEMORY", one * fitting)
+        passes[fitting] = attackable(noisy_model, 6, 8)._passes
+    assert passes == {0: 6, 1: 6, 2: 3, 3: 2, 5: 2, 6: 1, 100: 1}
+
+
+def test_what_a_layer_keeps_counts(model):
+    light, heavy = (
+        kept_bytes(defended_sequence([TotalVariationLayer(gradient=gradient)], model))
+        for gradient in ("straight_through", "exact")
+    )
+    assert heavy > light + 24 * 24 * 3 * 500
+
+
+def test_open_shapes_fit_one_draw_at_a_time(noise_layer):
+    pooled = keras.layers.GlobalAveragePooling2D()
+    open_model = keras.Sequential([keras.Input((None, None, 3)), noise_layer(1.0), pooled])
+    assert attackable(open_model, 6, 1)._passes == 6
+
+
+def test_every_crop_counts_as_a_draw(model):
+    passes = {}
+    for copies in (1, 2, 5, 30):
+        expected = attackable(defended_sequence([RandomCropLayer(copies, 0.5)], model), 10)
+        passes[copies] = expected._passes * expected._together
+    assert passes == {1: 10, 2: 5, 5: 2, 30: 1}
 
 
 def test_draws_begin_anew_and_differ_between_steps_images_attacks_and_seeds(noisy_model, dataset):

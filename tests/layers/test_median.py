@@ -34,6 +34,17 @@ def test_the_gradient_goes_to_the_median_itself(size):
     np.testing.assert_array_equal(counts.numpy().ravel(), expected[x.numpy().astype(int).ravel()])
 
 
+def test_among_equal_pixels_the_gradient_goes_to_one():
+    x = tf.constant(np.random.default_rng(0).integers(0, 3, (1, 10, 9, 3)), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        out = MedianLayer(3)(x)
+    taken = tape.gradient(out, x).numpy()
+    np.testing.assert_array_equal(taken, taken.round())
+    for value in range(3):
+        assert taken[x == value].sum() == (out.numpy() == value).sum()
+
+
 @pytest.mark.parametrize("size", [0, 8, 3.0, True])
 def test_bad_size_is_named(size):
     with pytest.raises(ValueError, match=f"Received: size={size!r}"):

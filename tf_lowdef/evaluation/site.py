@@ -35,6 +35,15 @@ class Batch(NamedTuple):
     names: Sequence[str] = ()
 
 
+class Found(NamedTuple):
+    """What an attack through one gradient made of some places of a batch, and what `judge` makes of that."""
+
+    places: npt.NDArray[np.int64]
+    result: AttackResult
+    shares: Shares
+    chosen_by: Shares
+
+
 class Site:
     """A classifier, what it is attacked by, and the defences in front of it.
 
@@ -69,14 +78,14 @@ class Site:
     def bare(self, surrogate: bool = False) -> Any:
         """Return the undefended model, or the surrogate, as an attack should see it."""
         if surrogate not in self._bare:
-            self._bare[surrogate] = attackable(self.surrogate if surrogate else self.model, self.draws)
+            self._bare[surrogate] = attackable(self.surrogate if surrogate else self.model, self.draws, self.batch_size)
         return self._bare[surrogate]
 
     def defended(self, defence: str) -> list[Any]:
         """Return the models through whose gradients a defence is attacked; only the latest defence's are kept."""
         if self._defended[0] != defence or not self._defended[1]:
             models = defended_models(self.model, self.defences[defence])
-            self._defended = defence, [attackable(model, self.draws) for model in models]
+            self._defended = defence, [attackable(model, self.draws, self.batch_size) for model in models]
         return self._defended[1]
 
     def probe_bare(self, batch: Batch, *, surrogate: bool = False) -> Record:
@@ -123,7 +132,7 @@ class Site:
         through: Sequence[int],
         folder: str | None,
     ) -> Record:
-        """Attack a defended model through some of its gradients; keep each image's worst example.
+        """Attack a defended model through some of its gradients in turn; keep each image's worst example.
 
         Args:
             batch: What to attack.
@@ -134,24 +143,41 @@ class Site:
             folder: Where in the run's folder the images go that fool the defence in most draws, None for nowhere.
         """
         started = time.perf_counter()
-        layers, models = self.defences[defence], self.defended(defence)
-        size = padded_size(len(batch.pixels), self.batch_size)
-        results = [run_attack(name, attack, models[each], *batch[:2], size, self.seed) for each in through]
-        seconds = time.perf_counter() - started
-        judged = [judge(self.predictor, layers, result.images, batch.labels) for result in results]
-        best = np.argmin([chosen_by for _, chosen_by in judged], axis=0)
-        result, each = pick(results, best), np.arange(len(batch.pixels))
-        shares, chosen_by = (np.stack(arrays)[best, each] for arrays in zip(*judged, strict=True))
+        result, shares, chosen_by, judging = self._attack_through(batch, defence, name, attack, through)
+        seconds = time.perf_counter() - started - judging
         arrays = {
             **observe(batch.pixels, result, batch.labels),
             "shares": shares,
             "chosen_by": chosen_by,
             "attack_seconds": np.array(seconds),
-            "seconds": np.array(time.perf_counter() - started - seconds),
+            "seconds": np.array(judging),
         }
         fooling = shares < 0.5
         names = [name for name, fools in zip(batch.names, fooling, strict=True) if fools] if folder else []
         return Record(arrays, contents=as_files(folder, result.images[fooling], names))
+
+    def _attack_through(
+        self, batch: Batch, defence: str, name: str, attack: Attack, through: Sequence[int]
+    ) -> tuple[AttackResult, Shares, Shares, float]:
+        """Attack through one gradient after the other, each time what is still classified correctly in some draw.
+
+        Returns:
+            Each image's worst example, what `judge` makes of it, and the seconds that the judging took.
+        """
+        models, layers = self.defended(defence), self.defences[defence]
+        found: list[Found] = []
+        left, judging = np.arange(len(batch.pixels)), 0.0
+        for number in through:
+            size = padded_size(len(left), self.batch_size)
+            pixels, labels = batch.pixels[left], batch.labels[left]
+            result = run_attack(name, attack, models[number], pixels, labels, size, self.seed)
+            started = time.perf_counter()
+            found.append(Found(left, result, *judge(self.predictor, layers, result.images, labels)))
+            judging += time.perf_counter() - started
+            left = left[found[-1].chosen_by > 0]
+            if not len(left):
+                break
+        return *worst_example(found), judging
 
     def _judge_all(self, pixels: Pixels, labels: Labels) -> dict[str, npt.NDArray[Any]]:
         """Return shares to report and to choose by, both (defences, batch), and seconds, (defences,)."""
@@ -196,8 +222,13 @@ def as_files(folder: str | None, images: Pixels, names: Sequence[str]) -> dict[s
     return {f"{folder}/{name}.png": encode_png(image) for image, name in zip(images, names, strict=True)}
 
 
-def pick(results: Sequence[AttackResult], choice: npt.NDArray[np.intp]) -> AttackResult:
-    """Return for each image the result that `choice` numbers."""
-    each = np.arange(len(choice))
-    fields = [name for name, value in vars(results[0]).items() if value is not None]
-    return AttackResult(**{n: np.stack([getattr(result, n) for result in results])[choice, each] for n in fields})
+def worst_example(found: Sequence[Found]) -> tuple[AttackResult, Shares, Shares]:
+    """Return each image's worst example, the earlier one of two alike; the first attack was on every image."""
+    values = {name: value.copy() for name, value in vars(found[0].result).items() if value is not None}
+    shares, chosen_by = found[0].shares.copy(), found[0].chosen_by.copy()
+    for places, result, its_shares, its_chosen_by in found[1:]:
+        worse = its_chosen_by < chosen_by[places]
+        shares[places[worse]], chosen_by[places[worse]] = its_shares[worse], its_chosen_by[worse]
+        for name, value in values.items():
+            value[places[worse]] = getattr(result, name)[worse]
+    return AttackResult(**values), shares, chosen_by

@@ -50,6 +50,8 @@ class PixelDeflectionLayer(RandomisedLayer, FloatLayer):
         ValueError: An argument is out of its range, or the shape is wrong.
     """
 
+    compiles = True
+
     def __init__(
         self,
         deflections: int = 200,

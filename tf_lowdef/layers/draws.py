@@ -38,6 +38,11 @@ def draw_scope(keys: Any) -> Iterator[None]:
         _KEYS.reset(token)
 
 
+def scope_keys() -> Any:
+    """Return the keys of the innermost :func:`draw_scope`, None outside of one."""
+    return _KEYS.get()
+
+
 class RandomisedLayer(ImageLayer):
     """Base class of layers that draw random numbers, at inference too.
 
@@ -70,7 +75,7 @@ class RandomisedLayer(ImageLayer):
         Where `images` are N copies of each image of a scope's keys, one behind the other, every copy gets its own.
         """
         batch = tf.shape(images, tf.int64)[0]
-        keys = _KEYS.get()
+        keys = scope_keys()
         if keys is None:
             fresh = tf.cast(self.seed_generator.next(), tf.int64)
             keys = tf.stack([fresh[0] + tf.range(batch), tf.fill([batch], fresh[1])], axis=1)

@@ -32,7 +32,10 @@ class ImageLayer(keras.layers.Layer):
     """
 
     compiles: bool = False
-    """Whether eager calls go through a compiled function: only where nothing but configuration and images counts."""
+    """Whether eager calls go through a compiled function: where nothing but configuration, draws and images counts."""
+
+    kept_bytes: int = 0
+    """About what its gradient keeps of every value of a batch, besides the output."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)

@@ -53,12 +53,34 @@ class MedianLayer(FloatLayer):
     def transform(self, images: tf.Tensor) -> tf.Tensor:
         """Take the median of the window's shifted images."""
         before = self.size // 2
-        padded = pad_symmetric(images, before, self.size - 1 - before)
-        height, width = tf.shape(images)[1], tf.shape(images)[2]
-        shifted = [padded[:, y : y + height, x : x + width] for y in range(self.size) for x in range(self.size)]
+        return self._median_of_windows(pad_symmetric(images, before, self.size - 1 - before))
+
+    @tf.custom_gradient  # differentiating the comparisons one by one takes twelve times as long
+    def _median_of_windows(self, padded: tf.Tensor) -> Any:
+        shifted = [self._shift(padded, *place) for place in self._places]
         if len(shifted) % 2 == 0:  # with one more that is larger than all, the upper middle value is the middle one
-            shifted.append(tf.fill(tf.shape(images), tf.constant(float("inf"))))
-        return median(shifted)
+            shifted.append(tf.fill(tf.shape(shifted[0]), tf.constant(float("inf"))))
+        middle = median(shifted)
+
+        def gradient(left: tf.Tensor) -> tf.Tensor:
+            total = tf.zeros_like(padded)
+            for y, x in self._places:  # where several pixels are the median, the first one counts
+                taken = tf.where(self._shift(padded, y, x) == middle, left, 0.0)
+                left -= taken
+                total += tf.pad(taken, [[0, 0], [y, self.size - 1 - y], [x, self.size - 1 - x], [0, 0]])
+            return total
+
+        return middle, gradient
+
+    @property
+    def _places(self) -> list[tuple[int, int]]:
+        """The window's pixels, from its upper left one."""
+        return [(y, x) for y in range(self.size) for x in range(self.size)]
+
+    def _shift(self, padded: tf.Tensor, y: int, x: int) -> tf.Tensor:
+        """Return for every pixel the one at a place in its window."""
+        size = tf.shape(padded)
+        return padded[:, y : y + size[1] - self.size + 1, x : x + size[2] - self.size + 1]
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the same layer again."""

@@ -24,7 +24,7 @@ class NoiseLayer(RandomisedLayer, FloatLayer):
 
     Args:
         epsilon: Half the noise's width, in grey levels, 0 to 255.
-        gradient: ``"exact"``, ``"straight_through"`` (here the same) or ``"none"``; see :class:`FloatLayer`.
+        gradient: ``"exact"``, the identity, or ``"none"``; see :class:`FloatLayer`.
         value_range: The values that stand for black and full.
         seed: See :class:`RandomisedLayer`.
         **kwargs: ``name``, ``dtype`` and ``trainable``.
@@ -38,6 +38,9 @@ class NoiseLayer(RandomisedLayer, FloatLayer):
     Raises:
         ValueError: An argument is out of its range, or the shape is wrong.
     """
+
+    gradients = ("exact", "none")
+    compiles = True
 
     def __init__(
         self,

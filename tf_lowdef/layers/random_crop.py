@@ -11,7 +11,6 @@ from tf_lowdef.layers.draws import RandomisedLayer, draw_integers
 from tf_lowdef.layers.float_layer import FloatLayer
 from tf_lowdef.layers.image_layer import Shape
 from tf_lowdef.layers.numbers import check_integer, check_number
-from tf_lowdef.layers.resample import bilinear, places
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
@@ -47,6 +46,7 @@ class RandomCropLayer(RandomisedLayer, FloatLayer):
     """
 
     gradients = ("exact", "none")
+    compiles = True
 
     def __init__(
         self,
@@ -68,18 +68,16 @@ class RandomCropLayer(RandomisedLayer, FloatLayer):
         return (None if batch is None else batch * self.copies, *rest)
 
     def transform(self, images: tf.Tensor) -> tf.Tensor:
-        """Draw each crop's place and look every pixel up."""
-        copied = tf.repeat(images, self.copies, axis=0)
-        sides = tf.shape(images)[1:3]
+        """Draw each crop's place, cut it out and resize it."""
+        count, sides = tf.shape(images)[0], tf.shape(images)[1:3]
         crop = tf.maximum(tf.cast(tf.round(self.fraction * tf.cast(sides, tf.float32)), tf.int32), 1)
-        start = tf.cast(draw_integers(self.keys(copied), (2,), 0, sides - crop), tf.float32)
-        length = tf.cast(crop, tf.float32)
-        rows = places(start[:, :1], length[0], sides[0])
-        columns = places(start[:, 1:], length[1], sides[1])
-        # a crop ends at its own border, although the image goes on
-        rows = tf.clip_by_value(rows, start[:, :1], start[:, :1] + length[0] - 1)
-        columns = tf.clip_by_value(columns, start[:, 1:], start[:, 1:] + length[1] - 1)
-        return bilinear(copied, rows, columns)
+        keys = self.keys(tf.repeat(images[:, :1, :1], self.copies, axis=0))
+        start = draw_integers(keys, (2,), 0, sides - crop)
+        rows = tf.reshape(start[:, 0], (count, self.copies, 1)) + tf.range(crop[0])
+        strips = tf.gather(images, rows, axis=1, batch_dims=1)
+        strips = tf.reshape(strips, (count * self.copies, crop[0], sides[1], images.shape[-1]))
+        crops = tf.gather(strips, start[:, 1:] + tf.range(crop[1]), axis=2, batch_dims=1)
+        return tf.image.resize(crops, sides)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the same layer again."""

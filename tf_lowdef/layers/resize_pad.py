@@ -43,6 +43,7 @@ class ResizePadLayer(RandomisedLayer, FloatLayer):
     """
 
     gradients = ("exact", "none")
+    compiles = True
 
     def __init__(
         self,
