@@ -12,7 +12,7 @@ from tf_lowdef.evaluation.draws import image_keys
 from tf_lowdef.evaluation.grid import folder_name
 from tf_lowdef.evaluation.predict import Predictor
 from tf_lowdef.evaluation.variants import defended_models
-from tf_lowdef.layers import ImageLayer, draw_scope, parse_defence
+from tf_lowdef.layers import ImageLayer, RandomCropLayer, draw_scope, parse_defence
 
 ATTACKS = ["fgsm:1", "bim:2"]
 DEFENCES = ["none", "webp:60"]
@@ -67,7 +67,7 @@ def test_the_cascade_goes_on_with_what_is_left(run):
     results, _ = run
     for defence in DEFENCES:
         left = int(results.row("bim:2", defence, "adaptive").correct)
-        for attack in ("pgd:2,steps=20", "apgd-ce:2,steps=20", "square:2,queries=100"):
+        for attack in ("apgd-ce:2,steps=20", "square:2,queries=100"):
             rows = [row for row in results.rows if (row.attack, row.defence) == (attack, defence)]
             if not left:
                 assert rows == []
@@ -171,6 +171,14 @@ def test_every_gradient_that_layers_offer_is_attacked(model):
     inside = defended_models(keras.Sequential([keras.Input((24, 24, 3)), Blur(), model]), ())
     assert [chosen(each) for each in inside] == [["exact"], ["straight_through"]]
     assert defended_models(model, ()) == [model]
+
+
+@pytest.mark.parametrize(("draws", "crops"), [(None, 9), (20, 9), (4, 4)])
+def test_no_more_crops_are_attacked_than_draws(draws, crops, model):
+    (attacked,) = defended_models(model, (FlipLayer(), RandomCropLayer(9, 0.5, seed=3)), draws)
+    assert [layer.copies for layer in attacked.layers if hasattr(layer, "copies")] == [crops, crops]
+    assert attacked.layers[1].fraction == 0.5
+    assert attacked.layers[1].seed == 3
 
 
 def test_adaptive_attacks_keep_the_best_point():

@@ -52,9 +52,9 @@ EXPLICIT = Budget("none", (), None, 10, 8, 20, f"Only the attacks that were aske
 BUDGETS = {
     "quick": Budget(
         "quick",
-        ("pgd:{},steps=20", "apgd-ce:{},steps=20", "square:{},queries=100"),
+        ("apgd-ce:{},steps=20", "square:{},queries=100"),
         None,
-        5,
+        2,
         8,
         20,
         f"Budget quick, a few steps of each attack: {NO_CLAIM}",

@@ -12,15 +12,17 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tf_lowdef.layers import RandomCropLayer, draw_scope, is_randomised
+from tf_lowdef.layers import count_copies, draw_scope, is_randomised
 
 Pixels = npt.NDArray[np.uint8]
 Keys = npt.NDArray[np.int64]
 
 REPORT_DRAWS = 10
-"""Draws that a reported accuracy is the mean of; as many others choose the worst example of an image."""
+"""Draws that a reported accuracy is the mean of."""
+CHOOSING_DRAWS = 10
+"""Other draws, by which the worst example of an image is chosen; a layer of random crops draws with every crop."""
 
-MEMORY = 2**30
+MEMORY = 3 * 2**29
 """Bytes that the draws of one pass may keep for the backward pass."""
 
 FLOAT_BYTES = 4
@@ -140,7 +142,7 @@ def attackable(model: Any, draws: int, batch_size: int = 32) -> Any:
     """
     if not is_randomised(model):
         return model
-    draws = math.ceil(draws / count_copies(model))
+    draws = math.ceil(draws / count_copies(model._flatten_layers()))
     fitting = MEMORY // max(kept_bytes(model) * batch_size, 1)
     together = max(each for each in range(1, draws + 1) if draws % each == 0 and each <= max(fitting, 1))
     return ExpectedModel(model, draws, together)
@@ -156,9 +158,4 @@ def kept_bytes(model: Any) -> int:
         if not shapes or any(None in shape for shape in shapes):
             return MEMORY
         total += sum(map(math.prod, shapes)) * (FLOAT_BYTES + getattr(layer, "kept_bytes", 0))
-    return total * count_copies(model)
-
-
-def count_copies(model: Any) -> int:
-    """Return how many random crops of each image a model classifies."""
-    return math.prod(layer.copies for layer in model._flatten_layers() if isinstance(layer, RandomCropLayer))
+    return total * count_copies(model._flatten_layers())

@@ -90,11 +90,14 @@ class Predictor:
 
     def _classify(self, images: Logits, keys: Keys) -> Logits:
         """Return the bare model's logits of at most a batch of float32 images."""
-        padding = (0, self.batch_size - len(images))
-        padded = np.pad(images, [padding, (0, 0), (0, 0), (0, 0)], mode="edge")
-        outputs = self._model(padded, np.pad(keys, [padding, (0, 0)], mode="edge"))
+        outputs = self._model(self._padded(images), self._padded(keys))
         logits: Logits = np.asarray(outputs, np.float32)[: len(images)]
         return logits
+
+    def _padded(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return a batch's worth of rows, the last one repeated."""
+        missing = self.batch_size - len(rows)
+        return np.pad(rows, [(0, missing), *[(0, 0)] * (rows.ndim - 1)], mode="edge") if missing else rows
 
 
 _KNOWN: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionary()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -11,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.attacks import Attack, AttackResult
-from tf_lowdef.evaluation.draws import REPORT_DRAWS, ExpectedModel, attackable
+from tf_lowdef.evaluation.draws import CHOOSING_DRAWS, REPORT_DRAWS, ExpectedModel, attackable
 from tf_lowdef.evaluation.outcomes import observe
 from tf_lowdef.evaluation.predict import Predictor
 from tf_lowdef.evaluation.probe import gives_gradient
 from tf_lowdef.evaluation.variants import defended_models
 from tf_lowdef.files import encode_png
 from tf_lowdef.jobs import Record
+from tf_lowdef.layers import count_copies
 
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -84,7 +86,7 @@ class Site:
     def defended(self, defence: str) -> list[Any]:
         """Return the models through whose gradients a defence is attacked; only the latest defence's are kept."""
         if self._defended[0] != defence or not self._defended[1]:
-            models = defended_models(self.model, self.defences[defence])
+            models = defended_models(self.model, self.defences[defence], self.draws)
             self._defended = defence, [attackable(model, self.draws, self.batch_size) for model in models]
         return self._defended[1]
 
@@ -199,7 +201,8 @@ def judge(predictor: Predictor, layers: tuple[Any, ...], pixels: Pixels, labels:
     shares = predictor.correct_shares(pixels, labels, layers, tuple(range(REPORT_DRAWS)))
     if not predictor.draws(layers):
         return shares, shares
-    others = tuple(range(REPORT_DRAWS, 2 * REPORT_DRAWS))
+    choosing = math.ceil(CHOOSING_DRAWS / count_copies(layers))
+    others = tuple(range(REPORT_DRAWS, REPORT_DRAWS + choosing))
     return shares, predictor.correct_shares(pixels, labels, layers, others)
 
 

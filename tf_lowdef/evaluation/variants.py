@@ -6,22 +6,26 @@ from typing import Any
 
 import keras
 
+from tf_lowdef.layers import RandomCropLayer
 from tf_lowdef.models import defended_sequence
 
 STOPPED = "none"
 """The gradient of a layer that hides it. Whoever asks for that is told so; it is not quietly given another."""
 
 
-def defended_models(base: Any, layers: tuple[Any, ...]) -> list[Any]:
+def defended_models(base: Any, layers: tuple[Any, ...], draws: int | None = None) -> list[Any]:
     """Return the models through whose gradients a defence is attacked; all of them classify alike.
 
     The first is the defended model as it is; where layers offer other gradients (``gradients`` of their class), one
     more for each, with all layers set to it that offer it. A ``keras.Sequential`` as `base` is taken apart likewise.
+    A layer of random crops makes no more of them than the draws that an attack averages over, because each is a draw.
 
     Args:
         base: A Keras model from pixels in [0, 255] to logits.
         layers: The defence; none for the bare model.
+        draws: That the attack averages over; None leaves the crops as they are.
     """
+    layers = tuple(_with_fewer_crops(layer, draws) for layer in layers)
     inner = list(base.layers) if isinstance(base, keras.Sequential) else []
     others = sorted({gradient for layer in (*layers, *inner) for gradient in _other_gradients(layer)})
     found = [defended_sequence(layers, base) if layers else base]
@@ -46,3 +50,10 @@ def _with_gradient(layer: Any, gradient: str) -> Any:
     if gradient not in _other_gradients(layer):
         return layer
     return type(layer).from_config({**layer.get_config(), "gradient": gradient})
+
+
+def _with_fewer_crops(layer: Any, draws: int | None) -> Any:
+    """Return the layer, or a new one that makes no more crops of each image than `draws`."""
+    if draws is None or not isinstance(layer, RandomCropLayer) or layer.copies <= draws:
+        return layer
+    return type(layer).from_config({**layer.get_config(), "copies": draws})

@@ -21,7 +21,7 @@ from tf_lowdef.layers.median import MedianLayer
 from tf_lowdef.layers.noise import NoiseLayer
 from tf_lowdef.layers.non_local_means import NonLocalMeansLayer
 from tf_lowdef.layers.pixel_layer import PixelLayer
-from tf_lowdef.layers.random_crop import MeanOfCopies, RandomCropLayer
+from tf_lowdef.layers.random_crop import MeanOfCopies, RandomCropLayer, count_copies
 from tf_lowdef.layers.random_flip import RandomFlipLayer
 from tf_lowdef.layers.random_webp import RandomWebPLayer
 from tf_lowdef.layers.resize_pad import ResizePadLayer
@@ -52,6 +52,7 @@ __all__ = [
     "TotalVariationLayer",
     "WebPLayer",
     "codec_scope",
+    "count_copies",
     "defence_spec",
     "draw_scope",
     "is_randomised",

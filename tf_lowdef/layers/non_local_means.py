@@ -60,8 +60,8 @@ class NonLocalMeansLayer(FloatLayer):
 
     def transform(self, images: tf.Tensor) -> tf.Tensor:
         """Sum the weighted neighbours and their weights, and divide."""
-        # A neighbour's neighbour's patch must still lie inside.
-        margin = 2 * (self.search // 2) + self.patch // 2
+        # What the rolls bring round from the other side stays within the margin.
+        margin = self.search // 2 + self.patch // 2
         planes = tf.transpose(pad_symmetric(images, margin, margin), [3, 0, 1, 2])
         total, weight = self._sums(planes)
         height, width = tf.shape(images)[1], tf.shape(images)[2]

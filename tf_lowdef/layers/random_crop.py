@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -129,3 +131,8 @@ class MeanOfCopies(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the same layer again."""
         return {**super().get_config(), "copies": self.copies}
+
+
+def count_copies(layers: Iterable[Any]) -> int:
+    """Return how many random crops of each image come out of some layers, one behind the other."""
+    return math.prod(layer.copies for layer in layers if isinstance(layer, RandomCropLayer))

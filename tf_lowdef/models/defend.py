@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from tf_lowdef.layers import FlipLayer, ImageLayer, MeanOfCopies, RandomCropLayer, WebPLayer
+from tf_lowdef.layers import FlipLayer, ImageLayer, MeanOfCopies, WebPLayer, count_copies
 
 
 def defend(base: Any, quality: float = 60, flip: bool = True) -> Any:
@@ -55,6 +54,6 @@ def defended_sequence(layers: Sequence[ImageLayer], base: Any) -> Any:
     shape = base.input_shape if base.built else None
     if not isinstance(shape, tuple) or len(shape) != 4:
         raise ValueError(f"`base` must take images of shape (batch, height, width, 3). Received: input_shape={shape}")
-    copies = math.prod(layer.copies for layer in layers if isinstance(layer, RandomCropLayer))
+    copies = count_copies(layers)
     head = [MeanOfCopies(copies)] if copies > 1 else []
     return keras.Sequential([keras.Input(shape[1:], dtype="float32"), *layers, base, *head])
