@@ -50,5 +50,6 @@ class Batch:
 
 
 def pad(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
-    """Repeat the last entry until there are `size`."""
-    return np.pad(array, [(0, size - len(array))] + [(0, 0)] * (array.ndim - 1), mode="edge")
+    """Repeat the last entry until there are `size`; an array that has them is returned as it is."""
+    missing = size - len(array)
+    return np.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1), mode="edge") if missing else array

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tf_lowdef.attacks.batch import pad
 from tf_lowdef.evaluation.draws import Keys, image_keys
 from tf_lowdef.layers import MeanOfCopies, draw_scope, is_randomised
 from tf_lowdef.layers.codec_scope import current_codec
@@ -90,14 +91,9 @@ class Predictor:
 
     def _classify(self, images: Logits, keys: Keys) -> Logits:
         """Return the bare model's logits of at most a batch of float32 images."""
-        outputs = self._model(self._padded(images), self._padded(keys))
+        outputs = self._model(pad(images, self.batch_size), pad(keys, self.batch_size))
         logits: Logits = np.asarray(outputs, np.float32)[: len(images)]
         return logits
-
-    def _padded(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return a batch's worth of rows, the last one repeated."""
-        missing = self.batch_size - len(rows)
-        return np.pad(rows, [(0, missing), *[(0, 0)] * (rows.ndim - 1)], mode="edge") if missing else rows
 
 
 _KNOWN: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionary()

@@ -49,11 +49,16 @@ def _with_gradient(layer: Any, gradient: str) -> Any:
     """Return the layer, or a new one with another gradient if it offers that; such layers have no weights."""
     if gradient not in _other_gradients(layer):
         return layer
-    return type(layer).from_config({**layer.get_config(), "gradient": gradient})
+    return _made_again(layer, gradient=gradient)
 
 
 def _with_fewer_crops(layer: Any, draws: int | None) -> Any:
     """Return the layer, or a new one that makes no more crops of each image than `draws`."""
     if draws is None or not isinstance(layer, RandomCropLayer) or layer.copies <= draws:
         return layer
-    return type(layer).from_config({**layer.get_config(), "copies": draws})
+    return _made_again(layer, copies=draws)
+
+
+def _made_again(layer: Any, **changes: Any) -> Any:
+    """Return a new layer with some other arguments."""
+    return type(layer).from_config({**layer.get_config(), **changes})

@@ -55,7 +55,7 @@ class MedianLayer(FloatLayer):
         before = self.size // 2
         return self._median_of_windows(pad_symmetric(images, before, self.size - 1 - before))
 
-    @tf.custom_gradient  # differentiating the comparisons one by one takes twelve times as long
+    @tf.custom_gradient  # differentiating the comparisons one by one takes six times as long
     def _median_of_windows(self, padded: tf.Tensor) -> Any:
         shifted = [self._shift(padded, *place) for place in self._places]
         if len(shifted) % 2 == 0:  # with one more that is larger than all, the upper middle value is the middle one

@@ -105,7 +105,7 @@ class NonLocalMeansLayer(FloatLayer):
         return weight * there + tf.roll(weight * x, offset, axis=[2, 3]), weight + tf.roll(weight, offset, axis=[1, 2])
 
     def _pair_gradient(self, x: tf.Tensor, offset: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
-        """Return the gradient of :meth:`_pair` by `x`: worked out by hand, it takes a third of the time.
+        """Return the gradient of :meth:`_pair` by `x`: worked out by hand, it takes 0.4 of the time.
 
         Args:
             x: As for :meth:`_pair`.
