@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -46,12 +46,18 @@ class Worker:
 
 @dataclass
 class _Task:
-    """A unit that is to be done, and how often a worker was lost with it."""
+    """A unit that is to be done, which of all it is, and how often a worker was lost with it."""
 
+    place: int
     unit: Unit
     step: Step
     inputs: Any
     lost: int = 0
+
+    @property
+    def share(self) -> int:
+        """How much of a worker's depth it takes: all of it once one was lost, to tell what kills from what stood by."""
+        return _DEPTH if self.lost else 1
 
 
 class Pool:
@@ -74,7 +80,8 @@ class Pool:
         self._load: dict[Any, int] = {}
         self._starting: dict[Any, Any] = {}
         self._busy: dict[Any, tuple[Any, _Task]] = {}
-        self._waiting: deque[_Task] = deque()
+        self._waiting: list[_Task] = []
+        self._submitted = 0
         self._false_starts = 0
         for _ in range(size):
             self._start()
@@ -86,7 +93,8 @@ class Pool:
 
     def submit(self, unit: Unit, step: Step, inputs: Any) -> None:
         """Hand a unit to a worker, now or when one has room."""
-        self._waiting.append(_Task(unit, step, inputs))
+        self._waiting.append(_Task(self._submitted, unit, step, inputs))
+        self._submitted += 1
         self._dispatch()
 
     def wait(self) -> list[tuple[Unit, Record | Exception]]:
@@ -154,10 +162,10 @@ class Pool:
                 return [
                     (task.unit, OSError(f"{task.unit.name}: {task.lost} workers were lost with it. The last: {error}"))
                 ]
-            self._waiting.appendleft(task)
+            insort(self._waiting, task, key=lambda each: each.place)
             return []
         if actor in self._load:
-            self._load[actor] -= 1
+            self._load[actor] -= task.share
         return [(task.unit, outcome)]
 
     def _lose(self, actor: Any) -> None:
@@ -169,10 +177,11 @@ class Pool:
     def _dispatch(self) -> None:
         while self._waiting and self._load:
             actor = min(self._load, key=lambda each: self._load[each])
-            if self._load[actor] >= _DEPTH:
+            task = self._waiting[0]
+            if self._load[actor] + task.share > _DEPTH:
                 return
-            task = self._waiting.popleft()
-            self._load[actor] += 1
+            self._waiting.pop(0)
+            self._load[actor] += task.share
             self._busy[actor.do.remote(task.step, task.inputs)] = (actor, task)
 
 
