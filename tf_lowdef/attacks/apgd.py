@@ -16,7 +16,7 @@ from tf_lowdef.attacks.losses import Loss, cross_entropy, dlr, loss_and_gradient
 from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.randomness import uniform_start
 from tf_lowdef.attacks.result import WHITE, Bools, Floats, Ints
-from tf_lowdef.attacks.walk import Tally, Walk
+from tf_lowdef.attacks.walk import Point, Tally, Walk
 
 FIRST_STEP = 2.0
 """The first step as a multiple of epsilon (Croce and Hein 2020, section 4)."""
@@ -105,7 +105,7 @@ class AutoPGD(Walk):
         """Return the batch with the targets of one round."""
         return batch
 
-    def walk(self, model_fn: ModelFn, batch: Batch, number: int, tally: Tally) -> Iterator[Floats]:
+    def walk(self, model_fn: ModelFn, batch: Batch, number: int, tally: Tally) -> Iterator[Point]:
         """Yield the points of one round, or with `keep="last"` its best one alone; see `Walk.walk`."""
         aimed = self.aimed(batch, number)
         start = uniform_start(batch.pixels, self.epsilon, batch.seed, f"apgd {number}")
@@ -117,12 +117,12 @@ class AutoPGD(Walk):
             state.move(point, *self._look(model_fn, aimed, point, tally))
             tally.steps += 1
             if self.keep == "best":
-                yield point
+                yield point, None
             if step in checks:
                 state.check(step - last, self.rho)
                 last = step
         if self.keep == "last":
-            yield state.best
+            yield state.best, None
 
     def _next(self, clean: Floats, state: State, first: bool) -> Floats:
         """Return the next point: a step up the gradient's sign, drawn on by the step before."""

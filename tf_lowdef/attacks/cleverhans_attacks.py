@@ -19,7 +19,7 @@ from tf_lowdef.attacks.losses import cross_entropy_gradient
 from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.randomness import uniform_start
 from tf_lowdef.attacks.result import WHITE, Floats
-from tf_lowdef.attacks.walk import Tally, Walk
+from tf_lowdef.attacks.walk import Point, Tally, Walk
 
 BIM_STEP = 0.25
 """BIM's default step as a part of epsilon: ten steps reach every corner of the box two and a half times."""
@@ -32,7 +32,7 @@ NO_DIVISION_BY_ZERO = 1e-12
 
 def sign_step(
     model_fn: Any, here: Any, x: Any, aim: Any, uphill: Any, size: Any, epsilon: Any
-) -> tuple[Any, Any, Any, Any]:
+) -> tuple[Any, Any, Any, Any, Any]:
     """Take one step along the sign of the gradient, for `ModelFn.compiled`.
 
     One graph from the pixels to the next ones: between its operations nothing is copied or waits for Python.
@@ -47,12 +47,13 @@ def sign_step(
         epsilon: In grey levels.
 
     Returns:
-        The new points; the gradient, uphill, with zero where it is not a number; and, (n,), whether it had a finite
-        entry other than zero, and whether it had one that was not finite.
+        The new points; the gradient, uphill, with zero where it is not a number; the logits of the points before; and,
+        (n,), whether the gradient had a finite entry other than zero, and whether it had one that was not finite.
     """
-    gradient, useful, nonfinite = clean_gradient(cross_entropy_gradient(model_fn, here, aim))
+    gradient, logits = cross_entropy_gradient(model_fn, here, aim)
+    gradient, useful, nonfinite = clean_gradient(gradient)
     gradient = uphill * gradient
-    return _stepped(here, x, gradient, size, epsilon), gradient, useful, nonfinite
+    return _stepped(here, x, gradient, size, epsilon), gradient, logits, useful, nonfinite
 
 
 def momentum_step(
@@ -83,6 +84,10 @@ def _stepped(here: Any, x: Any, direction: Any, size: Any, epsilon: Any) -> Any:
     return tf.clip_by_value(x + clip_eta(stepped - x, np.inf, epsilon), 0.0, WHITE)
 
 
+def _as_array(points: Any) -> Floats:
+    return np.asarray(memoryview(points))  # without the copy that `numpy()` makes
+
+
 @dataclass(frozen=True)
 class GradientSign(Walk):
     """What the sign-of-gradient attacks share: steps along the sign of cleverhans' gradient, projected by cleverhans.
@@ -108,7 +113,7 @@ class GradientSign(Walk):
         """Take one step; a subclass remembers the direction before.
 
         Returns:
-            The new points, the direction, and the flags of `clean_gradient`.
+            The new points, the direction, the logits of the points before, and the flags of `clean_gradient`.
         """
         return model_fn.compiled(sign_step, here, x, aim, *self._numbers)  # type: ignore[no-any-return]
 
@@ -117,16 +122,19 @@ class GradientSign(Walk):
         """Uphill or down, step and epsilon, as tensors: one trace serves all attacks of this kind."""
         return tuple(np.float32(number) for number in (-1 if self.aims else 1, self.actual_step_size, self.epsilon))
 
-    def walk(self, model_fn: ModelFn, batch: Batch, number: int, tally: Tally) -> Iterator[Floats]:
-        """Yield the points of one round; see `Walk.walk`."""
+    def walk(self, model_fn: ModelFn, batch: Batch, number: int, tally: Tally) -> Iterator[Point]:
+        """Yield the points of one round, each once the next step has met its logits; see `Walk.walk`."""
         x, aim = tf.convert_to_tensor(batch.pixels), tf.convert_to_tensor(batch.aim)
         here = tf.convert_to_tensor(self.start(batch, number))
         direction: Any = None
-        for _ in range(int(getattr(self, "steps", 1))):
-            here, direction, useful, nonfinite = self.step(model_fn, here, x, aim, direction)
+        for step in range(int(getattr(self, "steps", 1))):
+            ahead, direction, logits, useful, nonfinite = self.step(model_fn, here, x, aim, direction)
             tally.count(useful.numpy(), nonfinite.numpy())
             tally.steps += 1
-            yield np.asarray(memoryview(here))  # without the copy that `numpy()` makes
+            if step:
+                yield _as_array(here), logits.numpy()
+            here = ahead
+        yield _as_array(here), None
 
 
 @dataclass(frozen=True)
@@ -235,7 +243,7 @@ class MIM(IterativeSign):
     def step(self, model_fn: ModelFn, here: Any, x: Any, aim: Any, before: Any) -> tuple[Any, ...]:
         """Take one step along the gradient, scaled to a mean of one, plus what decays of the direction before."""
         # Its own step is left out: it shares the trace of the gradient with the other attacks.
-        _, gradient, *flags = super().step(model_fn, here, x, aim, before)
+        _, gradient, *rest = super().step(model_fn, here, x, aim, before)
         before = tf.zeros_like(x) if before is None else before
         numbers = (*self._numbers[1:], np.float32(self.decay))
-        return *model_fn.compiled(momentum_step, here, x, gradient, before, *numbers), *flags
+        return *model_fn.compiled(momentum_step, here, x, gradient, before, *numbers), *rest

@@ -70,12 +70,18 @@ def evaluate_loss(loss: Loss, logits: Floats, labels: Labels, targets: Labels) -
     return np.where(np.isnan(wide), -np.inf, wide).astype(np.float32)
 
 
-def cross_entropy_gradient(model_fn: Any, x: Any, labels: Any) -> Any:
-    """Return cleverhans' gradient of the cross-entropy of `labels`; for `ModelFn.compiled`.
+def cross_entropy_gradient(model_fn: Any, x: Any, labels: Any) -> tuple[Any, Any]:
+    """Return cleverhans' gradient of the cross-entropy of `labels`, and the logits; for `ModelFn.compiled`.
 
     cleverhans' `tf.function` around it would be traced for every batch size, and keep every model alive.
     """
-    return _required(compute_gradient.python_function(model_fn, _SPARSE, x, labels, False))
+    logits = []
+
+    def look(points: Any) -> Any:
+        logits.append(model_fn(points))
+        return logits[0]
+
+    return _required(compute_gradient.python_function(look, _SPARSE, x, labels, False)), logits[0]
 
 
 def _loss_and_gradient(model_fn: Any, x: Any, labels: Any, targets: Any, *, loss: Loss) -> Any:

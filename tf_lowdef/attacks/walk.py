@@ -18,6 +18,9 @@ from tf_lowdef.attacks.result import WHITE, Bools, Floats, Found, Ints
 
 KEEP = ("last", "best")
 
+Point = tuple[Floats, Floats | None]
+"""Where the images of a batch are, and the model's logits there, None if it was not asked."""
+
 
 class Tally:
     """What a walk has cost and met, image by image.
@@ -73,16 +76,28 @@ class Keeper:
         self.fooled: Bools = batch.fooled(batch.logits.argmax(axis=1))
         self._losses = self._evaluate(batch, batch.logits)
 
-    def offer(self, indices: Ints, points: Floats) -> None:
-        """Judge new points of some images, and keep those that are better; one forward pass."""
+    def offer(self, indices: Ints, points: Floats, logits: Floats | None = None) -> int:
+        """Judge new points of some images, and keep those that are better.
+
+        Args:
+            indices: Which images.
+            points: float32, where they are now.
+            logits: The model's for `points`, if it was asked: where these are rounded already, it need not be again.
+
+        Returns:
+            How many forward passes it took: none or one.
+        """
         part = self._batch.take(indices)
         whole = self._rounded(part.pixels, points)
-        logits = self._model_fn.logits(whole)
+        passes = 0
+        if logits is None or not np.array_equal(whole, points):
+            passes, logits = 1, self._model_fn.logits(whole)
         fools, losses = part.fooled(logits.argmax(axis=1)), self._evaluate(part, logits)
         before, bar = self.fooled[indices], self._losses[indices]
         better = np.where(fools == before, losses > bar, fools)
         chosen = indices[better]
         self.images[chosen], self.fooled[chosen], self._losses[chosen] = whole[better], fools[better], losses[better]
+        return passes
 
     def _evaluate(self, batch: Batch, logits: Floats) -> Floats:
         return evaluate_loss(self._loss, logits, batch.labels, batch.aim)
@@ -94,8 +109,9 @@ class Walk(Attack):
 
     In the first round every image is attacked, in the next ones those that no rounded point has fooled yet. With
     `keep="last"` a single round's last point is the result, unjudged; of several rounds' last points, the best. With
-    `keep="best"` every point is rounded and judged, at a forward pass each, and the best of all rounds is the
-    result: one that fools before one that does not, then the one of higher loss, the clean image among them.
+    `keep="best"` every point is rounded and judged, and the best of all rounds is the result: one that fools before one
+    that does not, then the one of higher loss, the clean image among them. Judging takes a forward pass, except where a
+    point of whole grey levels has been met by the gradient's own.
     """
 
     norm: ClassVar[str] = "Linf"
@@ -109,8 +125,8 @@ class Walk(Attack):
         check_choice("keep", self.keep, KEEP)
 
     @abstractmethod
-    def walk(self, model_fn: ModelFn, batch: Batch, number: int, tally: Tally) -> Iterator[Floats]:
-        """Yield the points of one round, float32 in [0, 255] and within epsilon of `batch.pixels`.
+    def walk(self, model_fn: ModelFn, batch: Batch, number: int, tally: Tally) -> Iterator[Point]:
+        """Yield the points of one round, float32 in [0, 255] and within epsilon of `batch.pixels`, and their logits.
 
         Args:
             model_fn: From float32 pixels to logits.
@@ -139,13 +155,11 @@ class Walk(Attack):
             if not len(indices):
                 break
             part = Tally(len(indices))
-            for points in self.walk(model_fn, batch.take(indices), number, part):
+            for points, logits in self.walk(model_fn, batch.take(indices), number, part):
                 if self.keep == "best":
-                    keeper.offer(indices, points)
-                    part.queries += 1
+                    part.queries += keeper.offer(indices, points, logits)
             if self.keep == "last" and self.count_rounds(batch) > 1:
-                keeper.offer(indices, points)
-                part.queries += 1
+                part.queries += keeper.offer(indices, points)
             tally.add(indices, part)
         single = self.keep == "last" and self.count_rounds(batch) == 1
         return Found(points if single else keeper.images, tally.steps, tally.queries, ~tally.useful, tally.nonfinite)
