@@ -10,6 +10,7 @@ import tensorflow as tf
 from tf_lowdef.layers.borders import pad_symmetric
 from tf_lowdef.layers.float_layer import FloatLayer
 from tf_lowdef.layers.numbers import check_integer, check_number
+from tf_lowdef.layers.parts import in_parts
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
@@ -59,6 +60,10 @@ class NonLocalMeansLayer(FloatLayer):
         self.search = _check_odd("search", search, 3, 31)
 
     def transform(self, images: tf.Tensor) -> tf.Tensor:
+        """Average some images at a time: each goes through dozens of operations for every place of the window."""
+        return in_parts(self._means, images)
+
+    def _means(self, images: tf.Tensor) -> tf.Tensor:
         """Sum the weighted neighbours and their weights, and divide."""
         # What the rolls bring round from the other side stays within the margin.
         margin = self.search // 2 + self.patch // 2

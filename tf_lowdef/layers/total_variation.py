@@ -11,6 +11,7 @@ from tf_lowdef.layers.borders import convolve
 from tf_lowdef.layers.draws import RandomisedLayer, draw_uniform
 from tf_lowdef.layers.float_layer import FloatLayer
 from tf_lowdef.layers.numbers import check_integer, check_number
+from tf_lowdef.layers.parts import in_parts
 
 PRODUCT = 1 / 8
 """Of both variables' steps: times the difference operator's squared norm, at most 8 (Chambolle 2004), it is 1."""
@@ -87,7 +88,7 @@ class TotalVariationLayer(RandomisedLayer, FloatLayer):
             mean = tf.reduce_mean(images, axis=(1, 2), keepdims=True)
             kept = tf.cast(draw_uniform(self.keys(images), tf.shape(images)[1:]) >= self.drop, tf.float32)
             start = (convolve(images * kept, START) + TINY * mean) / (convolve(kept, START) + TINY)
-        return self._solve(start, images, kept)
+        return in_parts(self._solve, start, images, kept)
 
     def _solve(self, start: tf.Tensor, images: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
         """Iterate; the dual variables are kept times the step, which makes an operation less of each iteration."""
