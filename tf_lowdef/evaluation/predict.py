@@ -21,6 +21,9 @@ Pixels = npt.NDArray[np.uint8]
 Logits = npt.NDArray[np.float32]
 Shares = npt.NDArray[np.float64]
 
+_TOGETHER = 5
+"""Batches of a layer's copies that may be classified at once: the embedded model takes 0.7 of the time an image then."""
+
 
 class Predictor:
     """A classifier and the layers in front of it, as a function of uint8 pixels.
@@ -79,9 +82,10 @@ class Predictor:
         defended = np.asarray(images, np.float32)
         copies = len(defended) // count  # of layers that make several of every image
         keys = np.repeat(keys, copies, axis=0)
+        size = self.batch_size * max(number for number in range(1, _TOGETHER + 1) if copies % number == 0)
         parts = [
-            self._classify(defended[start : start + self.batch_size], keys[start : start + self.batch_size])
-            for start in range(0, len(defended), self.batch_size)
+            self._classify(defended[start : start + size], keys[start : start + size], size)
+            for start in range(0, len(defended), size)
         ]
         logits: Logits = np.concatenate(parts)
         if not np.isfinite(logits).all():
@@ -89,9 +93,9 @@ class Predictor:
             raise ValueError(f"The model's output is NaN or infinite for image {image} of a batch of {count}")
         return logits if copies == 1 else np.asarray(MeanOfCopies(copies)(logits), np.float32)
 
-    def _classify(self, images: Logits, keys: Keys) -> Logits:
-        """Return the bare model's logits of at most a batch of float32 images."""
-        outputs = self._model(pad(images, self.batch_size), pad(keys, self.batch_size))
+    def _classify(self, images: Logits, keys: Keys, size: int) -> Logits:
+        """Return the bare model's logits of at most `size` float32 images, padded to that."""
+        outputs = self._model(pad(images, size), pad(keys, size))
         logits: Logits = np.asarray(outputs, np.float32)[: len(images)]
         return logits
 
