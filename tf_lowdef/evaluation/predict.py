@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -21,8 +23,12 @@ Pixels = npt.NDArray[np.uint8]
 Logits = npt.NDArray[np.float32]
 Shares = npt.NDArray[np.float64]
 
+_THREADS = 2
+"""Draws that are judged at a time: while one is in Python, or in an operation that keeps one core busy, another goes on
+(0.75 to 0.9 of the time on two cores, measured)."""
+
 _TOGETHER = 5
-"""Batches of a layer's copies that may be classified at once: the embedded model takes 0.7 of the time an image then."""
+"""Batches of a layer's copies that may be classified at once: an image then takes the embedded model 0.7 of the time."""
 
 
 class Predictor:
@@ -64,7 +70,13 @@ class Predictor:
         """
         if not self.draws(layers):
             draws = draws[:1]
-        right = [self(pixels, layers, draw).argmax(axis=1) == labels for draw in draws]
+
+        def judge(context: contextvars.Context, draw: int) -> npt.NDArray[np.bool_]:
+            right: npt.NDArray[np.bool_] = context.run(self, pixels, layers, draw).argmax(axis=1) == labels
+            return right
+
+        with ThreadPoolExecutor(_THREADS) as pool:
+            right = list(pool.map(judge, [contextvars.copy_context() for _ in draws], draws))
         shares: Shares = np.mean(right, axis=0, dtype=np.float64)
         return shares
 
