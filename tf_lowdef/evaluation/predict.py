@@ -28,7 +28,7 @@ _THREADS = 2
 (0.75 to 0.9 of the time on two cores, measured)."""
 
 _TOGETHER = 5
-"""Batches of a layer's copies that may be classified at once: an image then takes the embedded model 0.7 of the time."""
+"""Batches of a layer's copies that may be classified at once: the embedded model then takes 0.7 of the time."""
 
 
 class Predictor:
