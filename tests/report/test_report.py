@@ -6,6 +6,7 @@ from PIL import Image
 
 from tf_lowdef.evaluation import Comparison, Results, Row
 from tf_lowdef.report import accuracy_table, attack_table, conclusion, to_markdown, write_report
+from tf_lowdef.report.plot import style_of
 from tf_lowdef.report.table import cascade_table, comparison_table
 
 
@@ -133,3 +134,7 @@ def test_picture_marks_what_is_unreliable(all_threats, tmp_path):
     pictures = [np.asarray(Image.open(tmp_path / name / "accuracy.png").convert("RGB")).astype(int) for name in "ab"]
     red = [((each[..., 0] > 200) & (each[..., 1] < 60) & (each[..., 2] < 60)).sum() for each in pictures]
     assert red[0] > red[1] == 0
+
+
+def test_every_defence_has_its_own_mark():
+    assert len({style_of(number) for number in range(64)}) == 64

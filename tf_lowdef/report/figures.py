@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from tf_lowdef.evaluation.results import CLEAN, Results
 from tf_lowdef.report.gallery import lay_on
-from tf_lowdef.report.plot import COLOURS, MARKERS
+from tf_lowdef.report.plot import COLOURS, style_of
 from tf_lowdef.report.story import Frame
 from tf_lowdef.report.table import unique
 
@@ -87,9 +87,10 @@ def draw_over(results: Results, setting: str, threat: str = "adaptive") -> Figur
             [max(0.0, 100 * (row.top1 - row.ci95[0])) for row in line],
             [max(0.0, 100 * (row.ci95[1] - row.top1)) for row in line],
         ]
+        marker, colour = style_of(number)
         axes.errorbar(
             [row.setting[setting] for row in line], heights, yerr=spread, label=defence, capsize=2, elinewidth=1,
-            marker=MARKERS[number % len(MARKERS)], color=COLOURS[number % len(COLOURS)],
+            marker=marker, color=colour,
         )  # fmt: skip
         for row in line:
             if row.unreliable is not None:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from tf_lowdef.evaluation.results import CLEAN, Results, Row
 from tf_lowdef.report.headline import Headline
-from tf_lowdef.report.plot import COLOURS, MARKERS
+from tf_lowdef.report.plot import COLOURS, style_of
 from tf_lowdef.report.table import unique
 
 INK = "#010203"
@@ -107,13 +107,13 @@ def _curve(results: Results, threat: str, name: str, rows: list[Row], epsilons: 
             continue
         if defence in clean:
             points = {0.0: clean[defence], **points}
-        colour = INK if number % len(COLOURS) == 0 else COLOURS[number % len(COLOURS)]
+        marker, colour = style_of(number)
         shift = APART * epsilons[-1] * (number - (len(defences) - 1) / 2)
         _draw_curve(
             axes,
             [(each + shift, points[each]) for each in sorted(points)],
-            MARKERS[number % len(MARKERS)],
-            colour,
+            marker,
+            INK if number % len(COLOURS) == 0 else colour,
             defence,
         )
         ends = ", ".join(f"{100 * points[each].top1:.0f} % at {each:g}" for each in sorted(points))

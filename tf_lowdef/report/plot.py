@@ -28,6 +28,15 @@ MAX_WARNINGS = 3
 MARKERS = "osD^vPXd"
 """A shape a defence besides its colour, for print without colours."""
 
+SHIFT = 3
+"""How many shapes further the next eight defences begin: having no divisor in common with 8, it makes 64 pairs."""
+
+
+def style_of(number: int) -> tuple[str, str]:
+    """Return marker and colour of a defence by its place: another pair for each of the first 64."""
+    turn = number // len(COLOURS)
+    return MARKERS[(number + SHIFT * turn) % len(MARKERS)], COLOURS[number % len(COLOURS)]
+
 
 def plot_accuracy(results: Results, path: str | Path) -> None:
     """Draw top-1 accuracy with 95 % intervals, one group an attack and one mark a defence, and write it as PNG."""
@@ -57,13 +66,14 @@ def _draw_defence(
     # at 0 % and 100 % the interval can miss the estimate by a rounding error
     below = [max(0.0, 100 * (row.top1 - row.ci95[0])) for row in rows]
     above = [max(0.0, 100 * (row.ci95[1] - row.top1)) for row in rows]
+    marker, colour = style_of(number)
     axes.errorbar(
         places,
         heights,
         yerr=[below, above],
-        fmt=MARKERS[number % len(MARKERS)],
-        color=COLOURS[number % len(COLOURS)],
-        # past the eighth defence colours and shapes come again, hollow
+        fmt=marker,
+        color=colour,
+        # past the eighth defence the colours come again, hollow
         markerfacecolor=None if number < len(COLOURS) else "white",
         markersize=6,
         elinewidth=1,
