@@ -8,8 +8,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tf_lowdef._version import __version__
+
 if TYPE_CHECKING:
-    from tf_lowdef.evaluation import Results, evaluate
+    from tf_lowdef.evaluation import evaluate
     from tf_lowdef.layers import (
         BitDepthLayer,
         FlipLayer,
@@ -31,9 +33,8 @@ if TYPE_CHECKING:
         codec_scope,
     )
     from tf_lowdef.models import defend, defended_sequence, load_application, load_demo, load_model
-    from tf_lowdef.report import grad_cam
-
-__version__ = "0.1.0"
+    from tf_lowdef.results import Results
+    from tf_lowdef.studies import grad_cam
 
 _HOME = {
     "BitDepthLayer": "tf_lowdef.layers",
@@ -56,14 +57,26 @@ _HOME = {
     "codec_scope": "tf_lowdef.layers",
     "defended_sequence": "tf_lowdef.models",
     "defend": "tf_lowdef.models",
-    "grad_cam": "tf_lowdef.report",
+    "grad_cam": "tf_lowdef.studies",
     "load_application": "tf_lowdef.models",
     "load_demo": "tf_lowdef.models",
     "load_model": "tf_lowdef.models",
-    "Results": "tf_lowdef.evaluation",
+    "Results": "tf_lowdef.results",
     "evaluate": "tf_lowdef.evaluation",
 }
-_SUBPACKAGES = ("attacks", "evaluation", "files", "layers", "models", "report", "serving", "webp")
+_SUBPACKAGES = (
+    "attacks",
+    "data",
+    "evaluation",
+    "files",
+    "layers",
+    "models",
+    "report",
+    "results",
+    "serving",
+    "studies",
+    "webp",
+)
 
 __all__ = [
     "BitDepthLayer",

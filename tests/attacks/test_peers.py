@@ -21,7 +21,7 @@ from art.estimators.classification import TensorFlowV2Classifier
 from PIL import Image
 
 from tf_lowdef.attacks import APGDCE, APGDDLR, APGDT, BIM, CW, DeepFool, Square
-from tf_lowdef.evaluation.predict import Predictor
+from tf_lowdef.evaluation.models.predict import Predictor
 from tf_lowdef.layers import parse_defence
 from tf_lowdef.models import load_demo
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from tf_lowdef import WebPLayer
-from tf_lowdef.evaluation import Results
 from tf_lowdef.jobs import Store
+from tf_lowdef.results import Results
 
 
 @pytest.fixture

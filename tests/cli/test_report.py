@@ -1,7 +1,7 @@
 import fsspec
 import pytest
 
-from tf_lowdef.evaluation import Results, Row
+from tf_lowdef.results import Results, Row
 
 
 def make_run(folder):

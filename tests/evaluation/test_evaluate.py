@@ -7,10 +7,10 @@ from PIL import Image
 
 from tf_lowdef import FlipLayer, WebPLayer, evaluate
 from tf_lowdef.attacks import BIM
-from tf_lowdef.evaluation.dataset import load_data
-from tf_lowdef.evaluation.grid import folder_name
-from tf_lowdef.evaluation.selection import select_images
-from tf_lowdef.evaluation.site import Site
+from tf_lowdef.data.image_data import load_data
+from tf_lowdef.evaluation.images.selection import select_images
+from tf_lowdef.evaluation.models.run_models import RunModels
+from tf_lowdef.results.paths import folder_name
 
 ATTACKS = ["fgsm:4", "deepfool"]
 DEFENCES = ["none", "flip:vertical", "webp:30+flip"]
@@ -107,7 +107,7 @@ def test_batch_size_and_files_change_no_count(run, model, csv_data):
 def test_limit_draws_by_seed(model, dataset):
     def used(seed):
         data = load_data(dataset, None)
-        return select_images(data, Site(model, {}), limit=6, seed=seed).indices
+        return select_images(data, RunModels(model, {}), limit=6, seed=seed).indices
 
     assert used(0) == used(0)
     assert len({tuple(used(seed)) for seed in range(5)}) == 5

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tf_lowdef import evaluate
-from tf_lowdef.evaluation import remote
-from tf_lowdef.evaluation.remote import check_versions, write_recipe
-from tf_lowdef.evaluation.site import Site
+from tf_lowdef.evaluation.models import remote
+from tf_lowdef.evaluation.models.remote import check_versions, write_recipe
+from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.jobs.ray import RayOptions
 from tf_lowdef.layers import parse_defence
 
@@ -57,7 +57,7 @@ def test_a_lost_node_changes_nothing(two_nodes, model, dataset, tmp_path):
 @pytest.fixture
 def site(model):
     defences = {name: tuple(parse_defence(name)) for name in ("none", "webp:60+flip", "crops:3")}
-    return Site(model, defences, surrogate=model, batch_size=4, seed=5, draws=2)
+    return RunModels(model, defences, surrogate=model, batch_size=4, seed=5, draws=2)
 
 
 def test_a_recipe_gives_the_same_site(site, dataset, monkeypatch):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tf_lowdef.evaluation import Results, Row
 from tf_lowdef.report import conclusion
+from tf_lowdef.results import Results, Row
 
 WEBP = "webp:60+flip"
 

@@ -6,13 +6,14 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from tf_lowdef.evaluation import Results, Row
-from tf_lowdef.evaluation.results import Comparison
 from tf_lowdef.files import write_png
-from tf_lowdef.report import Gallery, read_run, write_page, write_report
-from tf_lowdef.report.gallery_file import Example, View
+from tf_lowdef.report import write_page, write_report
 from tf_lowdef.report.page import MAX_BYTES
 from tf_lowdef.report.page_pictures import amplify
+from tf_lowdef.results import Results, Row
+from tf_lowdef.results.gallery import Example, Gallery, View
+from tf_lowdef.results.reader import read_run
+from tf_lowdef.results.results import Comparison
 
 HOSTILE = "<script>alert(1)</script>"
 VOID = {"meta", "link", "img", "br"}

@@ -2,8 +2,9 @@ import keras
 import numpy as np
 
 from tf_lowdef import evaluate
-from tf_lowdef.report import Gallery, make_gallery
-from tf_lowdef.report.gallery import lay_on, names_in
+from tf_lowdef.results.gallery import Gallery
+from tf_lowdef.studies import make_gallery
+from tf_lowdef.studies.gallery import lay_on, names_in
 
 
 def tiny(features):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tf_lowdef.evaluation import Results, Row
 from tf_lowdef.report.markdown import to_markdown
 from tf_lowdef.report.ranking import matched_ranking, setting_ranking
+from tf_lowdef.results import Results, Row
 
 OURS = "webp:60+flip"
 

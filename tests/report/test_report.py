@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_lowdef.evaluation import Comparison, Results, Row
 from tf_lowdef.report import accuracy_table, attack_table, conclusion, to_markdown, write_report
 from tf_lowdef.report.plot import style_of
 from tf_lowdef.report.table import cascade_table, comparison_table
+from tf_lowdef.results import Comparison, Results, Row
 
 
 def row(attack, defence, top1, **more):

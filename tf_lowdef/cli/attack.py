@@ -80,7 +80,7 @@ def command(
 
     import_tensorflow()
     from tf_lowdef.attacks import parse_attack
-    from tf_lowdef.evaluation.attack_folder import attack_folder
+    from tf_lowdef.evaluation.folder.attack_folder import attack_folder
     from tf_lowdef.models import load_demo, open_model
 
     try:

@@ -101,11 +101,12 @@ def command(
     from tf_lowdef.cli.progress import say_how_to_go_on, show_progress
     from tf_lowdef.cli.tables import show_results
     from tf_lowdef.evaluation import DEFAULT_ATTACKS, DEFAULT_DEFENCES, DEFAULT_THREATS, evaluate
-    from tf_lowdef.evaluation.run import move_aside
+    from tf_lowdef.evaluation.provenance import move_aside
     from tf_lowdef.jobs import working_folder
     from tf_lowdef.models import open_model
     from tf_lowdef.models.demo import demo_class_names
-    from tf_lowdef.report import make_gallery, write_report
+    from tf_lowdef.report import write_report
+    from tf_lowdef.studies import make_gallery
 
     classifier, source = open_classifier(model, weights, data)
     out = out or default_run_folder()

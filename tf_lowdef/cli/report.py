@@ -24,8 +24,9 @@ def command(run: str, show: bool) -> None:
 
     import_tensorflow()
     from tf_lowdef.jobs import working_folder
-    from tf_lowdef.report import read_run, write_report
+    from tf_lowdef.report import write_report
     from tf_lowdef.report.page import PAGE
+    from tf_lowdef.results.reader import read_run
 
     with working_folder(run, new=False) as folder:
         results = read_run(folder)

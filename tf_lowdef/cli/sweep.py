@@ -94,7 +94,7 @@ def command(
     import_tensorflow()
     from tf_lowdef.cli.progress import say_how_to_go_on, show_progress
     from tf_lowdef.cli.tables import show_sweep
-    from tf_lowdef.evaluation.run import move_aside
+    from tf_lowdef.evaluation.provenance import move_aside
     from tf_lowdef.evaluation.sweep import sweep
     from tf_lowdef.jobs import working_folder
     from tf_lowdef.report import write_report

@@ -8,11 +8,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tf_lowdef.evaluation import Results
 from tf_lowdef.evaluation.sweep import Sweep
-from tf_lowdef.report import CAVEATS, accuracy_table, conclusion, legend
+from tf_lowdef.report import accuracy_table, conclusion, legend
 from tf_lowdef.report.sweep_report import sweep_table, verdict
-from tf_lowdef.report.table import unique
+from tf_lowdef.results import Results
+from tf_lowdef.results.table import unique
+from tf_lowdef.threats import THREATS
 
 MIN_WIDTH = 100
 """Columns to assume where the output is no terminal, so that a table in a log is not folded."""
@@ -63,7 +64,7 @@ def _show_accuracy(console: Console, results: Results) -> None:
     threats = unique(row.threat for row in results.rows)
     table = Table(
         title=f"Top-1 accuracy in %, {n} images, threat: {', '.join(threats)}",
-        caption="\n".join([legend(results), *(CAVEATS[threat] for threat in threats)]).strip(),
+        caption="\n".join([legend(results), *(THREATS[threat].caveat for threat in threats)]).strip(),
         title_justify="left",
         caption_justify="left",
     )

@@ -11,24 +11,25 @@ from functools import partial
 from typing import Any
 
 from tf_lowdef.attacks import Attack
-from tf_lowdef.evaluation.adaptive import AdaptiveAttacker
-from tf_lowdef.evaluation.checks import check_labels, clean_accuracy_warnings, probability_warnings
-from tf_lowdef.evaluation.dataset import load_data
-from tf_lowdef.evaluation.grid import OBLIVIOUS, TRANSFER, Grid
-from tf_lowdef.evaluation.outcomes import Outcome
+from tf_lowdef.data.image_data import load_data
+from tf_lowdef.evaluation.attackers.adaptive import AdaptiveAttacker
+from tf_lowdef.evaluation.attackers.one_model import OneModelAttacker
+from tf_lowdef.evaluation.images.reading import read_images
+from tf_lowdef.evaluation.images.selection import select_images
+from tf_lowdef.evaluation.images.spool import Spool
+from tf_lowdef.evaluation.judging.checks import check_labels, clean_accuracy_warnings, probability_warnings
+from tf_lowdef.evaluation.judging.outcomes import Outcome
+from tf_lowdef.evaluation.judging.refusals import mark, unreliable_warnings
+from tf_lowdef.evaluation.judging.rows import compare_rows, group_by_defence, to_rows, worst_cases
+from tf_lowdef.evaluation.models.predict import class_count, input_size
+from tf_lowdef.evaluation.models.remote import write_recipe
+from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.evaluation.plan import Plan, check_surrogate, make_plan
-from tf_lowdef.evaluation.predict import class_count, input_size
-from tf_lowdef.evaluation.reading import read_images
-from tf_lowdef.evaluation.refusals import mark, unreliable_warnings
-from tf_lowdef.evaluation.remote import write_recipe
-from tf_lowdef.evaluation.results import Results
-from tf_lowdef.evaluation.rows import compare_rows, group_by_defence, to_rows, worst_cases
-from tf_lowdef.evaluation.run import describe_identity, describe_model, describe_run
-from tf_lowdef.evaluation.selection import select_images
-from tf_lowdef.evaluation.site import Site
-from tf_lowdef.evaluation.spool import Spool
+from tf_lowdef.evaluation.provenance import describe_identity, describe_model, describe_run
 from tf_lowdef.jobs import Folder, LocalRunner, Runner, fingerprint, open_run, working_folder
 from tf_lowdef.jobs.ray import RayOptions, RayRunner
+from tf_lowdef.results.results import Results
+from tf_lowdef.threats import OBLIVIOUS, THREATS
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many steps of it are done, and how many there are."""
@@ -111,7 +112,7 @@ def evaluate(
     check_labels(images.labels, list(images.names), classes)
     settings = {"limit": limit, "only_correct": only_correct, "batch_size": batch_size}
     identity = describe_identity(model, surrogate, images, {**plan.describe(), **settings}, seed)
-    site = Site(
+    site = RunModels(
         model, plan.defences, surrogate=surrogate, batch_size=batch_size, seed=seed, draws=plan.budget.draws
     )  # fmt: skip
     with ExitStack() as exits:
@@ -156,29 +157,29 @@ def evaluate(
     return results
 
 
-def _attack(site: Site, plan: Plan, spool: Spool, keep: bool, runner: Runner, report: Progress) -> list[Outcome]:
+def _attack(site: RunModels, plan: Plan, spool: Spool, keep: bool, runner: Runner, report: Progress) -> list[Outcome]:
     """Try every threat, and mark what is not to be believed."""
-    threats = [threat for threat in (OBLIVIOUS, TRANSFER) if threat in plan.threats]
+    threats = [threat for name in plan.threats if not (threat := THREATS[name]).knows_defence]
     steps = _Counter(report, "Attacking and defending")
     steps.total = math.ceil(len(spool) / site.batch_size) * (1 + len(threats) * len(plan.attacks))
-    grid = Grid(site, spool, keep=keep, runner=runner, progress=steps.add)
+    grid = OneModelAttacker(site, spool, keep=keep, runner=runner, progress=steps.add)
     clean = grid.clean(plan.threats[0])
     others = [outcome for threat in threats for outcome in grid.attacked(threat, plan.attacks)]
     mark(others)
-    if not plan.adaptive:
-        return [*clean, *others]
-    steps = _Counter(report, "Attacking defended models")
-    attacker = AdaptiveAttacker(
-        site, spool, plan.attacks, plan.budget, plan.epsilons, keep=keep, runner=runner, progress=steps.add
-    )
-    steps.total = attacker.stages * len(plan.defences) * len(spool)
-    by_defence = group_by_defence(others)
-    found, worst = [*clean, *others], []
-    for each in clean:
-        attacked = attacker.attack(each.defence, each)
-        mark(attacked.outcomes)
-        worst += worst_cases(each, by_defence.get(each.defence, []), attacked, plan.epsilons, plan.budget.name)
-        found += attacked.outcomes
+    found, worst, by_defence = [*clean, *others], [], group_by_defence(others)
+    for threat in plan.adaptive:
+        steps = _Counter(report, "Attacking defended models")
+        attacker = AdaptiveAttacker(
+            threat, site, spool, plan.attacks, plan.budget, plan.epsilons, keep=keep, runner=runner, progress=steps.add
+        )
+        steps.total = attacker.stages * len(plan.defences) * len(spool)
+        for each in clean:
+            attacked = attacker.attack(each.defence, each)
+            mark(attacked.outcomes)
+            worst += worst_cases(
+                threat, each, by_defence.get(each.defence, []), attacked, plan.epsilons, plan.budget.name
+            )
+            found += attacked.outcomes
     return [*found, *worst]
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tf_lowdef.attacks import Attack, parse_attack
-from tf_lowdef.evaluation.budgets import Budget, epsilons_of, find_budget
-from tf_lowdef.evaluation.grid import ADAPTIVE, THREATS, TRANSFER
-from tf_lowdef.evaluation.predict import class_count, input_size
-from tf_lowdef.evaluation.results import CLEAN
+from tf_lowdef.evaluation.attackers.budgets import Budget, epsilons_of, find_budget
+from tf_lowdef.evaluation.models.predict import class_count, input_size
 from tf_lowdef.layers import defence_spec, parse_defence
+from tf_lowdef.results.results import CLEAN
+from tf_lowdef.threats import THREATS, Threat
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Plan:
     epsilons: list[float]
 
     @property
-    def adaptive(self) -> bool:
-        """Whether the adaptive attacker is asked for."""
-        return ADAPTIVE in self.threats
+    def adaptive(self) -> list[Threat]:
+        """The threats whose attacker knows of the defence."""
+        return [threat for name in self.threats if (threat := THREATS[name]).knows_defence]
 
     def describe(self) -> dict[str, Any]:
         """Return the plan in plain values."""
@@ -67,7 +67,7 @@ def make_plan(
     threats = [threat] if isinstance(threat, str) else list(threat)
     if not threats or any(each not in THREATS for each in threats):
         raise ValueError(f"`threat` must be among {', '.join(THREATS)}. Received: threat={threat!r}")
-    if budget is not None and ADAPTIVE not in threats:
+    if budget is not None and not any(THREATS[each].knows_defence for each in threats):
         raise ValueError(
             f"`budget` is what threat='adaptive' may spend. Received: budget={budget!r}, threat={threat!r}"
         )
@@ -104,7 +104,7 @@ def name_defences(defences: Sequence[str | Sequence[Any]]) -> dict[str, tuple[An
 
 def check_surrogate(surrogate: Any, model: Any, threats: Sequence[str]) -> None:
     """Raise ValueError unless there is a surrogate exactly where one is needed, and it takes the same images."""
-    if (surrogate is not None) != (TRANSFER in threats):
+    if (surrogate is not None) != any(THREATS[each].needs_surrogate for each in threats):
         raise ValueError(
             f"threat='transfer' and a `surrogate` need each other. Received: surrogate={surrogate!r}, threat={threats}"
         )

@@ -15,18 +15,18 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.attacks import Attack
+from tf_lowdef.data.image_data import load_data
 from tf_lowdef.evaluation.costs import webp_costs
-from tf_lowdef.evaluation.dataset import load_data
 from tf_lowdef.evaluation.evaluator import Progress, evaluate
-from tf_lowdef.evaluation.grid import ADAPTIVE, OBLIVIOUS
-from tf_lowdef.evaluation.metrics import wilson_interval
-from tf_lowdef.evaluation.predict import input_size
-from tf_lowdef.evaluation.results import CLEAN, Results
-from tf_lowdef.evaluation.selection import stack
+from tf_lowdef.evaluation.images.selection import stack
+from tf_lowdef.evaluation.models.predict import input_size
 from tf_lowdef.files import write_text
 from tf_lowdef.jobs import Folder, working_folder
 from tf_lowdef.jobs.ray import RayOptions
 from tf_lowdef.layers import WebPLayer, defence_spec, parse_defence
+from tf_lowdef.results.results import CLEAN, Results
+from tf_lowdef.results.statistics import wilson_interval
+from tf_lowdef.threats import ADAPTIVE, OBLIVIOUS
 
 BARE, FLIP = "none", "flip"
 DEFAULT_QUALITIES = (20.0, 40.0, 60.0, 75.0, 90.0)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tf_lowdef.evaluation import Results, Row
-from tf_lowdef.evaluation.budgets import NO_CLAIM
-from tf_lowdef.evaluation.results import CLEAN
+from tf_lowdef.evaluation.attackers.budgets import NO_CLAIM
+from tf_lowdef.results import Results, Row
+from tf_lowdef.results.results import CLEAN
 
 BARE = "none"
 NO = "does not hold"

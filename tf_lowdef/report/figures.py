@@ -10,11 +10,11 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tf_lowdef.evaluation.results import CLEAN, Results
-from tf_lowdef.report.gallery import lay_on
 from tf_lowdef.report.plot import COLOURS, style_of
-from tf_lowdef.report.story import Frame
-from tf_lowdef.report.table import unique
+from tf_lowdef.results.results import CLEAN, Results
+from tf_lowdef.results.table import unique
+from tf_lowdef.studies.gallery import lay_on
+from tf_lowdef.studies.story import Frame
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tf_lowdef.evaluation.results import Results
 from tf_lowdef.report.conclusion import subject
 from tf_lowdef.report.headline import headline_epsilon, headlines
 from tf_lowdef.report.page_tables import Cell, headline_lines
-from tf_lowdef.report.table import MISSING, Table
+from tf_lowdef.results.results import Results
+from tf_lowdef.results.table import MISSING, Table
 
 
 def glance_caption(results: Results) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tf_lowdef.evaluation.grid import ADAPTIVE, OBLIVIOUS
-from tf_lowdef.evaluation.results import CLEAN, Comparison, Results, Row
 from tf_lowdef.report.conclusion import PREFERRED_EPSILON, WORST, subject
-from tf_lowdef.report.table import unique
+from tf_lowdef.results.results import CLEAN, Comparison, Results, Row
+from tf_lowdef.results.table import unique
+from tf_lowdef.threats import ADAPTIVE, OBLIVIOUS
 
 
 class Headline(NamedTuple):

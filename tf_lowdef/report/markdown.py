@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tf_lowdef.evaluation.results import Results
 from tf_lowdef.files import write_text
 from tf_lowdef.report.conclusion import conclusion, subject
 from tf_lowdef.report.facts import facts
@@ -17,28 +16,10 @@ from tf_lowdef.report.table import (
     cascade_table,
     comparison_table,
     doubling_table,
-    markdown_table,
-    unique,
 )
-
-CAVEATS = {
-    "oblivious": (
-        "The attacker does not know of the defence: adversarial images were made on the bare model and every defence "
-        "was tried on them. These numbers say nothing about an attacker who knows of it; against one, input "
-        "transformations have not held (Athalye et al. 2018)."
-    ),
-    "transfer": (
-        "The attacker knows neither the defence nor the model: adversarial images were made on another model. These "
-        "numbers say nothing about an attacker who knows more."
-    ),
-    "adaptive": (
-        "The attacker knows model and defence and attacks both together, through the defence's own gradient or, where "
-        "it has none, an approximation. Under worst:EPSILON the most harmful example of every image counts, of all "
-        "within epsilon that any of the attackers here made, the clean image among them. It is an upper bound of the "
-        "accuracy under the best possible attack."
-    ),
-}
-"""What each threat model means, and what its numbers do not say."""
+from tf_lowdef.results.results import Results
+from tf_lowdef.results.table import markdown_table, unique
+from tf_lowdef.threats import THREATS
 
 
 def write_markdown(results: Results, path: str | Path) -> None:
@@ -59,7 +40,7 @@ def to_markdown(results: Results) -> str:
     parts += ["![Top-1 accuracy of every defence against every attack](accuracy.png)"]
     parts += _ranking(results)
     for threat in unique(row.threat for row in results.rows):
-        parts += [f"## Threat: {threat}", CAVEATS.get(threat, "")]
+        parts += [f"## Threat: {threat}", THREATS[threat].caveat if threat in THREATS else ""]
         if threat == "adaptive":
             parts += _cascade(results)
         attacks = attack_table(results, threat)

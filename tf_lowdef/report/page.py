@@ -10,19 +10,21 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from tf_lowdef.evaluation.results import Results
 from tf_lowdef.files import write_bytes
 from tf_lowdef.report import page_tables
 from tf_lowdef.report.conclusion import conclusion, subject
 from tf_lowdef.report.facts import facts
-from tf_lowdef.report.gallery_file import Gallery
 from tf_lowdef.report.glance import glance_caption
 from tf_lowdef.report.headline import headline_epsilon, headlines
-from tf_lowdef.report.markdown import CAVEATS, DOUBLED
+from tf_lowdef.report.markdown import DOUBLED
 from tf_lowdef.report.page_charts import epsilon_curves, headline_chart
 from tf_lowdef.report.page_pictures import Shown, display_note, show
 from tf_lowdef.report.ranking import AT_SETTINGS, matched_ranking, setting_ranking
-from tf_lowdef.report.table import MISSING, Table, attack_table, cascade_table, doubling_table, unique
+from tf_lowdef.report.table import attack_table, cascade_table, doubling_table
+from tf_lowdef.results.gallery import Gallery
+from tf_lowdef.results.results import Results
+from tf_lowdef.results.table import MISSING, Table, unique
+from tf_lowdef.threats import THREATS
 
 PAGE = "report.html"
 
@@ -104,7 +106,7 @@ def _examples(folder: Path) -> tuple[list[Shown], list[str]]:
 def _context(results: Results, examples: list[Shown], gallery_notes: list[str]) -> dict[str, Any]:
     first, *others = _FIRST.split(conclusion(results), maxsplit=1)
     epsilon, heads, columns = headline_epsilon(results), headlines(results), page_tables.accuracy_columns(results)
-    threats = [threat for threat in unique(row.threat for row in results.rows) if threat in CAVEATS]
+    threats = [threat for threat in unique(row.threat for row in results.rows) if threat in THREATS]
     run = results.run
     return {
         "lead": first if first.endswith(".") else f"{first}.",
@@ -128,7 +130,9 @@ def _context(results: Results, examples: list[Shown], gallery_notes: list[str]) 
         "curves": epsilon_curves(results),
         "examples": examples,
         "gallery_notes": gallery_notes,
-        "threats": [(threat, CAVEATS[threat], _without_empty(attack_table(results, threat))) for threat in threats],
+        "threats": [
+            (threat, THREATS[threat].caveat, _without_empty(attack_table(results, threat))) for threat in threats
+        ],
         "cascade": cascade_table(results),
         "doubled": (doubling_table(results), DOUBLED),
         "facts": facts(run),

@@ -12,10 +12,10 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tf_lowdef.evaluation.results import CLEAN, Results, Row
 from tf_lowdef.report.headline import Headline
 from tf_lowdef.report.plot import COLOURS, style_of
-from tf_lowdef.report.table import unique
+from tf_lowdef.results.results import CLEAN, Results, Row
+from tf_lowdef.results.table import unique
 
 INK = "#010203"
 """What is drawn in this colour takes the colour of the page's text: it occurs nowhere else."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tf_lowdef.evaluation.results import CLEAN, Comparison, Results, Row
 from tf_lowdef.report.conclusion import subject
 from tf_lowdef.report.headline import Headline
-from tf_lowdef.report.table import SIGNIFICANT, heading, unique
+from tf_lowdef.report.table import SIGNIFICANT, heading
+from tf_lowdef.results.results import CLEAN, Comparison, Results, Row
+from tf_lowdef.results.table import unique
 
 
 class Cell(NamedTuple):

@@ -9,9 +9,9 @@ from textwrap import fill
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tf_lowdef.evaluation.results import CLEAN, Results
 from tf_lowdef.files import atomic_path
-from tf_lowdef.report.table import unique
+from tf_lowdef.results.results import CLEAN, Results
+from tf_lowdef.results.table import unique
 
 COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#0072B2", "#CC79A7", "#F0E442")
 """Okabe and Ito 2008, "Color universal design": eight colours that colour-blind people can tell apart."""

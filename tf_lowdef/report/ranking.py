@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from tf_lowdef.evaluation.results import Results, Row
 from tf_lowdef.report.conclusion import subject
 from tf_lowdef.report.headline import Headline, headlines
-from tf_lowdef.report.table import MISSING, Table, number
+from tf_lowdef.results.results import Results, Row
+from tf_lowdef.results.table import MISSING, Table, number
 
 MATCHED = 0.01
 """By how much clean accuracies may differ for defences to count as equally harmless."""

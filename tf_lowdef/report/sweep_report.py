@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from tf_lowdef.evaluation.sweep import BARE, Sweep, SweepRow
 from tf_lowdef.files import atomic_path, write_text
 from tf_lowdef.report.plot import COLOURS
-from tf_lowdef.report.table import Table, markdown_table
+from tf_lowdef.results.table import Table, markdown_table
 
 MANY = 14
 """Settings up to which each is named in the picture; of more, only the front's."""

@@ -2,38 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-from typing import NamedTuple
-
-from tf_lowdef.evaluation.results import CLEAN, Results, Row
 from tf_lowdef.report.conclusion import subject
-
-MISSING = "-"
+from tf_lowdef.results.results import CLEAN, Results, Row
+from tf_lowdef.results.table import MISSING, Table, number, unique
 
 SIGNIFICANT = 0.05
 """The corrected p below which a difference is marked."""
-
-
-class Table(NamedTuple):
-    """A table of text: column headings and rows of the same length; the first column names the row."""
-
-    columns: list[str]
-    rows: list[list[str]]
-
-    def _repr_markdown_(self) -> str:
-        """Return what a notebook shows."""
-        return markdown_table(self)
-
-
-def markdown_table(table: Table) -> str:
-    """Return a table in Markdown: names to the left, numbers to the right."""
-    rule = [":---", *["---:"] * (len(table.columns) - 1)]
-    return "\n".join(f"| {' | '.join(_escape(cell) for cell in row)} |" for row in [table.columns, rule, *table.rows])
-
-
-def _escape(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def accuracy_table(results: Results, threat: str | None = None, intervals: bool = False) -> Table:
@@ -128,18 +102,6 @@ def attack_table(results: Results, threat: str) -> Table:
         return Table([*columns, "images", "seconds"], cells)
     columns += ["images", "left out", "L2", "Linf", "SSIM", "median minimal L2", "seconds"]
     return Table(columns, [[*_setting(first[attack]), *_norms(first[attack])] for attack in attacks])
-
-
-def unique(values: Iterable[str]) -> list[str]:
-    """Return the values in the order in which they first occur."""
-    return list(dict.fromkeys(values))
-
-
-def number(value: float | None, digits: int = 2) -> str:
-    """Return a number as text, ``-`` for None."""
-    if value is None:
-        return MISSING
-    return "inf" if math.isinf(value) else f"{value:.{digits}f}".removesuffix("." + "0" * digits)
 
 
 def _significant(results: Results) -> set[str]:
