@@ -12,6 +12,12 @@ import numpy.typing as npt
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
+WHITE = 255.0
+"""The highest grey level of 8 bits."""
+
+SMALLEST_EPSILON = 0.5
+"""The least bound in grey levels that is taken for what it says."""
+
 
 def check_images(images: Any) -> Pixels:
     """Return `images` as uint8 pixels; floats are rounded half to even, as a defence would.
@@ -107,3 +113,16 @@ def check_number(name: str, value: Any, highest: float = math.inf) -> None:
     if not number or not math.isfinite(value) or not 0 <= value <= highest:
         limits = f"from 0 to {highest:g}" if math.isfinite(highest) else "of at least 0"
         raise ValueError(f"`{name}` must be a finite number {limits}. Received: {name}={value!r}")
+
+
+def check_epsilon(value: Any) -> None:
+    """Raise ValueError unless `value` can be a bound in grey levels: 0, or one half to 255.
+
+    Less than half a grey level changes no pixel of 8 bits; whoever asks for it means images in [0, 1].
+    """
+    check_number("epsilon", value, WHITE)
+    if 0 < value < SMALLEST_EPSILON:
+        raise ValueError(
+            f"`epsilon` is in grey levels of 255, and less than half of one changes no pixel. Received: epsilon={value}"
+            f"; of images in [0, 1] that would be {WHITE * value:g} grey levels"
+        )

@@ -57,6 +57,12 @@ class AttackResult:
     loss_end: Floats | None = None
     nonfinite_gradient: Bools | None = None
 
+    @property
+    def moved(self) -> Bools:
+        """bool, (n,): whether any pixel of the image was changed. An attack that moves none says nothing."""
+        moved: Bools = self.linf > 0
+        return moved
+
 
 @dataclass(frozen=True)
 class Found:

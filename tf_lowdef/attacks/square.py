@@ -10,7 +10,7 @@ import numpy as np
 
 from tf_lowdef.attacks.attack import Attack
 from tf_lowdef.attacks.batch import Batch
-from tf_lowdef.attacks.checks import check_flag, check_integer, check_number
+from tf_lowdef.attacks.checks import check_epsilon, check_flag, check_integer, check_number
 from tf_lowdef.attacks.losses import evaluate_loss, margin, target_margin
 from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.randomness import generator
@@ -80,7 +80,7 @@ class Square(Attack):
     targeted: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        check_number("epsilon", self.epsilon, WHITE)
+        check_epsilon(self.epsilon)
         check_integer("queries", self.queries, 1)
         check_number("p_init", self.p_init, 1)
         check_flag("targeted", self.targeted)
