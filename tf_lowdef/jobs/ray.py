@@ -90,8 +90,9 @@ class RayRunner(LocalRunner):
         from tf_lowdef.jobs.ray_pool import Pool
 
         with ExitStack() as exits:
-            exits.enter_context(connected(self._options))
-            self._pool = Pool(self._options, self._make_site, fitting(self._options))
+            options = self._options
+            exits.enter_context(connected(options))
+            self._pool = Pool(self._make_site, fitting(options), options.cpus_per_worker, options.gpus_per_worker)
             exits.callback(self._pool.close)
             self._exits = exits.pop_all()
         return self
