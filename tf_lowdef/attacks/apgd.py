@@ -10,13 +10,13 @@ from typing import ClassVar
 import numpy as np
 
 from tf_lowdef.attacks.batch import Batch
-from tf_lowdef.attacks.checks import check_integer, check_number
 from tf_lowdef.attacks.deepfool import rank_classes
 from tf_lowdef.attacks.losses import Loss, cross_entropy, dlr, loss_and_gradient, target_cross_entropy, target_dlr
 from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.randomness import uniform_start
 from tf_lowdef.attacks.result import WHITE, Bools, Floats, Ints
 from tf_lowdef.attacks.walk import Point, Tally, Walk
+from tf_lowdef.validation import check_integer, check_number
 
 FIRST_STEP = 2.0
 """The first step as a multiple of epsilon (Croce and Hein 2020, section 4)."""
@@ -89,7 +89,7 @@ class AutoPGD(Walk):
         super().__post_init__()
         check_integer("steps", self.steps, 1)
         check_integer("restarts", self.restarts, 1)
-        check_number("rho", self.rho, 1)
+        check_number("rho", self.rho, 0, 1)
 
     @property
     def actual_step_size(self) -> float:

@@ -13,7 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.attacks.batch import Batch, pad
-from tf_lowdef.attacks.checks import (
+from tf_lowdef.attacks.losses import cross_entropy, evaluate_loss, target_cross_entropy
+from tf_lowdef.attacks.model_fn import Model, ModelFn, are_probabilities, as_model_fn
+from tf_lowdef.attacks.randomness import draw_targets
+from tf_lowdef.attacks.result import WHITE, AttackResult, Floats, Found, l2_norms, linf_norms
+from tf_lowdef.specs import format_value
+from tf_lowdef.validation import (
     Labels,
     Pixels,
     check_images,
@@ -22,11 +27,6 @@ from tf_lowdef.attacks.checks import (
     check_labels,
     check_targets,
 )
-from tf_lowdef.attacks.losses import cross_entropy, evaluate_loss, target_cross_entropy
-from tf_lowdef.attacks.model_fn import Model, ModelFn, are_probabilities, as_model_fn
-from tf_lowdef.attacks.randomness import draw_targets
-from tf_lowdef.attacks.result import WHITE, AttackResult, Floats, Found, l2_norms, linf_norms
-from tf_lowdef.specs import format_value
 
 Progress = Callable[[int, int], object]
 
@@ -89,11 +89,11 @@ class Attack(ABC):
             ValueError: A shape, value or label is wrong, the model gives no gradient or has too few classes, or ends in
                 a softmax where the attack needs logits; or `targets` are given and the attack is not targeted.
         """
-        pixels = check_images(images)
-        true = check_labels(labels, len(pixels))
+        pixels = check_images("images", images)
+        true = check_labels("labels", labels, len(pixels))
         check_integer("batch_size", batch_size, 1)
         check_integer("seed", seed, 0)
-        aims = None if targets is None else check_targets(targets, true)
+        aims = None if targets is None else check_targets("targets", targets, true)
         if aims is not None and not self.aims:
             raise ValueError(f"`targets` are for an attack with targeted=True. Received: {self.spec}")
         model_fn = as_model_fn(model)
@@ -115,9 +115,9 @@ class Attack(ABC):
         logits = model_fn.logits(padded)
         if first:
             self._check_outputs(logits)
-        check_label_range(labels, logits.shape[1])
+        check_label_range("labels", labels, logits.shape[1])
         if aims is not None:
-            check_label_range(aims, logits.shape[1], "targets")
+            check_label_range("targets", aims, logits.shape[1])
         elif self.aims:
             aims = draw_targets(padded[:n], labels, logits.shape[1], seed)
         batch = Batch(padded, true, logits, np.arange(size) < n, seed, None if aims is None else pad(aims, size))

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.attacks.checks import Labels
 from tf_lowdef.attacks.result import Bools, Floats, Ints
+from tf_lowdef.validation import Labels
 
 
 @dataclass(frozen=True)

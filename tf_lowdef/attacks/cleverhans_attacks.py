@@ -14,12 +14,12 @@ import tensorflow as tf
 from cleverhans.tf2.utils import clip_eta, optimize_linear
 
 from tf_lowdef.attacks.batch import Batch
-from tf_lowdef.attacks.checks import check_integer, check_number
 from tf_lowdef.attacks.losses import cross_entropy_gradient
 from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.randomness import uniform_start
 from tf_lowdef.attacks.result import WHITE, Floats
 from tf_lowdef.attacks.walk import Point, Tally, Walk
+from tf_lowdef.validation import check_integer, check_number
 
 BIM_STEP = 0.25
 """BIM's default step as a part of epsilon: ten steps reach every corner of the box two and a half times."""
@@ -161,7 +161,7 @@ class IterativeSign(GradientSign):
         super().__post_init__()
         check_integer("steps", self.steps, 1)
         if self.step_size is not None:
-            check_number("step_size", self.step_size, WHITE)
+            check_number("step_size", self.step_size, 0, WHITE)
 
     @property
     def actual_step_size(self) -> float:
@@ -238,7 +238,7 @@ class MIM(IterativeSign):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number("decay", self.decay)
+        check_number("decay", self.decay, 0)
 
     def step(self, model_fn: ModelFn, here: Any, x: Any, aim: Any, before: Any) -> tuple[Any, ...]:
         """Take one step along the gradient, scaled to a mean of one, plus what decays of the direction before."""

@@ -9,11 +9,11 @@ import numpy as np
 
 from tf_lowdef.attacks.attack import Attack
 from tf_lowdef.attacks.batch import Batch
-from tf_lowdef.attacks.checks import check_flag, check_integer, check_number
 from tf_lowdef.attacks.losses import loss_and_gradient, margin, target_margin
 from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.result import WHITE, Bools, Floats, Found, l2_norms
 from tf_lowdef.attacks.walk import Tally
+from tf_lowdef.validation import check_flag, check_integer, check_number
 
 TANH_SMOOTHER = 0.999999
 """How near to black and white the change of variables comes (Carlini and Wagner 2017, the released code)."""
@@ -95,7 +95,7 @@ class CW(Attack):
         check_integer("steps", self.steps, 1)
         check_integer("binary_search_steps", self.binary_search_steps, 1)
         for name in ("learning_rate", "confidence", "initial_const"):
-            check_number(name, getattr(self, name))
+            check_number(name, getattr(self, name), 0)
         check_flag("survive_rounding", self.survive_rounding)
         check_flag("targeted", self.targeted)
 

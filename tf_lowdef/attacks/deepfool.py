@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tf_lowdef.attacks.checks import check_integer, check_number
 from tf_lowdef.attacks.model_fn import Model, ModelFn, as_model_fn
 from tf_lowdef.attacks.result import Bools, Floats, Ints
+from tf_lowdef.validation import check_integer, check_number
 
 SMALLEST_STEP = 1e-4
 """Least length of a step, for pixels in [0, 1]: what the authors' code adds to every step, so that an image that
@@ -76,7 +76,7 @@ def deepfool(
     """
     check_integer("nb_candidate", nb_candidate, 2)
     check_integer("max_iter", max_iter, 1)
-    check_number("overshoot", overshoot)
+    check_number("overshoot", overshoot, 0)
     clean = np.asarray(x, np.float32)
     if not len(clean):
         return tf.convert_to_tensor(clean)

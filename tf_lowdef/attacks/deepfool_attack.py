@@ -9,10 +9,10 @@ import numpy as np
 
 from tf_lowdef.attacks.attack import Attack
 from tf_lowdef.attacks.batch import Batch
-from tf_lowdef.attacks.checks import check_integer, check_number
 from tf_lowdef.attacks.deepfool import SMALLEST_STEP, rank_classes, search
 from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.result import WHITE, Floats, Found
+from tf_lowdef.validation import check_flag, check_integer, check_number
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,10 @@ class DeepFool(Attack):
     survive_rounding: bool = True
 
     def __post_init__(self) -> None:
-        check_number("overshoot", self.overshoot)
+        check_number("overshoot", self.overshoot, 0)
         check_integer("steps", self.steps, 1)
         check_integer("candidates", self.candidates, 2)
-        if not isinstance(self.survive_rounding, bool):
-            raise ValueError(
-                f"`survive_rounding` must be True or False. Received: survive_rounding={self.survive_rounding!r}"
-            )
+        check_flag("survive_rounding", self.survive_rounding)
 
     def run(self, model_fn: ModelFn, batch: Batch) -> Found:
         """Attack one batch; see `Attack.run`."""

@@ -10,11 +10,11 @@ import numpy as np
 
 from tf_lowdef.attacks.attack import Attack
 from tf_lowdef.attacks.batch import Batch
-from tf_lowdef.attacks.checks import check_epsilon, check_flag, check_integer, check_number
 from tf_lowdef.attacks.losses import evaluate_loss, margin, target_margin
 from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.randomness import generator
 from tf_lowdef.attacks.result import WHITE, Bools, Floats, Found, Ints
+from tf_lowdef.validation import check_epsilon, check_flag, check_integer, check_number
 
 HALVED_AFTER = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """After which of 10,000 queries the squares' area is halved (Andriushchenko et al. 2020, section 5, and their code)."""
@@ -80,12 +80,10 @@ class Square(Attack):
     targeted: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        check_epsilon(self.epsilon)
+        check_epsilon("epsilon", self.epsilon)
         check_integer("queries", self.queries, 1)
-        check_number("p_init", self.p_init, 1)
+        check_number("p_init", self.p_init, 0, 1, above=True)
         check_flag("targeted", self.targeted)
-        if self.p_init == 0:
-            raise ValueError(f"`p_init` must be above 0. Received: p_init={self.p_init!r}")
 
     @property
     def steps(self) -> int:

@@ -11,10 +11,10 @@ import numpy as np
 
 from tf_lowdef.attacks.attack import Attack
 from tf_lowdef.attacks.batch import Batch
-from tf_lowdef.attacks.checks import check_choice, check_epsilon, check_flag
 from tf_lowdef.attacks.losses import Loss, cross_entropy, evaluate_loss, target_cross_entropy
 from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.result import Bools, Floats, Found, Ints
+from tf_lowdef.validation import check_choice, check_epsilon, check_flag
 
 KEEP = ("last", "best")
 
@@ -120,7 +120,7 @@ class Walk(Attack):
     keep: str = field(default="last", kw_only=True)
 
     def __post_init__(self) -> None:
-        check_epsilon(self.epsilon)
+        check_epsilon("epsilon", self.epsilon)
         check_flag("targeted", self.aims)
         check_choice("keep", self.keep, KEEP)
 

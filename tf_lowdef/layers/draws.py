@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from tf_lowdef.layers.image_layer import ImageLayer
-from tf_lowdef.layers.numbers import check_integer
+from tf_lowdef.validation import check_integer
 
 _SEED, _COPY = 1_000_003, 7_368_787
 """Primes that keep the keys of layers with other seeds, and of an image's copies, apart from one another."""
