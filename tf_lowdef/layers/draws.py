@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.layers.image_layer import ImageLayer
 from tf_lowdef.validation import check_integer
 
@@ -150,4 +151,4 @@ def is_randomised(layer: Any) -> bool:
     """Return whether a layer draws random numbers at inference, or a model holds one that does, however deep."""
     if not isinstance(layer, keras.layers.Layer):
         return False
-    return any(isinstance(each, RandomisedLayer) and each.randomised for each in layer._flatten_layers())
+    return any(isinstance(each, RandomisedLayer) and each.randomised for each in [layer, *all_layers(layer)])
