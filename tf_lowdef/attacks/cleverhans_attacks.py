@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from cleverhans.tf2.utils import clip_eta, optimize_linear
 
-from tf_lowdef.attacks.batch import Batch
+from tf_lowdef.attacks.batch import PaddedBatch
 from tf_lowdef.attacks.losses import cross_entropy_gradient
 from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.randomness import uniform_start
@@ -105,7 +105,7 @@ class GradientSign(Walk):
         """The step in grey levels, with the default filled in."""
         return self.epsilon
 
-    def start(self, batch: Batch, number: int) -> Floats:  # noqa: ARG002 - a subclass starts elsewhere
+    def start(self, batch: PaddedBatch, number: int) -> Floats:  # noqa: ARG002 - a subclass starts elsewhere
         """Return where a round begins: the clean images."""
         return batch.pixels
 
@@ -122,7 +122,7 @@ class GradientSign(Walk):
         """Uphill or down, step and epsilon, as tensors: one trace serves all attacks of this kind."""
         return tuple(np.float32(number) for number in (-1 if self.aims else 1, self.actual_step_size, self.epsilon))
 
-    def walk(self, model_fn: ModelFn, batch: Batch, number: int, tally: Tally) -> Iterator[Point]:
+    def walk(self, model_fn: ModelFn, batch: PaddedBatch, number: int, tally: Tally) -> Iterator[Point]:
         """Yield the points of one round, each once the next step has met its logits; see `Walk.walk`."""
         x, aim = tf.convert_to_tensor(batch.pixels), tf.convert_to_tensor(batch.aim)
         here = tf.convert_to_tensor(self.start(batch, number))
@@ -214,7 +214,7 @@ class PGD(IterativeSign):
         """The step in grey levels, with the default filled in."""
         return PGD_REACH * self.epsilon / self.steps if self.step_size is None else self.step_size
 
-    def start(self, batch: Batch, number: int) -> Floats:
+    def start(self, batch: PaddedBatch, number: int) -> Floats:
         """Return a random point of each image's epsilon ball, inside the box."""
         return uniform_start(batch.pixels, self.epsilon, batch.seed, f"start {number}" if number else "")
 

@@ -28,7 +28,7 @@ Place = Callable[[Floats, Floats], Floats]
 
 
 @dataclass
-class Search:
+class DeepFoolSearch:
     """Where a search stands, image by image.
 
     Attributes:
@@ -116,7 +116,7 @@ def search(
     max_iter: int,
     place: Place,
     smallest: float,
-) -> Search:
+) -> DeepFoolSearch:
     """Step each active image over the nearest boundary of its linearised classifier until its class changes.
 
     Args:
@@ -130,7 +130,7 @@ def search(
     """
     n = len(clean)
     counts, flags = np.zeros((2, n), np.int64), np.zeros((2, n), bool)
-    state = Search(clean.copy(), np.zeros_like(clean), *counts, *flags)
+    state = DeepFoolSearch(clean.copy(), np.zeros_like(clean), *counts, *flags)
     for _ in range(max_iter):
         if not len(active):
             break
