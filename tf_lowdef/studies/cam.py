@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -124,7 +123,7 @@ def _maps(parts: _Parts, pixels: npt.NDArray[Any], indices: npt.NDArray[np.int64
     if not parts.head:
         seen = tf.cast(seen, tf.float32)
     for layer in parts.head:
-        seen = layer(seen, training=False) if _takes_training(layer) else layer(seen)
+        seen = layer(seen, training=False)
     with tf.GradientTape() as tape:
         tape.watch(seen)  # or frozen weights would leave nothing to follow
         features, scores = parts.network(seen, training=False)
@@ -140,10 +139,6 @@ def _maps(parts: _Parts, pixels: npt.NDArray[Any], indices: npt.NDArray[np.int64
         maps = _flipped_back(maps, parts.head)
     peak = tf.reduce_max(maps, axis=(1, 2, 3), keepdims=True)
     return tf.math.divide_no_nan(maps, peak)[..., 0]
-
-
-def _takes_training(layer: Callable[..., Any]) -> bool:
-    return bool(getattr(layer, "_call_has_training_arg", False))
 
 
 def _check_classes(indices: npt.NDArray[np.int64] | None, classes: int) -> None:

@@ -13,7 +13,7 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.data.image_data import load_data
+from tf_lowdef.data.load import load_data
 from tf_lowdef.evaluation.models.predict import Predictor, input_size
 from tf_lowdef.files import read_rgb, write_png
 from tf_lowdef.layers import parse_defence

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.evaluation.attackers.adaptive import SANITY_EPSILON, Attacked
-from tf_lowdef.evaluation.judging.outcomes import Made, Outcome, made_for, worst_of
+from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, Attacked, Made, Outcome, made_for, worst_of
 from tf_lowdef.results.results import CLEAN, Row
 from tf_lowdef.results.statistics import mcnemar
 
