@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tf_lowdef.attacks import AttackResult
 from tf_lowdef.evaluation.judging.metrics import max_or_none, mean_or_none, median_minimal_norm, ssim
-from tf_lowdef.results.results import CLEAN
+from tf_lowdef.results import CLEAN
 
 Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -124,7 +124,7 @@ class Outcome:
     """What one defence made of one attack's images, or of the clean ones.
 
     Attributes:
-        threat: What the attacker knew.
+        threat: What the attacker knew; None for clean images.
         attack: Its name, ``"none"`` for clean images.
         defence: Its name.
         made: What the attack did; None for clean images and worst cases.
@@ -139,7 +139,7 @@ class Outcome:
         setting: What a row without `made` says of itself.
     """
 
-    threat: str
+    threat: str | None
     attack: str
     defence: str
     made: Made | None
@@ -153,12 +153,12 @@ class Outcome:
     setting: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def empty(cls, threat: str, attack: str, defence: str, made: Made | None, n: int, draws: int = 1) -> Outcome:
+    def empty(cls, threat: str | None, attack: str, defence: str, made: Made | None, n: int, draws: int = 1) -> Outcome:
         """Return an outcome for `n` images, none of them tried yet."""
         return cls(threat, attack, defence, made, np.zeros(n), np.zeros(n), np.zeros(n, bool), draws=draws)
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> tuple[str | None, str, str]:
         """Threat, attack and defence."""
         return self.threat, self.attack, self.defence
 
