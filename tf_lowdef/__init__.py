@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tf_lowdef._version import __version__
 
 if TYPE_CHECKING:
+    from tf_lowdef.defences import Defence
     from tf_lowdef.evaluation import evaluate
     from tf_lowdef.layers import (
         BitDepthLayer,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "BitDepthLayer": "tf_lowdef.layers",
+    "Defence": "tf_lowdef.defences",
     "FlipLayer": "tf_lowdef.layers",
     "GaussianLayer": "tf_lowdef.layers",
     "JPEGLayer": "tf_lowdef.layers",
@@ -67,6 +69,7 @@ _HOME = {
 _SUBPACKAGES = (
     "attacks",
     "data",
+    "defences",
     "evaluation",
     "files",
     "layers",
@@ -80,6 +83,7 @@ _SUBPACKAGES = (
 
 __all__ = [
     "BitDepthLayer",
+    "Defence",
     "FlipLayer",
     "GaussianLayer",
     "JPEGLayer",

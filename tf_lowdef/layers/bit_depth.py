@@ -9,9 +9,11 @@ import tensorflow as tf
 
 from tf_lowdef.layers.numbers import check_integer
 from tf_lowdef.layers.pixel_layer import PixelLayer
+from tf_lowdef.layers.spec import grammar
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
+@grammar("bits")
 class BitDepthLayer(PixelLayer):
     """Leaves every channel only ``2 ** bits`` evenly spaced levels, the first feature squeezer.
 
