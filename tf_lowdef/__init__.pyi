@@ -1,5 +1,6 @@
 from . import attacks as attacks
 from . import data as data
+from . import defences as defences
 from . import evaluation as evaluation
 from . import files as files
 from . import folders as folders
@@ -13,6 +14,7 @@ from . import studies as studies
 from . import threats as threats
 from . import webp as webp
 from ._version import __version__ as __version__
+from .defences import Defence as Defence
 from .evaluation import evaluate as evaluate
 from .layers import BitDepthLayer as BitDepthLayer
 from .layers import FlipLayer as FlipLayer

@@ -18,7 +18,7 @@ def all_layers(layer: Any) -> list[Any]:
     return list(layer._flatten_layers(include_self=False))
 
 
-def output_shapes(layer: Any) -> list[tuple[int | None, ...]]:
+def output_shapes(layer: Any) -> list[tuple[Any, ...]]:
     """Return the shapes of a layer's outputs, without the batch, for each time that it is called in a model.
 
     `_inbound_nodes`, since the public `Layer.output` is that of the first call alone.

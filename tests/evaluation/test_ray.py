@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from tf_lowdef import evaluate
+from tf_lowdef.defences import name_defences
 from tf_lowdef.evaluation.models import remote
 from tf_lowdef.evaluation.models.remote import check_versions, write_recipe
 from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.jobs.ray import RayOptions
-from tf_lowdef.layers import parse_defence
 
 ARGUMENTS = {
     "attacks": ["bim:2"],
@@ -56,7 +56,7 @@ def test_a_lost_node_changes_nothing(two_nodes, model, dataset, tmp_path):
 
 @pytest.fixture
 def site(model):
-    defences = {name: tuple(parse_defence(name)) for name in ("none", "webp:60+flip", "crops:3")}
+    defences = name_defences(["none", "webp:60+flip", "crops:3"])
     return RunModels(model, defences, surrogate=model, batch_size=4, seed=5, draws=2)
 
 
@@ -64,8 +64,10 @@ def test_a_recipe_gives_the_same_site(site, dataset, monkeypatch):
     monkeypatch.setattr(remote, "make_deterministic", lambda *_: None)  # of this process
     made = write_recipe(site)()
     assert (made.batch_size, made.seed, made.draws, made.defences.keys()) == (4, 5, 2, site.defences.keys())
-    for name, layers in site.defences.items():
-        assert [layer.get_config() for layer in made.defences[name]] == [layer.get_config() for layer in layers]
+    for name, defence in site.defences.items():
+        found = made.defences[name]
+        assert found.name == name
+        assert [each.get_config() for each in found.layers] == [each.get_config() for each in defence.layers]
     for ours, theirs in ((site.model, made.model), (site.surrogate, made.surrogate)):
         for before, after in zip(ours.get_weights(), theirs.get_weights(), strict=True):
             np.testing.assert_array_equal(before, after)

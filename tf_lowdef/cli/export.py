@@ -56,13 +56,14 @@ def command(
     from tf_lowdef.cli.quiet import import_tensorflow
 
     import_tensorflow()
+    from tf_lowdef.defences import make_defence
     from tf_lowdef.serving import export
 
     classifier, names = _open(model, weights)
     if defence is None:
         defence = "none" if model is not None and Path(model).suffix == ".keras" else DEFAULT_DEFENCE
     folder = export(
-        _put_in_front(defence, classifier),
+        make_defence(defence).in_front_of(classifier),
         out,
         version,
         class_names=names if labels is None else _read_names(labels),
@@ -80,14 +81,6 @@ def _open(model: str | None, weights: str | None) -> tuple[Any, list[str] | None
     if model is None:
         return load_demo()[0], list(demo_class_names())
     return open_model(model, weights), None
-
-
-def _put_in_front(defence: str, classifier: Any) -> Any:
-    import keras
-
-    from tf_lowdef.layers import parse_defence
-
-    return keras.Sequential([*parse_defence(defence), classifier])
 
 
 def _read_names(file: str) -> list[str]:

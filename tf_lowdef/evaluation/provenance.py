@@ -10,9 +10,9 @@ from typing import Any
 
 from tf_lowdef.data.image_data import ImageData
 from tf_lowdef.evaluation.images.selection import Selection
-from tf_lowdef.evaluation.models.identity import hash_weights, identify
 from tf_lowdef.evaluation.versions import versions
 from tf_lowdef.jobs import Folder, hold_run, local_path, move_remote
+from tf_lowdef.models.identity import hash_weights, identify
 from tf_lowdef.threads import available_cores
 
 

@@ -8,12 +8,14 @@ import keras
 import tensorflow as tf
 
 from tf_lowdef.layers.image_layer import ImageLayer
+from tf_lowdef.layers.spec import grammar
 from tf_lowdef.validation import check_choice
 
 FLIP_AXES = {"horizontal": (2,), "vertical": (1,), "both": (1, 2)}
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
+@grammar("flip")
 class FlipLayer(ImageLayer):
     """Flips every image, which takes the structure of an adversarial perturbation away from the classifier.
 
@@ -38,6 +40,8 @@ class FlipLayer(ImageLayer):
     Example:
         >>> FlipLayer()(images)  # images[:, :, ::-1]
     """
+
+    moves = True
 
     def __init__(self, mode: str = "horizontal", **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -11,11 +11,13 @@ import tensorflow as tf
 from tf_lowdef.layers.codec_scope import check_codec, current_codec
 from tf_lowdef.layers.image_layer import Shape
 from tf_lowdef.layers.pixel_layer import PixelLayer
+from tf_lowdef.layers.spec import grammar
 from tf_lowdef.validation import check_flag
 from tf_lowdef.webp import pillow
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
+@grammar("webp", hidden=("codec", "num_threads"))
 class WebPLayer(PixelLayer):
     """Compresses images with WebP and decompresses them again, which removes small adversarial noise.
 

@@ -18,7 +18,6 @@ from tf_lowdef.data.files import SourceFile, find_files
 from tf_lowdef.evaluation.folder.log import ADVERSARIAL, LogLine, read_table, status, write_table
 from tf_lowdef.evaluation.folder.step import attack_images, read
 from tf_lowdef.evaluation.judging.checks import check_labels
-from tf_lowdef.evaluation.models.identity import hash_weights
 from tf_lowdef.evaluation.models.predict import class_count, input_size
 from tf_lowdef.evaluation.models.remote import write_recipe
 from tf_lowdef.evaluation.models.run_models import RunModels
@@ -28,6 +27,7 @@ from tf_lowdef.folders.plan import ArgumentError
 from tf_lowdef.folders.run import Outcome, Summary, write_failed
 from tf_lowdef.jobs import LocalRunner, Runner, SplitWork, cut, explain_full_disk, hold_folder, is_full
 from tf_lowdef.jobs.ray import RayOptions, RayRunner
+from tf_lowdef.models.identity import hash_weights
 
 NAMINGS = ("stem", "paper")
 LABELS = ("auto", "none")
