@@ -13,9 +13,7 @@ from tf_lowdef.results.plot import style_of
 def row(attack, defence, top1, **more):
     setting = {} if attack == "none" else {"norm": "Linf", "epsilon": 4, "steps": 10, "step_size": 1.0}
     threat = None if attack == "none" else "oblivious"
-    return Row(
-        threat, attack, defence, 10, round(10 * top1), top1, (top1 - 0.1, top1 + 0.1), setting=setting, **more
-    )
+    return Row(threat, attack, defence, 10, round(10 * top1), top1, (top1 - 0.1, top1 + 0.1), setting=setting, **more)
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ class Results:
         ranked = ours or sorted(best, key=lambda defence: -best[defence])
         return next(iter([*ranked, *others]), DefenceName(BARE))
 
-    def row(self, attack: str, defence: str, threat: str = OBLIVIOUS) -> Row:
+    def row(self, attack: str, defence: str, threat: str | None = OBLIVIOUS) -> Row:
         """Return one row; clean images know no threat.
 
         Raises:
@@ -199,7 +199,7 @@ class Results:
         return accuracy_figure(self)
 
     def __repr__(self) -> str:
-        attacks = len({(row.threat, row.attack) for row in self.rows if row.kind != "clean"})
+        attacks = len({(row.threat, row.attack) for row in self.select(kind="attack")})
         counts = {"defence": len(self.defences), "attack": attacks, "image": self.n, "warning": len(self.warnings)}
         said = (f"{count} {what}" + "s" * (count != 1) for what, count in counts.items())
         return f"Results({', '.join(said)})"
