@@ -7,11 +7,14 @@ import json
 import pytest
 
 from tf_lowdef.report import write_report
-from tf_lowdef.report.table import NOT_SHOWN
+from tf_lowdef.report.table import NOT_SHOWN, attack_table
 from tf_lowdef.results import Results, Row, entries
 from tf_lowdef.results.row import PER_IMAGE
 
-SETTING = {"norm": "Linf", "epsilon": 4.0, "steps": 13, "step_size": 1.375, "restarts": 6, "loss": "margin"}
+SETTING = {
+    "norm": "Linf", "epsilon": 4.0, "steps": 13, "step_size": 1.375, "restarts": 6, "loss": "margin", "labels": "true",
+    "knowledge": "none",
+}  # fmt: skip
 ROW = Row(
     "oblivious", "bim:4,steps=13", "jpeg:60", 97, 61, 61 / 97, (0.512, 0.733), success_rate=0.123, attacked=83,
     left_out=14, zero_gradient=71, l2_mean=1.2345, linf_max=3.25, ssim_mean=0.9876, median_minimal_l2=2.468,
@@ -86,6 +89,15 @@ def test_the_reports_show_every_field_but_those_on_the_list(folder):
         text = (folder / report).read_text()
         assert [name for name, said in IN_REPORTS.items() if said not in text] == []
         assert "What else was measured" not in text
+
+
+def test_the_table_of_attacks_is_whole(folder):
+    table = attack_table(Results.load(folder), "oblivious")
+    assert table.rows[0] == [
+        "bim:4,steps=13", "Linf", "4", "13", "1.375", "6", "margin", "true", "none", "83", "14", "1.234", "3.25",
+        "0.9876", "2.468", "67.8",
+    ]  # fmt: skip
+    assert len(table.columns) == len(table.rows[0])
 
 
 def test_a_new_field_touches_the_row_alone(tmp_path, monkeypatch):

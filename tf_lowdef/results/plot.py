@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from textwrap import fill
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tf_lowdef.results.results import Results
 from tf_lowdef.results.row import Row
 from tf_lowdef.results.table import unique
 from tf_lowdef.threats import ADAPTIVE
+
+if TYPE_CHECKING:
+    from tf_lowdef.results.results import Results
 
 COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#0072B2", "#CC79A7", "#F0E442")
 """Okabe and Ito 2008, "Color universal design": eight colours that colour-blind people can tell apart."""
