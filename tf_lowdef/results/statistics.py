@@ -65,7 +65,7 @@ def compare_paired(first: Shares, second: Shares, seed: int = 0) -> Paired:
     flipped = np.abs(_resample(len(first), lambda shape: rng.choice(signs, shape) @ values)) / len(first)
     # The observed signs are one of the possible ones, hence + 1 (Phipson and Smyth 2010).
     p = (1 + int((flipped >= abs(difference) - 1e-12).sum())) / (RESAMPLES + 1)
-    return Paired(difference, bootstrap_interval(first - second, seed), p, RESAMPLED)
+    return Paired(difference, bootstrap_interval(values, seed), p, RESAMPLED)
 
 
 def mcnemar(only_first: int, only_second: int, one_sided: bool = False) -> float:
