@@ -5,7 +5,7 @@ from tf_lowdef.results import Results, Row
 
 
 def make_run(folder):
-    rows = [Row("oblivious", "none", "none", 10, 9.0, 0.9, (0.6, 0.98), per_image=(1.0,) * 9 + (0.0,))]
+    rows = [Row(None, "none", "none", 10, 9.0, 0.9, (0.6, 0.98), per_image=(1.0,) * 9 + (0.0,))]
     Results({"warnings": [], "skipped": []}, rows, (), tuple("abcdefghij")).save(folder)
 
 

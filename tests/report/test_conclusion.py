@@ -15,7 +15,7 @@ def row(threat, attack, defence, top1, unreliable=None, epsilon=None, budget="st
 
 
 def results(*rows, defences=("none", WEBP)):
-    return Results({}, [*(row("oblivious", "none", defence, 0.9) for defence in defences), *rows])
+    return Results({}, [*(row(None, "none", defence, 0.9) for defence in defences), *rows])
 
 
 def oblivious(top1, defence=WEBP, epsilon=4, **more):

@@ -10,10 +10,9 @@ from tf_lowdef.files import write_png
 from tf_lowdef.report import write_page, write_report
 from tf_lowdef.report.page import MAX_BYTES
 from tf_lowdef.report.page_pictures import amplify
-from tf_lowdef.results import Results, Row
+from tf_lowdef.results import Comparison, Results, Row
 from tf_lowdef.results.gallery import Example, Gallery, View
-from tf_lowdef.results.reader import read_run
-from tf_lowdef.results.results import Comparison
+from tf_lowdef.results.run_folder import read_run
 
 HOSTILE = "<script>alert(1)</script>"
 VOID = {"meta", "link", "img", "br"}
@@ -57,8 +56,8 @@ def row(threat, attack, defence, top1, **more):
 
 def make_results(model="tiny", unreliable=None):
     rows = [
-        row("oblivious", "none", "none", 0.9),
-        row("oblivious", "none", "webp:60+flip", 0.8),
+        row(None, "none", "none", 0.9),
+        row(None, "none", "webp:60+flip", 0.8),
         row("oblivious", "bim:2", "none", 0.2, attacked=9),
         row("oblivious", "bim:2", "webp:60+flip", 0.6, attacked=9),
         row("oblivious", "bim:4", "none", 0.0, attacked=9),
@@ -128,7 +127,7 @@ def test_hostile_names_are_text(tmp_path):
     results = read_run(tmp_path)
     results.run["warnings"].append(HOSTILE)
     results.run["command"] = HOSTILE
-    rows = [*results.rows, row("oblivious", "none", HOSTILE, 0.5), row("oblivious", "bim:4", HOSTILE, 0.5)]
+    rows = [*results.rows, row(None, "none", HOSTILE, 0.5), row("oblivious", "bim:4", HOSTILE, 0.5)]
     write_page(Results(results.run, rows, results.comparisons), tmp_path)
     text, page = read_page(tmp_path)
     assert not page.all("script")
@@ -207,7 +206,7 @@ def edit(folder, change, name="results.json"):
         (lambda c: c["rows"][0].update(top1="ninety"), "entry 1 of rows is left out: top1 is no number"),
         (lambda c: c["rows"][0].pop("attack"), "attack is missing"),
         (lambda c: c["rows"][0].update(top1=0.7), "top1 is 0.7, but correct / n is 0.9"),
-        (lambda c: c["rows"][0].update(ci95=None), "ci95 is no pair"),
+        (lambda c: c["rows"][0].update(ci95=None), "ci95 is missing"),
         (lambda c: c["rows"][2]["setting"].update(epsilon="four"), "epsilon is no number"),
         (lambda c: c["rows"][0].update(aura=3), "not known here and not shown: aura"),
         (lambda c: c["rows"].append(c["rows"][0]), "stands there twice"),
@@ -215,7 +214,7 @@ def edit(folder, change, name="results.json"):
         (lambda c: c.pop("comparisons"), "there are no comparisons"),
         (lambda c: c.pop("run"), "what was run is not recorded"),
         (lambda c: c["run"]["versions"].update(tf_lowdef="9.9"), "made by tf_lowdef 9.9"),
-        (lambda c: c["rows"][0].update(correct=8.0, top1=0.8), "disagree on oblivious none none"),
+        (lambda c: c["rows"][0].update(correct=8.0, top1=0.8), "disagree on clean none"),
         (lambda c: c.update(rows=c["rows"][:1]), "comparisons are of rows that are not there"),
     ],
 )

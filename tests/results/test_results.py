@@ -9,7 +9,7 @@ from tf_lowdef.results import Results, Row
 
 @pytest.fixture
 def results():
-    clean = Row("oblivious", "none", "none", 10, 9, 0.9, (0.6, 0.98), resolution=(8, 8))
+    clean = Row(None, "none", "none", 10, 9, 0.9, (0.6, 0.98), resolution=(8, 8))
     setting = {"name": "deepfool", "norm": "L2", "epsilon": None, "steps": 50}
     attacked = Row(
         "oblivious",

@@ -8,9 +8,9 @@ from PIL import Image
 
 from tf_lowdef import load_demo
 from tf_lowdef.models import demo_class_names
-from tf_lowdef.report import draw_images, draw_maps, draw_over, draw_story
+from tf_lowdef.report import draw_over
 from tf_lowdef.results import Results, Row
-from tf_lowdef.studies import Frame, tell_story
+from tf_lowdef.studies import Frame, draw_images, draw_maps, draw_story, tell_story
 
 
 def drawn(figure):

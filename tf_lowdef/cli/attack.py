@@ -15,6 +15,7 @@ from tf_lowdef.cli.options import (
     seed_option,
     targeted_option,
 )
+from tf_lowdef.cli.spelling import Spelled
 
 
 @click.command(name="attack")
@@ -22,7 +23,12 @@ from tf_lowdef.cli.options import (
 @click.option("-o", "--out", type=click.Path(), required=True, help="Folder for the PNGs and attack.csv.")
 @model_options
 @click.option(
-    "--attack", default="deepfool", show_default=True, metavar="SPEC", help="Such as deepfool, fgsm:4, bim:4,steps=20."
+    "--attack",
+    type=Spelled("attack"),
+    default="deepfool",
+    show_default=True,
+    metavar="SPEC",
+    help="Such as deepfool, fgsm:4, bim:4,steps=20.",
 )
 @targeted_option
 @click.option(

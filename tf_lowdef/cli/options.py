@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tf_lowdef.cli.types import ModelName, WeightsName
+
 if TYPE_CHECKING:
     from tf_lowdef.jobs.ray import RayOptions
 
@@ -110,11 +112,13 @@ def model_options(function: F) -> F:
     """Add ``--model`` and ``--weights``."""
     function = click.option(
         "--weights",
+        type=WeightsName(),
         metavar="FILE|imagenet|none",
         help="A .weights.h5, .h5 or .keras file, 'imagenet' (downloaded by Keras) or 'none'.  [default: imagenet]",
     )(function)
     return click.option(
         "--model",
+        type=ModelName(),
         metavar="NAME|FILE",
         help="A classifier of keras.applications, such as MobileNetV2, or a .keras file from pixels in [0, 255] to "
         "logits. Default: the embedded classifier.",

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tf_lowdef.evaluation.sweep import Sweep
 from tf_lowdef.report import accuracy_table, conclusion, legend
 from tf_lowdef.report.sweep_report import sweep_table, verdict
 from tf_lowdef.results import Results
-from tf_lowdef.results.table import unique
 from tf_lowdef.threats import THREATS
+
+if TYPE_CHECKING:
+    from tf_lowdef.evaluation.sweep import Sweep
 
 MIN_WIDTH = 100
 """Columns to assume where the output is no terminal, so that a table in a log is not folded."""
@@ -60,10 +62,9 @@ def _console(results: Results) -> Console:
 
 def _show_accuracy(console: Console, results: Results) -> None:
     content = accuracy_table(results)
-    n = max(row.n for row in results.rows)
-    threats = unique(row.threat for row in results.rows)
+    threats = results.threats
     table = Table(
-        title=f"Top-1 accuracy in %, {n} images, threat: {', '.join(threats)}",
+        title=f"Top-1 accuracy in %, {results.n} images, threat: {', '.join(threats) or 'none'}",
         caption="\n".join([legend(results), *(THREATS[threat].caveat for threat in threats)]).strip(),
         title_justify="left",
         caption_justify="left",

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from tf_lowdef.attacks import Attack
-from tf_lowdef.data.image_data import load_data
+from tf_lowdef.data.load import load_data
 from tf_lowdef.evaluation.attackers.adaptive import AdaptiveAttacker
 from tf_lowdef.evaluation.attackers.one_model import OneModelAttacker
 from tf_lowdef.evaluation.images.reading import read_images
@@ -28,7 +28,7 @@ from tf_lowdef.evaluation.plan import Plan, check_surrogate, make_plan
 from tf_lowdef.evaluation.provenance import describe_identity, describe_model, describe_run
 from tf_lowdef.jobs import Folder, LocalRunner, Runner, fingerprint, open_run, working_folder
 from tf_lowdef.jobs.ray import RayOptions, RayRunner
-from tf_lowdef.results.results import Results
+from tf_lowdef.results import Results
 from tf_lowdef.threats import OBLIVIOUS, THREATS
 
 Progress = Callable[[str, int, int], None]
@@ -167,7 +167,7 @@ def _attack(site: RunModels, plan: Plan, spool: Spool, keep: bool, runner: Runne
     steps = _Counter(report, "Attacking and defending")
     steps.total = math.ceil(len(spool) / site.batch_size) * (1 + len(threats) * len(plan.attacks))
     grid = OneModelAttacker(site, spool, keep=keep, runner=runner, progress=steps.add)
-    clean = grid.clean(plan.threats[0])
+    clean = grid.clean()
     others = [outcome for threat in threats for outcome in grid.attacked(threat, plan.attacks)]
     mark(others)
     found, worst, by_defence = [*clean, *others], [], group_by_defence(others)

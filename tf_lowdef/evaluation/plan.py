@@ -10,7 +10,7 @@ from tf_lowdef.attacks import Attack, parse_attack
 from tf_lowdef.defences import Defence, name_defences
 from tf_lowdef.evaluation.attackers.budgets import Budget, epsilons_of, find_budget
 from tf_lowdef.evaluation.models.predict import class_count, input_size
-from tf_lowdef.results.results import CLEAN
+from tf_lowdef.results import CLEAN
 from tf_lowdef.threats import THREATS, Threat
 
 

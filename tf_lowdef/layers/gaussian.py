@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from tf_lowdef.layers.borders import convolve
 from tf_lowdef.layers.float_layer import FloatLayer
-from tf_lowdef.layers.numbers import check_number
 from tf_lowdef.layers.spec import grammar
+from tf_lowdef.validation import check_number
 
 TRUNCATE = 4.0
 """Where the kernel ends, in standard deviations, as in ``scipy.ndimage.gaussian_filter``."""

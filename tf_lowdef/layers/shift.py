@@ -8,8 +8,8 @@ import keras
 import tensorflow as tf
 
 from tf_lowdef.layers.image_layer import ImageLayer
-from tf_lowdef.layers.numbers import check_integer
 from tf_lowdef.layers.spec import grammar
+from tf_lowdef.validation import check_integer
 
 MAX_SHIFT = 10_000
 """Pixels; longer than any image here, and far from the largest int32."""

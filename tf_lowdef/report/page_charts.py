@@ -13,9 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tf_lowdef.report.headline import Headline
-from tf_lowdef.report.plot import COLOURS, style_of
-from tf_lowdef.results.results import CLEAN, Results, Row
-from tf_lowdef.results.table import unique
+from tf_lowdef.results import Results, Row
+from tf_lowdef.results.plot import COLOURS, style_of
 
 INK = "#010203"
 """What is drawn in this colour takes the colour of the page's text: it occurs nowhere else."""
@@ -25,8 +24,6 @@ WIDTH = 4.2
 
 APART = 0.012
 """How far the marks of two defences are drawn apart, as a share of the greatest epsilon: many lie on each other."""
-
-_EPSILON = re.compile(r"^([^:]+):[0-9.]+")
 
 
 class Chart(NamedTuple):
@@ -48,8 +45,8 @@ def headline_chart(headlines: Sequence[Headline], epsilon: float | None) -> Char
     """Return each defence clean, against who does not know of it, and against who does; None without any attack."""
     kinds: list[tuple[str, str, str, Callable[[Headline], Row | None]]] = [
         ("clean", "o", INK, lambda each: each.clean),
-        ("attacker does not know of it", "s", COLOURS[5], lambda each: each.oblivious),
-        ("attacker knows of it", "D", COLOURS[4], lambda each: each.adaptive),
+        ("attacker does not know of it", "s", COLOURS[5], lambda each: each.unknowing),
+        ("attacker knows of it", "D", COLOURS[4], lambda each: each.knowing),
     ]
     shown = [kind for kind in kinds if any(kind[3](each) is not None for each in headlines)]
     if len(shown) < 2:
@@ -78,12 +75,12 @@ def headline_chart(headlines: Sequence[Headline], epsilon: float | None) -> Char
 def epsilon_curves(results: Results) -> Curves:
     """Return a chart for each threat and attack that was tried at several epsilons."""
     families: dict[tuple[str, str], list[Row]] = {}
-    for row in results.rows:
-        if row.attack != CLEAN and not row.conditional and row.setting.get("epsilon") is not None:
-            families.setdefault((row.threat, family(row.attack)), []).append(row)
+    for row in results.select(conditional=False):
+        if row.threat is not None and row.epsilon is not None:
+            families.setdefault((row.threat, row.attack.family), []).append(row)
     charts, missing = [], []
     for (threat, name), rows in families.items():
-        epsilons = sorted({row.setting["epsilon"] for row in rows})
+        epsilons = sorted({row.epsilon for row in rows if row.epsilon is not None})
         if len(epsilons) > 1:
             charts.append(_curve(results, threat, name, rows, epsilons))
         else:
@@ -91,22 +88,16 @@ def epsilon_curves(results: Results) -> Curves:
     return Curves(charts, missing)
 
 
-def family(attack: str) -> str:
-    """Return an attack's name without its epsilon: ``"bim:4,steps=20"`` becomes ``"bim,steps=20"``."""
-    return _EPSILON.sub(r"\1", attack)
-
-
 def _curve(results: Results, threat: str, name: str, rows: list[Row], epsilons: list[float]) -> Chart:
     figure = Figure(figsize=(WIDTH, WIDTH), layout="constrained")
     axes = figure.subplots()
-    clean = {row.defence: row for row in results.rows if row.attack == CLEAN}
-    defences, said = unique(row.defence for row in results.rows), []
+    defences, said = results.defences, []
     for number, defence in enumerate(defences):
-        points = {row.setting["epsilon"]: row for row in rows if row.defence == defence}
+        points = {row.epsilon: row for row in rows if row.defence == defence and row.epsilon is not None}
         if not points:
             continue
-        if defence in clean:
-            points = {0.0: clean[defence], **points}
+        if (clean := results.clean(defence)) is not None:
+            points = {0.0: clean, **points}
         marker, colour = style_of(number)
         shift = APART * epsilons[-1] * (number - (len(defences) - 1) / 2)
         _draw_curve(

@@ -12,14 +12,13 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.data.image_data import load_data
+from tf_lowdef.data.load import load_data
 from tf_lowdef.defences import BARE, Defence, make_defence, name_defences
 from tf_lowdef.evaluation.models.predict import Predictor, input_size
 from tf_lowdef.files import read_rgb, write_png
-from tf_lowdef.report.conclusion import subject
+from tf_lowdef.results import CLEAN, Results, Row
 from tf_lowdef.results.gallery import FOLDER, Example, Gallery, View
 from tf_lowdef.results.paths import adversarial_picture
-from tf_lowdef.results.results import CLEAN, Results, Row
 from tf_lowdef.studies.cam import grad_cam
 from tf_lowdef.studies.cam_study import correlations
 from tf_lowdef.studies.gallery_choice import Choice, choose
@@ -86,7 +85,7 @@ def make_gallery(
         class_names = names_in(data)
     names = dict(enumerate(class_names)) if isinstance(class_names, Sequence) else dict(class_names)
     batch_size = int(results.run["arguments"]["batch_size"])
-    defence = _find(subject(results), defences)
+    defence = _find(results.subject, defences)
     maker = _Maker(model, defence, Path(folder), names, batch_size, int(results.run["seed"]))
     examples = [
         maker.example(number, choice, images.read(places[choice.name]), int(images.labels[places[choice.name]]))

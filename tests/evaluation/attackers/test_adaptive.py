@@ -8,9 +8,9 @@ from tf_lowdef.attacks import parse_attack
 from tf_lowdef.defences import BARE, make_defence
 from tf_lowdef.evaluation.attackers.adaptive import strengthen
 from tf_lowdef.evaluation.attackers.budgets import BUDGETS, EXPLICIT, epsilons_of, find_budget
-from tf_lowdef.evaluation.attackers.variants import defended_models
 from tf_lowdef.evaluation.models.draws import image_keys
 from tf_lowdef.evaluation.models.predict import Predictor
+from tf_lowdef.evaluation.models.variants import defended_models
 from tf_lowdef.layers import ImageLayer, RandomCropLayer, draw_scope
 from tf_lowdef.results import Results
 from tf_lowdef.results.paths import folder_name

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import contextvars
-import functools
-import weakref
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from tf_lowdef.attacks.batch import pad
 from tf_lowdef.defences import BARE, Defence
 from tf_lowdef.evaluation.models.draws import Keys, image_keys
-from tf_lowdef.layers import draw_scope, is_randomised
-from tf_lowdef.layers.codec_scope import current_codec
+from tf_lowdef.layers import is_randomised
+from tf_lowdef.layers.compiled import compiled, infer
 
 Labels = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
@@ -49,8 +45,7 @@ class Predictor:
 
     def __init__(self, model: Any, batch_size: int = 32, seed: int = 0) -> None:
         self.batch_size = batch_size
-        self._alive = model  # `_compile` holds it weakly
-        self._model = _compile(model)
+        self._model = model
         self._seed = seed
         self._model_draws = is_randomised(model)
 
@@ -108,37 +103,9 @@ class Predictor:
 
     def _classify(self, images: Logits, keys: Keys, size: int) -> Logits:
         """Return the bare model's logits of at most `size` float32 images, padded to that."""
-        outputs = self._model(pad(images, size), pad(keys, size))
+        outputs = compiled(self._model, infer, pad(images, size), keys=pad(keys, size), open_axes=0)
         logits: Logits = np.asarray(outputs, np.float32)[: len(images)]
         return logits
-
-
-_KNOWN: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionary()
-
-
-def _compile(model: Any) -> Any:
-    """Return the model as a compiled function: the same one as long as the model lives, for each codec scope.
-
-    As in `tf_lowdef.attacks`, a model changed after its first call is not traced again.
-    """
-    try:
-        known, get_model = _KNOWN.setdefault(model, {}), weakref.ref(model)
-    except TypeError:  # neither hashable nor weakly referable
-        return _trace(lambda: model)
-    codec = current_codec("its own")
-    if codec not in known:
-        known[codec] = _trace(get_model)
-    return known[codec]
-
-
-def _trace(get_model: Callable[[], Any]) -> Any:
-    # A partial, not a closure: TensorFlow counts the traces of a piece of code, and warns of them.
-    return tf.function(functools.partial(_forward, get_model))
-
-
-def _forward(get_model: Callable[[], Any], pixels: Any, keys: Any) -> Any:
-    with draw_scope(keys):
-        return get_model()(tf.cast(pixels, tf.float32), training=False)
 
 
 def input_size(model: Any) -> tuple[int, int] | None:

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from tf_lowdef.evaluation.models.run_models import RunModels
-from tf_lowdef.evaluation.provenance import versions
+from tf_lowdef.evaluation.versions import versions
 from tf_lowdef.threads import available_cores
 
 _MAY_DIFFER = "python"

@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from tf_lowdef.attacks import Attack, AttackResult
 from tf_lowdef.defences import Defence
-from tf_lowdef.evaluation.attackers.variants import defended_models
 from tf_lowdef.evaluation.judging.outcomes import observe
 from tf_lowdef.evaluation.models.draws import CHOOSING_DRAWS, REPORT_DRAWS, ExpectedModel, attackable
 from tf_lowdef.evaluation.models.predict import Predictor
 from tf_lowdef.evaluation.models.probe import gives_gradient
+from tf_lowdef.evaluation.models.variants import defended_models
 from tf_lowdef.files import encode_png
 from tf_lowdef.jobs import Record
 from tf_lowdef.threats import Threat

@@ -1,17 +1,14 @@
-"""``accuracy.png``: every defence against every attack at a glance."""
+"""Every defence against every attack at a glance, as a picture."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from textwrap import fill
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tf_lowdef.files import atomic_path
-from tf_lowdef.results.results import CLEAN, Results
-from tf_lowdef.results.table import unique
+from tf_lowdef.results.results import Results
 
 COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#0072B2", "#CC79A7", "#F0E442")
 """Okabe and Ito 2008, "Color universal design": eight colours that colour-blind people can tell apart."""
@@ -38,9 +35,9 @@ def style_of(number: int) -> tuple[str, str]:
     return MARKERS[(number + SHIFT * turn) % len(MARKERS)], COLOURS[number % len(COLOURS)]
 
 
-def plot_accuracy(results: Results, path: str | Path) -> None:
-    """Draw top-1 accuracy with 95 % intervals, one group an attack and one mark a defence, and write it as PNG."""
-    attacks, defences = _attacks(results), unique(row.defence for row in results.rows)
+def accuracy_figure(results: Results) -> Figure:
+    """Return a figure of top-1 accuracies with 95 % intervals: one group an attack, one mark a defence."""
+    attacks, defences = _attacks(results), results.defences
     figure = Figure(figsize=(max(10, PER_ATTACK * len(attacks)), 5.2), layout="constrained")
     axes = figure.subplots()
     for number, defence in enumerate(defences):
@@ -48,19 +45,20 @@ def plot_accuracy(results: Results, path: str | Path) -> None:
         _draw_defence(axes, results, defence, attacks, number, offset)
     _dress(axes, results, attacks)
     figure.legend(loc="outside right upper", title="defence", frameon=False)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=150, format="png")
+    return figure
 
 
-def _attacks(results: Results) -> list[tuple[str, str]]:
-    """Return threat and attack of every group; conditional rows are no accuracies."""
-    return list(dict.fromkeys((row.threat, row.attack) for row in results.rows if not row.conditional))
+Group = tuple[str | None, str]
+"""Threat and attack."""
 
 
-def _draw_defence(
-    axes: Axes, results: Results, defence: str, attacks: list[tuple[str, str]], number: int, offset: float
-) -> None:
-    rows = [row for row in results.rows if row.defence == defence and not row.conditional]
+def _attacks(results: Results) -> list[Group]:
+    """Return what every group is of; conditional rows are no accuracies."""
+    return list(dict.fromkeys((row.threat, row.attack) for row in results.select(conditional=False)))
+
+
+def _draw_defence(axes: Axes, results: Results, defence: str, attacks: list[Group], number: int, offset: float) -> None:
+    rows = results.select(defence=defence, conditional=False)
     places = [attacks.index((row.threat, row.attack)) + offset for row in rows]
     heights = [100 * row.top1 for row in rows]
     # at 0 % and 100 % the interval can miss the estimate by a rounding error
@@ -85,10 +83,10 @@ def _draw_defence(
             axes.annotate("?", (place, height), xytext=(0, 5), textcoords="offset points", ha="center", color="red")
 
 
-def _dress(axes: Axes, results: Results, attacks: list[tuple[str, str]]) -> None:
+def _dress(axes: Axes, results: Results, attacks: list[Group]) -> None:
     for place in range(1, len(attacks)):
         axes.axvline(place - 0.5, color="0.85", linewidth=0.8)
-    alone = len({threat for threat, attack in attacks if attack != CLEAN}) < 2
+    alone = len(results.threats) < 2
     axes.set_xticks(range(len(attacks)), [_tick(*attack, alone=alone) for attack in attacks], fontsize=9)
     axes.set_xlim(-0.5, len(attacks) - 0.5)
     axes.set_ylim(-3, 103)
@@ -96,10 +94,11 @@ def _dress(axes: Axes, results: Results, attacks: list[tuple[str, str]]) -> None
     axes.grid(axis="y", color="0.9")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    n = max((row.n for row in results.rows), default=0)
     model = results.run.get("model", {}).get("name", "model")
-    threats = unique(row.threat for row in results.rows)
-    lines = [f"{model}, {n} images, threats: {', '.join(threats)}", *results.warnings[:MAX_WARNINGS]]
+    lines = [
+        f"{model}, {results.n} images, threats: {', '.join(results.threats) or 'none'}",
+        *results.warnings[:MAX_WARNINGS],
+    ]
     if len(results.warnings) > MAX_WARNINGS:
         lines.append(f"and {len(results.warnings) - MAX_WARNINGS} more warnings, in report.md")
     if any(row.unreliable is not None for row in results.rows):
@@ -107,9 +106,9 @@ def _dress(axes: Axes, results: Results, attacks: list[tuple[str, str]]) -> None
     axes.set_title("\n".join(fill(line, 110) for line in lines), loc="left", fontsize=10)
 
 
-def _tick(threat: str, attack: str, alone: bool) -> str:
+def _tick(threat: str | None, attack: str, alone: bool) -> str:
     """Return an attack's name, broken where it would run into its neighbours, below the threat if there are several."""
-    if attack == CLEAN:
+    if threat is None:
         return "clean"
     name = attack if len(attack) <= MAX_TICK else re.sub(r"([:,]|(?==))", r"\1\n", attack)
     return name if alone else f"{threat}\n{name}"
