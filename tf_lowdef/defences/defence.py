@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +15,6 @@ import tensorflow as tf
 from tf_lowdef.defences.naming import check_name, layers_name
 from tf_lowdef.layers import (
     NO_DEFENCE,
-    ImageLayer,
     MeanOfCopies,
     check_draws,
     count_copies,
@@ -67,7 +67,7 @@ class Defence:
             images: uint8 or float pixels in [0, 255], shape (n, height, width, 3).
             keys: int64, shape (n, 2), that randomised layers draw by, as in ``draw_scope``; None leaves it to them.
         """
-        if self.layers and not isinstance(self.layers[0], ImageLayer):
+        if self.layers and not _takes_pixels(self.layers[0]):
             images = tf.cast(images, tf.float32)  # which is what a model's Input makes of them
         with draw_scope(keys):
             for layer in self.layers:
@@ -109,7 +109,7 @@ class Defence:
         Raises:
             ValueError: A layer cannot take such an image, or what comes out is none.
         """
-        if all(_is_safe(layer) for layer in self.layers):
+        if all(_takes_pixels(layer) for layer in self.layers):
             return None
         sides = [side or _OPEN_SIDE for side in input_shape[1:3]]
         ramp = np.linspace(0, 255, sides[0] * sides[1], dtype=np.float32).reshape(1, *sides, 1)
@@ -117,7 +117,7 @@ class Defence:
         try:
             seen = np.asarray(self.apply(image, np.zeros((1, 2), np.int64)), np.float32)
         except Exception as error:  # whatever a layer raises
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            reason = _first_line(error)
             raise ValueError(
                 f"The defence {self.name!r} cannot take images of shape {image.shape}: {reason}"
             ) from error
@@ -135,9 +135,16 @@ class Defence:
         )
 
 
-def _is_safe(layer: Any) -> bool:
-    """Return whether pixels in [0, 255] are known to come out as such."""
+def _takes_pixels(layer: Any) -> bool:
+    """Return whether a layer is known to take pixels in [0, 255], integers too, and to give such."""
     return type(layer).__module__.startswith("tf_lowdef.") and getattr(layer, "value_range", (0, 255)) == (0, 255)
+
+
+def _first_line(error: Exception) -> str:
+    """Return what an error says in one line; Keras wraps it in where it was raised, and in colours."""
+    lines = re.sub(r"\x1b\[\d+m", "", str(error)).splitlines()
+    said = [line.strip() for line in lines if line.strip() and not line.startswith("Exception encountered")]
+    return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
 
 
 BARE = Defence(NO_DEFENCE)

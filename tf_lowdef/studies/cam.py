@@ -10,7 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tf_lowdef.evaluation.models.draws import Keys, image_keys
-from tf_lowdef.layers import draw_scope
+from tf_lowdef.layers import MeanOfCopies, draw_scope
 
 Maps = npt.NDArray[np.float32]
 
@@ -47,7 +47,8 @@ def grad_cam(
 
     Args:
         model: A Keras classifier from RGB pixels, such as ``load_application`` or ``defend`` gives. It may be a
-            ``Sequential`` of layers and one network, nested at any depth. Scores should be logits.
+            ``Sequential`` of layers and one network, nested at any depth. Scores should be logits; of several copies of
+            an image their mean is explained.
         images: uint8 or float, shape (n, height, width, 3), in the model's range.
         class_index: The class whose score is explained: an integer, or integers of shape (n,); None means the one that
             the model predicts.
@@ -134,7 +135,10 @@ def _maps(parts: _Parts, pixels: npt.NDArray[Any], indices: npt.NDArray[np.int64
         tape.watch(seen)  # or frozen weights would leave nothing to follow
         features, scores = parts.network(seen, training=False)
         for layer in parts.tail:
-            scores = layer(scores)
+            if isinstance(layer, MeanOfCopies):  # of logits: where a probability is one, it has no slope
+                scores = tf.reduce_mean(tf.reshape(scores, (len(pixels), layer.copies, scores.shape[1])), axis=1)
+            else:
+                scores = layer(scores)
         chosen = tf.argmax(scores, axis=1) if indices is None else tf.constant(indices)
         _check_classes(indices, scores.shape[1])
         score = tf.gather(scores, chosen, batch_dims=1)
