@@ -66,6 +66,11 @@ def test_every_public_name_is_there(name):
     assert name in dir(tf_lowdef)
 
 
+def test_packages_are_loaded_on_first_use_and_no_star_import_brings_them():
+    assert tf_lowdef.webp.libwebp_version()
+    assert not {"data", "layers", "webp"} & set(tf_lowdef.__all__)
+
+
 def test_unknown_name():
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+    with pytest.raises(AttributeError, match="No tf_lowdef attribute nothing"):
         _ = tf_lowdef.nothing

@@ -34,6 +34,24 @@ def test_the_four_frames_are_of_one_image_to_which_all_of_it_happens():
         tell_story(model, images[:0], labels[:0], demo_class_names())
 
 
+@pytest.mark.parametrize("defence", ["webp:20-90+flip:random", "crops:4"])
+def test_a_defence_that_draws_is_shown_as_it_was_judged(defence):
+    model, images, labels = load_demo()
+    some, names = slice(120, 123), demo_class_names()
+
+    def tell():
+        return tell_story(model, images[some], labels[some], names, defence=defence, adaptive="bim:4,steps=2", seed=3)
+
+    frames = tell()
+    for one, other in zip(frames, tell(), strict=True):
+        assert (one.image == other.image).all()
+        assert one[2:] == other[2:]
+    assert all(frame.image.shape == images.shape[1:] for frame in frames)
+    if "crops" not in defence:  # WebP gives whole pixels, so that the picture says it all
+        for frame in frames:
+            assert frame.says.startswith(names[int(model(frame.image[None].astype(np.float32)).numpy().argmax())])
+
+
 def test_figures_show_what_they_are_given():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (2, 16, 16, 3), np.uint8)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.attacks import Attack
-from tf_lowdef.data.image_data import load_data
+from tf_lowdef.data.load import load_data
 from tf_lowdef.evaluation.costs import webp_costs
 from tf_lowdef.evaluation.evaluator import Progress, evaluate
 from tf_lowdef.evaluation.images.selection import stack

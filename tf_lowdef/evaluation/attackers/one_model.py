@@ -101,6 +101,6 @@ class OneModelAttacker:
     def _empty(self, threat: str | None, attack: str, made: Made | None) -> list[Outcome]:
         draws = self._site.predictor.draws
         return [
-            Outcome.empty(threat, attack, defence, made, len(self._images), REPORT_DRAWS if draws(layers) else 1)
-            for defence, layers in self._site.defences.items()
+            Outcome.empty(threat, attack, name, made, len(self._images), REPORT_DRAWS if draws(defence) else 1)
+            for name, defence in self._site.defences.items()
         ]

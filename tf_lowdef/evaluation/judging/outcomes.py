@@ -22,6 +22,8 @@ Pixels = npt.NDArray[np.uint8]
 STILL = 1e-6
 """A loss that moved by no more than this share of itself did not move; a confident model's is tiny, and may still."""
 
+SANITY_EPSILON = 64.0
+"""Grey levels at which no image may hold: enough distortion must reach 0 % (Carlini et al. 2019, section 5.2)."""
 
 OBSERVED = ("attackable", "success", "l2", "linf", "ssim", "zero_gradient", "nonfinite_gradient", "still")
 """The attributes of `Made` that `observe` gives."""
@@ -170,6 +172,23 @@ class Outcome:
         if self.attack == CLEAN or self.made is None:
             return self.tried.copy()
         return self.tried & (self.made.linf <= epsilon)
+
+
+@dataclass
+class Attacked:
+    """What the adaptive attacker did to one defence.
+
+    Attributes:
+        outcomes: One for each attack, in the order in which they were tried.
+        doubled: For each epsilon, the outcome of the doubled steps, where they were tried.
+        sanity_images: How many images were attacked at `SANITY_EPSILON`.
+        sanity_left: Of these, how many were still classified correctly.
+    """
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    doubled: dict[float, Outcome] = field(default_factory=dict)
+    sanity_images: int = 0
+    sanity_left: int = 0
 
 
 def worst_of(outcomes: list[Outcome], epsilon: float) -> tuple[Floats, Floats]:

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tf_lowdef.evaluation.attackers.adaptive import Attacked
 from tf_lowdef.evaluation.judging.metrics import mean_or_none
-from tf_lowdef.evaluation.judging.outcomes import Outcome, worst_of
+from tf_lowdef.evaluation.judging.outcomes import Attacked, Outcome, worst_of
 from tf_lowdef.evaluation.judging.refusals import doubling_fall, mark_adaptive, worst_case_reasons
 from tf_lowdef.results import CLEAN, WORST, AttackName, Comparison, DefenceName, Row
 from tf_lowdef.results.statistics import accuracy_interval, compare_paired, holm
