@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, TypeVar, get_type_hints
 
 import keras
@@ -113,20 +116,28 @@ def _parameters(layer: type) -> Iterator[tuple[str, tuple[tuple[type, ...], Any]
     for each in layer.__mro__[: layer.__mro__.index(keras.layers.Layer)]:
         if "__init__" not in vars(each):
             continue
-        try:
-            hints = get_type_hints(each.__init__)  # type: ignore[misc]
-        except NameError:  # of what is imported for type checkers alone
-            hints = {}
         signature = list(inspect.signature(each.__init__).parameters.values())[1:]  # type: ignore[misc]
         for one in signature:
             if one.kind in (one.VAR_KEYWORD, one.VAR_POSITIONAL) or one.name in seen | _INESSENTIAL:
                 continue
             seen.add(one.name)
-            kinds = kinds_of(hints[one.name] if one.name in hints else type(one.default))
+            kinds = kinds_of(_hint(one, each))
             # A whole number is a float too (PEP 484), and stays whole.
             yield one.name, (((int,) if float in kinds and int not in kinds else ()) + kinds, one.default)
         if not any(one.kind is one.VAR_KEYWORD for one in signature):
             return
+
+
+def _hint(one: inspect.Parameter, layer: type) -> Any:
+    """Return the type hint of an argument; the type of its default where it has none."""
+    hint = None if one.annotation is one.empty else one.annotation
+    if isinstance(hint, str):
+        try:
+            named = SimpleNamespace(__annotations__={one.name: hint})
+            hint = get_type_hints(named, vars(sys.modules[layer.__module__]))[one.name]
+        except Exception:  # of what is imported for type checkers alone
+            hint = None
+    return type(one.default) if hint is None else hint
 
 
 def _rows(name: str) -> list[_Row]:
@@ -251,6 +262,7 @@ def _layer_spec(layer: Any) -> str:
     }
     words = [row.word or "", *((f"{key}=" if key != first else "") + format_value(value) for key, value in own.items())]
     spec = ":".join(filter(None, [row.name, ",".join(filter(None, words))]))
-    if _choose(*parse_spec(spec, "defence", _forms())) != (row, own):  # such as a word in capitals
-        raise ValueError(f"No defence is written with these arguments. Received: {own}")
-    return spec
+    with suppress(ValueError):
+        if _choose(*parse_spec(spec, "defence", _forms())) == (row, own):  # not so with a word in capitals
+            return spec
+    raise ValueError(f"No defence is written with these arguments. Received: {own}")

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.evaluation.versions import versions
+from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.threads import available_cores
 
 _MAY_DIFFER = "python"
@@ -72,7 +73,7 @@ def write_recipe(site: RunModels) -> ModelsRecipe:
 
 def _check_class(where: str, layer: Any) -> None:
     """Raise ValueError where a worker could not make a layer, or one in it, anew: it only imports modules."""
-    for each in layer._flatten_layers() if isinstance(layer, keras.layers.Layer) else ():
+    for each in [layer, *all_layers(layer)] if isinstance(layer, keras.layers.Layer) else ():
         kind = type(each)
         if kind.__module__.partition(".")[0] in _KERAS:
             continue
