@@ -6,14 +6,22 @@ import pytest
 import tensorflow as tf
 
 from tf_lowdef import evaluate
-from tf_lowdef.layers import FlipLayer, ImageLayer, PixelLayer, defence_spec, grammar, grammar_lines, parse_defence
-from tf_lowdef.layers import spec as spec_module
+from tf_lowdef.layers import (
+    FlipLayer,
+    ImageLayer,
+    PixelLayer,
+    defence_spec,
+    forms,
+    grammar,
+    grammar_lines,
+    parse_defence,
+)
 
 
 @pytest.fixture(autouse=True)
 def own_rows(monkeypatch):
     """Names that a test adds are gone after it."""
-    monkeypatch.setattr(spec_module, "_ROWS", list(spec_module._ROWS))
+    monkeypatch.setattr(forms, "_ROWS", list(forms._ROWS))
 
 
 def darken():
