@@ -32,7 +32,7 @@ def test_an_unusable_run_is_one_line_and_exit_code_1(run_cli, tmp_path):
         assert outcome.err.startswith(f"Error: {tmp_path / 'results.json'}: ")
         assert outcome.err.count("\n") == 1
         assert not (tmp_path / "report.html").exists()
-    assert run_cli("report", tmp_path / "nowhere").code == 1
+    assert run_cli("report", tmp_path / "nowhere").code == 2
 
 
 @pytest.fixture

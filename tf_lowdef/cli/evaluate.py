@@ -10,6 +10,7 @@ from tf_lowdef.cli.options import (
     OUT_HELP,
     aim,
     check_model_options,
+    check_specs,
     default_run_folder,
     model_options,
     open_classifier,
@@ -121,6 +122,7 @@ def command(
     from tf_lowdef.report import write_report
     from tf_lowdef.studies import make_gallery
 
+    check_specs(options["attacks"], options["defences"])
     classifier, source = open_classifier(model, weights, data)
     out = out or default_run_folder()
     if options.pop("restart"):

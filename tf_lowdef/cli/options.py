@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -31,6 +32,28 @@ targeted_option = click.option(
 )
 
 
+@contextmanager
+def wrong_arguments() -> Iterator[None]:
+    """Turn a ValueError from what is made of arguments into a usage error."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def check_specs(attacks: Sequence[str], defences: Sequence[str] = ()) -> None:
+    """Raise a usage error where an attack or a defence cannot be made: a value is out of its range."""
+    from tf_lowdef.attacks import parse_attack
+    from tf_lowdef.defences import make_defence
+
+    with wrong_arguments():
+        for attack in attacks:
+            if attack != "none":
+                parse_attack(attack)
+        for defence in defences:
+            make_defence(defence)
+
+
 def aim(attacks: Sequence[str]) -> list[str]:
     """Return the specifications of the same attacks as targeted ones.
 
@@ -42,10 +65,8 @@ def aim(attacks: Sequence[str]) -> list[str]:
 
     found = []
     for spec in attacks:
-        try:
+        with wrong_arguments():
             attack = parse_attack(spec)
-        except ValueError as error:
-            raise click.UsageError(str(error)) from error
         if not hasattr(attack, "targeted"):
             able = ", ".join(name for name, method in ATTACKS.items() if hasattr(method, "targeted"))
             raise click.UsageError(f"--targeted needs attacks that can aim at a class ({able}). Received: {spec}")

@@ -6,9 +6,11 @@ import os
 
 import click
 
+from tf_lowdef.cli.types import RunFolder
+
 
 @click.command(name="report")
-@click.argument("run", type=click.Path(), metavar="RUN")
+@click.argument("run", type=RunFolder(), metavar="RUN")
 @click.option("--open", "show", is_flag=True, help="Open the page in the browser.")
 def command(run: str, show: bool) -> None:
     r"""Make the report of a run again from its folder.

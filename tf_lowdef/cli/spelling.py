@@ -129,18 +129,22 @@ def _arguments(each: ast.ClassDef) -> Iterator[tuple[str, Kinds]]:
                     yield argument.arg, ((int,) if float in kinds and int not in kinds else ()) + kinds
 
 
-class _Names(dict[str, Any]):
-    """Names that a type hint may hold; what is not among them is no type that can be written."""
+class _Other:
+    """Any type that cannot be written, with or without arguments."""
 
-    def __missing__(self, name: str) -> Any:
+    def __class_getitem__(cls, arguments: Any) -> type[_Other]:
+        del arguments
+        return cls
+
+
+class _Names(dict[str, Any]):
+    """Names that a type hint may hold."""
+
+    def __missing__(self, name: str) -> type[_Other]:
         del name
-        return object
+        return _Other
 
 
 def _kinds(annotation: ast.expr) -> Kinds:
-    names = _Names(int=int, float=float, bool=bool, str=str, Range=Range, __builtins__={})
-    try:
-        kinds = kinds_of(eval(ast.unparse(annotation), {"__builtins__": {}}, names))  # noqa: S307 - our own source
-    except TypeError:  # such as a subscript of what is not known here
-        return ()
-    return kinds
+    names = _Names(int=int, float=float, bool=bool, str=str, Range=Range)
+    return kinds_of(eval(ast.unparse(annotation), {"__builtins__": {}}, names))  # noqa: S307 - our own source

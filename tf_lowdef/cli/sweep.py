@@ -9,6 +9,7 @@ import click
 from tf_lowdef.cli.options import (
     OUT_HELP,
     check_model_options,
+    check_specs,
     default_run_folder,
     model_options,
     open_classifier,
@@ -105,6 +106,7 @@ def command(
     from tf_lowdef.report import write_report
     from tf_lowdef.report.sweep_report import write_sweep
 
+    check_specs(options["attacks"])
     classifier, source = open_classifier(model, weights, data)
     out = out or default_run_folder()
     if options.pop("restart"):

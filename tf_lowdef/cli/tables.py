@@ -12,6 +12,7 @@ from rich.table import Table
 from tf_lowdef.report import accuracy_table, conclusion, legend
 from tf_lowdef.report.sweep_report import sweep_table, verdict
 from tf_lowdef.results import Results
+from tf_lowdef.results.table import Table as TextTable
 from tf_lowdef.threats import THREATS
 
 if TYPE_CHECKING:
@@ -39,12 +40,9 @@ def show_results(results: Results, folder: str) -> None:
 def show_sweep(found: Sweep, folder: str) -> None:
     """Print warnings, a row a setting, what to take, and where the files are."""
     console = _console(found.results)
-    content = sweep_table(found)
     table = Table(title="Top-1 accuracy on the half that had no part in the choice", title_justify="left")
-    for place, column in enumerate(content.columns):
-        table.add_column(column, justify="right" if 0 < place < len(content.columns) - 1 else "left", overflow="fold")
-    for row in content.rows:
-        table.add_row(*row)
+    _fill(table, sweep_table(found))
+    table.columns[-1].justify = "left"
     console.print(table)
     console.print(f"\n{verdict(found)}", markup=False, highlight=False)
     console.print(f"\nReport: {os.path.join(folder, 'sweep.md')}", markup=False, highlight=False, soft_wrap=True)
@@ -60,8 +58,14 @@ def _console(results: Results) -> Console:
     return console
 
 
+def _fill(table: Table, content: TextTable) -> None:
+    for place, column in enumerate(content.columns):
+        table.add_column(column, justify="right" if place else "left", overflow="fold")
+    for row in content.rows:
+        table.add_row(*row)
+
+
 def _show_accuracy(console: Console, results: Results) -> None:
-    content = accuracy_table(results)
     threats = results.threats
     table = Table(
         title=f"Top-1 accuracy in %, {results.n} images, threat: {', '.join(threats) or 'none'}",
@@ -69,8 +73,6 @@ def _show_accuracy(console: Console, results: Results) -> None:
         title_justify="left",
         caption_justify="left",
     )
-    for place, column in enumerate(content.columns):
-        table.add_column(column, justify="right" if place else "left", no_wrap=not place, overflow="fold")
-    for row in content.rows:
-        table.add_row(*row)
+    _fill(table, accuracy_table(results))
+    table.columns[0].no_wrap = True
     console.print(table)

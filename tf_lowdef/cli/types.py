@@ -54,3 +54,16 @@ class DataName(click.ParamType):  # type: ignore[type-arg]  # generic since clic
         if not str(value).startswith(TFDS) and not Path(value).exists():
             self.fail(f"{value!r}: no such file or folder.", param, ctx)
         return value
+
+
+class RunFolder(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """The folder of a run, or its URL."""
+
+    name = "RUN"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the text as it is; a usage error where there is no such folder. A URL is asked when it is opened."""
+        if "://" not in str(value) and not Path(value).is_dir():
+            what = "is a file, not a run's folder" if Path(value).exists() else "no such folder"
+            self.fail(f"{value}: {what}.", param, ctx)
+        return value

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from filelock import lock_descriptor
 
+_LOCKS_FOLDERS = os.name != "nt"
+
 _SIGNED_FROM = 1
 """Where the text in a lock's file begins. The first byte is what Windows locks, and nobody else can read it then."""
 
@@ -54,7 +56,7 @@ def hold_folder(folder: Path) -> Iterator[None]:
         RunInUseError: Another process holds it.
         OSError: The folder cannot be opened.
     """
-    path, flags = (_stand_in(folder), os.O_CREAT | os.O_RDWR) if os.name == "nt" else (folder, os.O_RDONLY)
+    path, flags = (folder, os.O_RDONLY) if _LOCKS_FOLDERS else (_stand_in(folder), os.O_CREAT | os.O_RDWR)
     with _opened(path, flags) as descriptor:
         if not _acquire(descriptor):
             raise RunInUseError(f"{folder}: in use by another process; an output folder takes one process at a time")

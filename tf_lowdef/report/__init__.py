@@ -7,12 +7,12 @@ from pathlib import Path
 
 from tf_lowdef.files import atomic_path
 from tf_lowdef.report.conclusion import conclusion
-from tf_lowdef.report.figures import draw_over
 from tf_lowdef.report.markdown import legend, to_markdown, write_markdown
 from tf_lowdef.report.page import write_page
 from tf_lowdef.report.table import attack_table, comparison_table
 from tf_lowdef.results import Results
 from tf_lowdef.results.accuracy import accuracy_table
+from tf_lowdef.results.plot import draw_over
 
 __all__ = [
     "accuracy_table",

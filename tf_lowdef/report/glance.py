@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tf_lowdef.report.headline import headlines
 from tf_lowdef.report.page_tables import Cell, headline_lines
 from tf_lowdef.results import Results
 from tf_lowdef.results.table import MISSING, Table
@@ -21,14 +20,12 @@ def glance_caption(results: Results) -> str:
 
 def glance_table(results: Results) -> Table:
     """Return a row a defence: clean, against an attacker who does not know of it, against one who does."""
-    ours = results.subject
-    lines = headline_lines(headlines(results), ours)
-    columns = ["defence", "clean", "attacker does not know", "attacker knows", f"{ours} less this"]
+    columns = ["defence", "clean", "attacker does not know", "attacker knows", f"{results.subject} less this"]
     return Table(
         columns,
         [
             [line.defence, *(_text(cell) for cell in line.cells), ", ".join(filter(None, (line.difference, line.p)))]
-            for line in lines
+            for line in headline_lines(results)
         ],
     )
 

@@ -9,6 +9,7 @@ from tf_lowdef.files import write_text
 from tf_lowdef.report.conclusion import conclusion
 from tf_lowdef.report.facts import facts
 from tf_lowdef.report.glance import glance_caption, glance_table
+from tf_lowdef.report.page_tables import doubts
 from tf_lowdef.report.ranking import AT_SETTINGS, matched_ranking, setting_ranking
 from tf_lowdef.report.table import attack_table, cascade_table, comparison_table, doubling_table, rest_table
 from tf_lowdef.results import Results
@@ -29,8 +30,8 @@ def to_markdown(results: Results) -> str:
     parts += [glance_caption(results), markdown_table(glance_table(results)), "## Every attack"]
     parts += [f"Top-1 accuracy in % with its 95 % interval, {results.n} images. {legend(results)}".strip()]
     parts += [markdown_table(accuracy_table(results, intervals=True))]
-    doubts = [f"- {row.name}: {row.unreliable}" for row in results.rows if row.unreliable is not None]
-    parts += ["Why some numbers are unreliable:\n\n" + "\n".join(doubts)] if doubts else []
+    why = [f"- {doubt}" for doubt in doubts(results)]
+    parts += ["Why some numbers are unreliable:\n\n" + "\n".join(why)] if why else []
     parts += ["![Top-1 accuracy of every defence against every attack](accuracy.png)"]
     parts += _ranking(results)
     rest = rest_table(results)

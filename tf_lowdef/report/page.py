@@ -15,7 +15,6 @@ from tf_lowdef.report import page_tables
 from tf_lowdef.report.conclusion import conclusion
 from tf_lowdef.report.facts import facts
 from tf_lowdef.report.glance import glance_caption
-from tf_lowdef.report.headline import headlines
 from tf_lowdef.report.markdown import DOUBLED, REST
 from tf_lowdef.report.page_charts import epsilon_curves, headline_chart
 from tf_lowdef.report.page_pictures import Shown, display_note, show
@@ -105,7 +104,7 @@ def _examples(folder: Path) -> tuple[list[Shown], list[str]]:
 
 def _context(results: Results, examples: list[Shown], gallery_notes: list[str]) -> dict[str, Any]:
     first, *others = _FIRST.split(conclusion(results), maxsplit=1)
-    heads, columns = headlines(results), page_tables.accuracy_columns(results)
+    columns = page_tables.accuracy_columns(results)
     lines = page_tables.accuracy_lines(results, columns)
     run = results.run
     return {
@@ -118,8 +117,8 @@ def _context(results: Results, examples: list[Shown], gallery_notes: list[str]) 
         "model": run.get("model", {}).get("name", "an unknown model"),
         "subject": results.subject,
         "glance": glance_caption(results),
-        "chart": headline_chart(heads, results.epsilon),
-        "headlines": page_tables.headline_lines(heads, results.subject),
+        "chart": headline_chart(results),
+        "headlines": page_tables.headline_lines(results),
         "columns": columns,
         "lines": lines,
         "starred": any(cell.star for line in lines for cell in line.cells),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import matplotlib
@@ -12,7 +12,6 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tf_lowdef.report.headline import Headline
 from tf_lowdef.results import Results, Row
 from tf_lowdef.results.plot import COLOURS, style_of
 
@@ -41,24 +40,25 @@ class Curves(NamedTuple):
     missing: list[str]
 
 
-def headline_chart(headlines: Sequence[Headline], epsilon: float | None) -> Chart | None:
+def headline_chart(results: Results) -> Chart | None:
     """Return each defence clean, against who does not know of it, and against who does; None without any attack."""
-    kinds: list[tuple[str, str, str, Callable[[Headline], Row | None]]] = [
-        ("clean", "o", INK, lambda each: each.clean),
-        ("attacker does not know of it", "s", COLOURS[5], lambda each: each.unknowing),
-        ("attacker knows of it", "D", COLOURS[4], lambda each: each.knowing),
+    kinds: list[tuple[str, str, str, Callable[[str], Row | None]]] = [
+        ("clean", "o", INK, results.clean),
+        ("attacker does not know of it", "s", COLOURS[5], results.strongest),
+        ("attacker knows of it", "D", COLOURS[4], results.worst),
     ]
-    shown = [kind for kind in kinds if any(kind[3](each) is not None for each in headlines)]
+    defences, epsilon = results.defences, results.epsilon
+    shown = [kind for kind in kinds if any(kind[3](each) is not None for each in defences)]
     if len(shown) < 2:
         return None
-    figure = Figure(figsize=(WIDTH, 1.3 + 0.45 * len(headlines)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.3 + 0.45 * len(defences)), layout="constrained")
     axes = figure.subplots()
     for number, (label, marker, colour, of) in enumerate(shown):
         offset = 0.18 * (number - (len(shown) - 1) / 2)
-        found = [(place + offset, row) for place, each in enumerate(headlines) if (row := of(each)) is not None]
+        found = [(place + offset, row) for place, each in enumerate(defences) if (row := of(each)) is not None]
         _draw_points(axes, found, marker, colour, label)
-    axes.set_yticks(range(len(headlines)), [each.defence for each in headlines])
-    axes.set_ylim(len(headlines) - 0.5, -0.5)
+    axes.set_yticks(range(len(defences)), defences)
+    axes.set_ylim(len(defences) - 0.5, -0.5)
     axes.set_xlim(-3, 103)
     axes.set_xlabel("top-1 accuracy (%)")
     _dress(axes, "x")
@@ -68,7 +68,7 @@ def headline_chart(headlines: Sequence[Headline], epsilon: float | None) -> Char
         f"Look at how far the marks of one defence lie apart: what it keeps of its clean accuracy{where} against each "
         "attacker. Lines are 95 % intervals; hollow marks are unreliable, upper bounds."
     )
-    lines = [f"{each.defence}: " + ", ".join(_say(label, of(each)) for label, _, _, of in shown) for each in headlines]
+    lines = [f"{each}: " + ", ".join(_say(label, of(each)) for label, _, _, of in shown) for each in defences]
     return Chart(_svg(figure, "headline"), caption, f"Top-1 accuracy{where}. " + "; ".join(lines) + ".")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tf_lowdef.report.headline import Headline
 from tf_lowdef.results import CLEAN, Comparison, Results, Row
 from tf_lowdef.results.accuracy import SIGNIFICANT, heading, starred
 from tf_lowdef.results.names import row_name
@@ -68,17 +67,23 @@ class Column(NamedTuple):
     threats: list[str]
 
 
-def headline_lines(headlines: Sequence[Headline], ours: str) -> list[Line]:
-    """Return the table that comes first: clean, oblivious, adaptive, and how the subject differs."""
+def headline_lines(results: Results) -> list[Line]:
+    """Return the table that comes first: a line a defence, clean, against who does not know of it, against who does.
+
+    Beside them stands how the subject differs from it under the last of these attacks that was tried.
+    """
+    compared = {row_name(each.threat, each.attack, each.second): each for each in results.compared(results.subject)}
     lines = []
-    for each in headlines:
+    for defence in results.defences:
+        unknowing, knowing = results.strongest(defence), results.worst(defence)
         cells = [
-            _cell("clean", each.clean, False),
-            _cell("attacker does not know", each.unknowing, False, _note(each.unknowing)),
-            _cell("attacker knows", each.knowing, False, _note(each.knowing)),
+            _cell("clean", results.clean(defence), False),
+            _cell("attacker does not know", unknowing, False, _note(unknowing)),
+            _cell("attacker knows", knowing, False, _note(knowing)),
         ]
-        difference, p = ("this one", "") if each.defence == ours else _difference(each.against)
-        lines.append(Line(each.defence, cells, difference, p))
+        last = knowing or unknowing
+        against = _difference(None if last is None else compared.get(last.name))
+        lines.append(Line(defence, cells, *(("this one", "") if defence == results.subject else against)))
     return lines
 
 

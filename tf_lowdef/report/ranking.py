@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tf_lowdef.report.headline import Headline, headlines
 from tf_lowdef.results import DefenceName, Results, Row
 from tf_lowdef.results.table import MISSING, Table, number
 
@@ -104,16 +103,14 @@ def _between(low: float | None, high: float | None, part: float) -> float | None
 
 
 def _standings(results: Results) -> list[Standing]:
-    return [standing for head in headlines(results) if (standing := _standing(head)) is not None]
-
-
-def _standing(head: Headline) -> Standing | None:
-    if head.clean is None:
-        return None
-    deciding = head.knowing or head.unknowing
-    doubtful = deciding is not None and deciding.unreliable is not None
-    unknowing, knowing = _believed(head.unknowing), _believed(head.knowing)
-    return Standing(head.defence, head.clean.top1, unknowing, knowing, doubtful=doubtful)
+    found = []
+    for defence in results.defences:
+        clean, unknowing, knowing = results.clean(defence), results.strongest(defence), results.worst(defence)
+        if clean is not None:
+            deciding = knowing or unknowing
+            doubtful = deciding is not None and deciding.unreliable is not None
+            found.append(Standing(defence, clean.top1, _believed(unknowing), _believed(knowing), doubtful=doubtful))
+    return found
 
 
 def _believed(row: Row | None) -> float | None:

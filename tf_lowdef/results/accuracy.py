@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tf_lowdef.results.names import AttackName, row_name
-from tf_lowdef.results.results import Results
 from tf_lowdef.results.row import Row
 from tf_lowdef.results.table import MISSING, Table
+
+if TYPE_CHECKING:
+    from tf_lowdef.results.results import Results
 
 SIGNIFICANT = 0.05
 """The corrected p below which a difference is marked."""

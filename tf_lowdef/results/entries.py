@@ -1,4 +1,4 @@
-"""Entries of ``results.json``, each checked: a value that nothing after it will stumble on, or a reason why not.
+"""Entries of a run's JSON files, each checked: a value that nothing after it will stumble on, or a reason why not.
 
 What may stand in an entry is read off the fields of its class, so that a new one needs nothing here.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from functools import cache
 from types import NoneType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from tf_lowdef.results.comparison import Comparison
 from tf_lowdef.results.names import CLEAN
@@ -23,6 +23,8 @@ ROUNDING = 1e-6
 """By how much ``top1`` may differ from ``correct / n``."""
 
 RUN_PARTS = ("versions", "machine", "model", "data", "arguments")
+
+T = TypeVar("T")
 
 Note = Callable[[str], None]
 """Is told what is wrong with a run's files, where the rest can be used."""
@@ -52,15 +54,14 @@ def as_row(value: Any, note: Note) -> Row:
     Raises:
         ValueError: It cannot be used; the text says why.
     """
-    entry = _entry(value)
-    row = Row(**_values(Row, entry))
+    row = read_as(Row, _without_threat(value))
     n, correct, top1 = row.n, row.correct, row.top1
     if n < 0 or not 0 <= correct <= n or not 0 <= top1 <= 1:
         raise ValueError(f"impossible numbers: n={n:g}, correct={correct:g}, top1={top1:g}")
     _check_interval(row.ci95, 0.0, 1.0)
     if n and abs(top1 - correct / n) > ROUNDING:
         note(f"results.json: {row.name}: top1 is {top1:g}, but correct / n is {correct / n:g}.")
-    if unknown := sorted(str(key) for key in set(entry) - set(row.as_dict())):
+    if unknown := sorted(str(key) for key in set(value) - set(row.as_dict())):
         note(f"results.json: {row.name}: not known here and not shown: {', '.join(unknown)}.")
     return row
 
@@ -72,43 +73,41 @@ def as_comparison(value: Any, note: Note) -> Comparison:
         ValueError: It cannot be used; the text says why.
     """
     del note
-    found = Comparison(**_values(Comparison, _entry(value)))
+    found = read_as(Comparison, _without_threat(value))
     _check_interval((found.difference, found.difference), -1.0, 1.0)
     _check_interval(found.ci95, -1.0, 1.0)
     return found
 
 
-def _entry(value: Any) -> Mapping[str, Any]:
+def read_as(kind: type[T], value: Any) -> T:
+    """Return an object of a dataclass; a field that is missing or null keeps its default.
+
+    Raises:
+        ValueError: A field without a default is missing, or one has another type.
+    """
     if not isinstance(value, dict):
         raise ValueError(f"it is no object but {type(value).__name__}")
-    # Up to version 0.1.0 the entries of clean images named a threat.
-    return {**value, "threat": None} if value.get("attack") == CLEAN else value
-
-
-def _values(kind: type, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a class that an entry holds; one that is missing or null keeps its default."""
     found = {}
-    for each in dataclasses.fields(kind):
-        value, (expected, optional) = entry.get(each.name), _types(kind)[each.name]
-        if each.name == PER_IMAGE:
-            continue
-        if value is not None:
-            found[each.name] = _read(each.name, value, expected)
-        elif each.default is each.default_factory is dataclasses.MISSING:
+    for name, (expected, optional, default) in _fields(kind).items():  # type: ignore[arg-type] # a class is hashable
+        if value.get(name) is not None:
+            found[name] = _read(name, value[name], expected)
+        elif not default:
             if not optional:
-                raise ValueError(f"{each.name} is missing")
-            found[each.name] = None
-    return found
+                raise ValueError(f"{name} is missing")
+            found[name] = None
+    return kind(**found)
 
 
 @cache
-def _types(kind: type) -> dict[str, tuple[Any, bool]]:
-    """Return the type of each field, and whether it may be None."""
-    found = {}
-    for name, hint in get_type_hints(kind).items():
-        members = [each for each in get_args(hint) if each is not NoneType]
-        optional = NoneType in get_args(hint)
-        found[name] = (members[0] if optional else hint, optional)
+def _fields(kind: Any) -> dict[str, tuple[Any, bool, bool]]:
+    """Return of each field its type, whether it may be None, and whether it has a default."""
+    found, hints = {}, get_type_hints(kind)
+    for each in dataclasses.fields(kind):
+        members = get_args(hints[each.name])
+        optional = NoneType in members
+        default = each.default is not dataclasses.MISSING or each.default_factory is not dataclasses.MISSING
+        if each.name != PER_IMAGE:
+            found[each.name] = (members[0] if optional else hints[each.name], optional, default)
     return found
 
 
@@ -118,31 +117,40 @@ def _read(name: str, value: Any, expected: Any) -> Any:
     Raises:
         ValueError: It is of another one.
     """
-    if get_origin(expected) is tuple:
-        kinds = get_args(expected)
-        if not isinstance(value, list) or len(value) != len(kinds) or None in value:
-            raise ValueError(f"{name} is no pair of numbers: {value!r}")
-        return tuple(_read(name, each, kind) for each, kind in zip(value, kinds, strict=True))
-    if get_origin(expected) is dict:
-        if not isinstance(value, dict):
-            raise ValueError(f"{name} is no object: {value!r}")
+    origin, parts = get_origin(expected) or expected, get_args(expected)
+    if dataclasses.is_dataclass(origin):
+        return read_as(expected, value)
+    if origin is Sequence and isinstance(value, list):
+        return tuple(_read(name, each, parts[0]) for each in value)
+    if origin is tuple and isinstance(value, list) and len(value) == len(parts):
+        return tuple(_read(name, each, kind) for each, kind in zip(value, parts, strict=True))
+    if origin is dict and isinstance(value, dict):
         numbers = {each: value[each] for each in SETTING_NUMBERS if value.get(each) is not None}
         return value | {each: _read(each, number, float) for each, number in numbers.items()}
-    if expected is bool:
-        if not isinstance(value, bool):
-            raise ValueError(f"{name} is neither true nor false: {value!r}")
+    if origin is bool and isinstance(value, bool):
         return value
-    if issubclass(expected, str):
-        if not isinstance(value, str) or not value:
-            raise ValueError(f"{name} is no text: {value!r}")
+    if issubclass(origin, str) and isinstance(value, str):
         return value
-    if value == "inf" and expected is float:  # JSON has no infinity
+    if origin is float and value == "inf":  # JSON has no infinity
         return math.inf
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{name} is no number: {value!r}")
-    if expected is int and value != int(value):
-        raise ValueError(f"{name} is no whole number: {value!r}")
-    return int(value) if expected is int else value
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        if origin is float:
+            return value
+        if origin is int and value == int(value):
+            return int(value)
+    raise ValueError(f"{name} is no {_KINDS.get(origin, 'text')}: {value!r}")
+
+
+_KINDS = {
+    Sequence: "list", tuple: "pair of numbers", dict: "object", bool: "truth value", int: "whole number",
+    float: "number",
+}  # fmt: skip
+
+
+def _without_threat(value: Any) -> Any:
+    """Return the entry of a row or comparison; up to version 0.1.0 those of clean images named a threat."""
+    clean = isinstance(value, dict) and value.get("attack") == CLEAN
+    return {**value, "threat": None} if clean else value
 
 
 def _check_interval(ends: tuple[float, float], least: float, greatest: float) -> None:

@@ -1,20 +1,33 @@
-"""Every defence against every attack at a glance, as a picture."""
+"""Pictures of accuracies: every defence against every attack, and lines over a setting of the attacks."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from textwrap import fill
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tf_lowdef.results.results import Results
+from tf_lowdef.results.row import Row
+from tf_lowdef.results.table import unique
+from tf_lowdef.threats import ADAPTIVE
+
+if TYPE_CHECKING:
+    from tf_lowdef.results.results import Results
 
 COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#0072B2", "#CC79A7", "#F0E442")
 """Okabe and Ito 2008, "Color universal design": eight colours that colour-blind people can tell apart."""
 
+Group = tuple[str | None, str]
+"""Threat and attack."""
+
 MAX_TICK = 12
 """The longest name of an attack that is written in one line."""
+
+DPI = 80
+"""Of lines: small enough that a notebook with a few figures opens on a code host."""
 
 PER_ATTACK = 1.2
 """Inches that an attack needs."""
@@ -48,8 +61,32 @@ def accuracy_figure(results: Results) -> Figure:
     return figure
 
 
-Group = tuple[str | None, str]
-"""Threat and attack."""
+def draw_over(results: Results, setting: str, threat: str = ADAPTIVE) -> Figure:
+    """Draw top-1 accuracy with 95 % intervals over a setting of the attacks, a line a defence.
+
+    A question mark stands at what is unreliable, an upper bound and no sign of robustness.
+
+    Args:
+        results: With several attacks that differ in the setting.
+        setting: Such as ``"steps"`` or ``"epsilon"``.
+        threat: Whose attacks.
+    """
+    rows = results.select(kind="attack", threat=threat, conditional=False)
+    rows = [row for row in rows if row.attacked is not None and row.setting.get(setting) is not None]
+    figure = Figure(figsize=(7, 3.6), dpi=DPI, layout="constrained")
+    axes = figure.subplots()
+    for number, defence in enumerate(unique(row.defence for row in rows)):
+        line = sorted((row for row in rows if row.defence == defence), key=lambda row: row.setting[setting])
+        places, (marker, colour) = [row.setting[setting] for row in line], style_of(number)
+        _draw(axes, places, line, marker=marker, color=colour, label=defence)
+        for place, row in zip(places, line, strict=True):
+            if row.unreliable is not None:
+                at = (place, 100 * row.top1)
+                axes.annotate("?", at, xytext=(7, -3), textcoords="offset points", color="red", fontweight="bold")
+    axes.set_xlabel(setting)
+    dress(axes)
+    figure.legend(loc="outside right upper", title="defence", frameon=False)
+    return figure
 
 
 def _attacks(results: Results) -> list[Group]:
@@ -60,27 +97,33 @@ def _attacks(results: Results) -> list[Group]:
 def _draw_defence(axes: Axes, results: Results, defence: str, attacks: list[Group], number: int, offset: float) -> None:
     rows = results.select(defence=defence, conditional=False)
     places = [attacks.index((row.threat, row.attack)) + offset for row in rows]
-    heights = [100 * row.top1 for row in rows]
-    # at 0 % and 100 % the interval can miss the estimate by a rounding error
-    below = [max(0.0, 100 * (row.top1 - row.ci95[0])) for row in rows]
-    above = [max(0.0, 100 * (row.ci95[1] - row.top1)) for row in rows]
     marker, colour = style_of(number)
-    axes.errorbar(
-        places,
-        heights,
-        yerr=[below, above],
-        fmt=marker,
-        color=colour,
-        # past the eighth defence the colours come again, hollow
-        markerfacecolor=None if number < len(COLOURS) else "white",
-        markersize=6,
-        elinewidth=1,
-        capsize=2,
-        label=defence,
-    )
-    for place, height, row in zip(places, heights, rows, strict=True):
+    face = None if number < len(COLOURS) else "white"  # past the eighth defence the colours come again, hollow
+    _draw(axes, places, rows, fmt=marker, color=colour, markerfacecolor=face, markersize=6, label=defence)
+    for place, row in zip(places, rows, strict=True):
         if row.unreliable is not None:
-            axes.annotate("?", (place, height), xytext=(0, 5), textcoords="offset points", ha="center", color="red")
+            axes.annotate(
+                "?", (place, 100 * row.top1), xytext=(0, 5), textcoords="offset points", ha="center", color="red"
+            )
+
+
+def _draw(axes: Axes, places: Sequence[float], rows: Sequence[Row], **style: Any) -> None:
+    """Draw accuracies with their intervals."""
+    # at 0 % and 100 % the interval can miss the estimate by a rounding error
+    spread = [
+        [max(0.0, 100 * (row.top1 - row.ci95[0])) for row in rows],
+        [max(0.0, 100 * (row.ci95[1] - row.top1)) for row in rows],
+    ]
+    axes.errorbar(places, [100 * row.top1 for row in rows], yerr=spread, elinewidth=1, capsize=2, **style)
+
+
+def dress(axes: Axes) -> None:
+    """Give axes over which accuracies stand in percent their scale and look."""
+    axes.set_ylabel("top-1 accuracy (%)")
+    axes.set_ylim(-3, 103)
+    axes.grid(axis="y", color="0.9")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _dress(axes: Axes, results: Results, attacks: list[Group]) -> None:
@@ -89,11 +132,7 @@ def _dress(axes: Axes, results: Results, attacks: list[Group]) -> None:
     alone = len(results.threats) < 2
     axes.set_xticks(range(len(attacks)), [_tick(*attack, alone=alone) for attack in attacks], fontsize=9)
     axes.set_xlim(-0.5, len(attacks) - 0.5)
-    axes.set_ylim(-3, 103)
-    axes.set_ylabel("top-1 accuracy (%)")
-    axes.grid(axis="y", color="0.9")
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    dress(axes)
     model = results.run.get("model", {}).get("name", "model")
     lines = [
         f"{model}, {results.n} images, threats: {', '.join(results.threats) or 'none'}",

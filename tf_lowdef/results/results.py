@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tf_lowdef.results.accuracy import accuracy_table
 from tf_lowdef.results.comparison import Comparison
 from tf_lowdef.results.names import BARE, WORST, DefenceName, Kind
 from tf_lowdef.results.row import Row
+from tf_lowdef.results.run_folder import read_run, write_run
 from tf_lowdef.results.table import html_table, unique
 from tf_lowdef.threats import OBLIVIOUS, THREATS
 
@@ -76,7 +78,7 @@ class Results:
         ranked = ours or sorted(best, key=lambda defence: -best[defence])
         return next(iter([*ranked, *others]), DefenceName(BARE))
 
-    def row(self, attack: str, defence: str, threat: str = OBLIVIOUS) -> Row:
+    def row(self, attack: str, defence: str, threat: str | None = OBLIVIOUS) -> Row:
         """Return one row; clean images know no threat.
 
         Raises:
@@ -157,8 +159,6 @@ class Results:
         ``correct.csv`` has a line an image and a column a row: what `Row.per_image` holds, empty for None. JSON has no
         infinity: an infinite norm is the text ``"inf"``.
         """
-        from tf_lowdef.results.run_folder import write_run
-
         write_run(self, folder)
 
     @classmethod
@@ -174,9 +174,7 @@ class Results:
             FileNotFoundError: The folder holds no results.
             ValueError: They are damaged; where not `strict`, beyond use.
         """
-        from tf_lowdef.results.run_folder import read_run
-
-        return read_run(folder, strict)
+        return cls(*read_run(folder, strict))
 
     def to_pandas(self) -> DataFrame:
         """Return a ``pandas.DataFrame`` with a line a row and the columns of ``results.csv``; warnings in its `attrs`.
@@ -199,15 +197,13 @@ class Results:
         return accuracy_figure(self)
 
     def __repr__(self) -> str:
-        attacks = len({(row.threat, row.attack) for row in self.rows if row.kind != "clean"})
+        attacks = len({(row.threat, row.attack) for row in self.select(kind="attack")})
         counts = {"defence": len(self.defences), "attack": attacks, "image": self.n, "warning": len(self.warnings)}
         said = (f"{count} {what}" + "s" * (count != 1) for what, count in counts.items())
         return f"Results({', '.join(said)})"
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the warnings, and the table of accuracies."""
-        from tf_lowdef.results.accuracy import accuracy_table
-
         warnings = "".join(f"<li>{html.escape(warning)}</li>" for warning in self.warnings)
         told = f"<p><strong>Before you believe a number:</strong></p><ul>{warnings}</ul>" if warnings else ""
         return f"{told}<p>Top-1 accuracy in %, {self.n} images.</p>{html_table(accuracy_table(self, intervals=True))}"

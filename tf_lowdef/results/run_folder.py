@@ -1,7 +1,6 @@
 """The one writer and the one reader of a run's ``run.json``, ``results.json``, ``results.csv`` and ``correct.csv``.
 
-The folder that is read may be incomplete, from another version, or edited by hand. A report shows what can be used of
-it and says what is missing; ``Results.load`` refuses what is wrong anywhere.
+The folder that is read may be incomplete, from another version, or edited by hand.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from tf_lowdef._version import __version__
 from tf_lowdef.files import write_text
@@ -22,8 +21,10 @@ from tf_lowdef.results import per_image
 from tf_lowdef.results.comparison import Comparison
 from tf_lowdef.results.entries import Note, as_comparison, as_row, as_run
 from tf_lowdef.results.names import now_called, row_name
-from tf_lowdef.results.results import Results
 from tf_lowdef.results.row import Row
+
+if TYPE_CHECKING:
+    from tf_lowdef.results.results import Results
 
 RESULTS = "results.json"
 
@@ -34,7 +35,7 @@ T = TypeVar("T", Row, Comparison)
 
 
 def write_run(results: Results, folder: str | os.PathLike[str]) -> None:
-    """Write the four files, each whole or not at all; ``results.json`` comes last."""
+    """Write the four files, ``results.json`` last; see `Results.save`."""
     content = {
         "run": results.run,
         "rows": [row.as_dict() for row in results.rows],
@@ -47,17 +48,11 @@ def write_run(results: Results, folder: str | os.PathLike[str]) -> None:
     write_text(Path(folder) / RESULTS, _to_json(content))
 
 
-def read_run(folder: str | os.PathLike[str], strict: bool = False) -> Results:
-    """Return what can be used of a run's folder; what cannot stands among the results' warnings.
+Parts = tuple[dict[str, Any], list[Row], tuple[Comparison, ...], tuple[str, ...]]
 
-    Args:
-        folder: With ``results.json``, and ``correct.csv`` if it is there.
-        strict: Whether to refuse a folder in which anything is wrong, and to return what was run as it stands.
 
-    Raises:
-        FileNotFoundError: There is no such folder, or no ``results.json`` in it.
-        ValueError: ``results.json`` holds no row that can be used; or, if `strict`, anything is wrong.
-    """
+def read_run(folder: str | os.PathLike[str], strict: bool) -> Parts:
+    """Return what the results of a run's folder are made of; see `Results.load`."""
     shown = os.path.join(str(folder), RESULTS)  # the text of a folder elsewhere is its URL
     notes: list[str] = []
     note = _refuse if strict else notes.append
@@ -81,7 +76,7 @@ def read_run(folder: str | os.PathLike[str], strict: bool = False) -> Results:
         raise ValueError(f"{shown}: not the results of a run: {error}") from error
     if notes:
         run["warnings"] = [*run["warnings"], *_at_most(notes)]
-    return Results(run, rows, tuple(known), images)
+    return run, rows, tuple(known), images
 
 
 def _refuse(what: str) -> NoReturn:

@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import bootstrap
 
 from tf_lowdef.attacks import Attack, parse_attack
 from tf_lowdef.defences import make_defence
 from tf_lowdef.evaluation.models.draws import image_keys
+from tf_lowdef.results.statistics import bootstrap_interval
 from tf_lowdef.results.table import Table
 from tf_lowdef.studies.cam import Maps, grad_cam
 
 RESAMPLES = 2000
+"""Bootstrap samples."""
 TOP_SHARE = 0.2
 """The part of a map's places that intersection over union compares: its highest fifth."""
 
@@ -119,15 +120,9 @@ def overlaps(first: Maps, second: Maps) -> npt.NDArray[np.float64]:
 
 def _row(images: str, defence: str, clean: Maps, maps: Maps, seed: int) -> CamRow:
     both = correlations(clean, maps)
-    low = high = float(both.mean())
-    if len(both) > 1:
-        rng = np.random.default_rng(seed)
-        found = bootstrap((both,), np.mean, n_resamples=RESAMPLES, method="percentile", rng=rng)
-        low, high = (float(each) for each in found.confidence_interval)
+    interval = bootstrap_interval(both, seed, RESAMPLES)
     empty = int((maps.reshape(len(maps), -1).max(axis=1) == 0).sum())
-    return CamRow(
-        images, defence, float(both.mean()), (low, high), float(overlaps(clean, maps).mean()), empty, len(both)
-    )
+    return CamRow(images, defence, float(both.mean()), interval, float(overlaps(clean, maps).mean()), empty, len(both))
 
 
 def cam_table(rows: Sequence[CamRow]) -> Table:

@@ -34,7 +34,7 @@ def run(model, dataset, tmp_path_factory):
 
 def test_one_run_gives_all_threats(run):
     results, _ = run
-    assert list(dict.fromkeys(row.threat for row in results.rows)) == ["oblivious", "transfer", "adaptive"]
+    assert results.threats == ["oblivious", "transfer", "adaptive"]
     for threat in ("oblivious", "transfer", "adaptive"):
         assert {row.attack for row in results.rows if row.threat == threat} >= set(ATTACKS)
     assert {row.attack for row in results.rows if row.attack.startswith("worst")} == {"worst:1", "worst:2"}
