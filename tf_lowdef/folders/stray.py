@@ -1,0 +1,143 @@
+"""What lies in an image file besides the picture that Pillow decodes: data behind it, and parts that nobody reads."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+_JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
+"""A marker other than the restarts inside the coded data (ITU T.81, annex B)."""
+
+_JPEG_END, _JPEG_ALONE = 0xD9, frozenset({0x01, 0xD8})
+
+_PADDING = b"\0\xff\r\n\t "
+"""What cameras and file systems fill up files with."""
+
+_PNG_KNOWN = frozenset(
+    b"IHDR PLTE IDAT IEND tRNS iCCP sRGB sBIT bKGD hIST sPLT pHYs tIME eXIf tEXt zTXt iTXt acTL fcTL fdAT iDOT".split()
+)
+"""Chunks (PNG third edition, section 11) that are read, that describe the coding, or that advise on the display;
+iDOT is Apple's, on decoding in parts."""
+
+_PNG_COLOUR = {
+    b"gAMA": frozenset({(45455).to_bytes(4, "big"), (45454).to_bytes(4, "big")}),
+    b"cHRM": frozenset(
+        b"".join(value.to_bytes(4, "big") for value in (*white, 64000, 33000, 30000, 60000, 15000, 6000))
+        for white in ((31270, 32900), (31269, 32899))
+    ),
+    b"cICP": frozenset({b"\x01\x0d\0\x01"}),
+}
+"""Chunks on the meaning of colours, with the values that mean sRGB, which goes without saying."""
+
+_GIF_LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
+
+_TGA_FOOTER = b"TRUEVISION-XFILE.\0"
+
+
+def jpeg_end(data: bytes) -> int:
+    """Return where a JPEG image ends: behind its end marker, or at the end of the data where there is none."""
+    place = 0
+    while (marker := _JPEG_MARKER.search(data, place)) is not None:
+        place, code = marker.end(), marker[1][0]
+        if code == _JPEG_END:
+            return place
+        if code not in _JPEG_ALONE:
+            place += int.from_bytes(data[place : place + 2], "big")
+    return len(data)
+
+
+def png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    """Yield name and content of a PNG file's chunks, but for the content of pixels; leave the file behind the last."""
+    file.seek(8)
+    while len(head := file.read(8)) == 8:
+        length, name = int.from_bytes(head[:4], "big"), head[4:]
+        if name in (b"IDAT", b"fdAT"):
+            file.seek(length, os.SEEK_CUR)
+            yield name, b""
+        else:
+            yield name, file.read(length)
+        file.seek(4, os.SEEK_CUR)  # the checksum
+        if name == b"IEND":
+            return
+
+
+def png_colour_chunks(path: Path) -> list[tuple[bytes, bytes]]:
+    """Return the chunks that give a PNG file's colours another meaning than sRGB's."""
+    with path.open("rb") as file:
+        chunks = list(png_chunks(file))
+    if any(name in (b"iCCP", b"sRGB") for name, _ in chunks):  # they stand above gAMA and cHRM
+        chunks = [chunk for chunk in chunks if chunk[0] == b"cICP"]
+    return [chunk for chunk in chunks if chunk[0] in _PNG_COLOUR and chunk[1] not in _PNG_COLOUR[chunk[0]]]
+
+
+def stray_parts(path: Path, kind: str | None) -> list[str]:
+    """Return in words what a file of Pillow's format `kind` holds that is neither pixels nor metadata that Pillow reads.
+
+    JPEG, PNG, GIF and BMP are looked through to their ends: pictures of telephones have films behind them. Of TGA the
+    footer is looked at. An empty list for other formats means that nobody has looked.
+    """
+    if kind == "PNG":
+        return _stray_png(path)
+    if kind == "JPEG":
+        data = path.read_bytes()
+        return _behind(data[jpeg_end(data) :])
+    if kind == "GIF":
+        return _stray_gif(path.read_bytes())
+    if kind == "TGA":
+        with path.open("rb") as file:
+            file.seek(-min(26, path.stat().st_size), os.SEEK_END)
+            footer = file.read()
+        return ["extension area"] if footer.endswith(_TGA_FOOTER) and any(footer[:8]) else []
+    return []
+
+
+def _stray_png(path: Path) -> list[str]:
+    with path.open("rb") as file:
+        names = {name for name, _ in png_chunks(file)}
+        rest = file.read()
+    strange = names - _PNG_KNOWN - _PNG_COLOUR.keys()
+    return [*(f"PNG chunk {name.decode('latin-1')}" for name in sorted(strange)), *_behind(rest)]
+
+
+def _stray_gif(data: bytes) -> list[str]:
+    """Walk through a GIF file's blocks (GIF89a specification); damaged files end where the walk does."""
+    file = BytesIO(data)
+    file.seek(10)
+    flags = file.read(3)
+    if flags and flags[0] & 0x80:
+        file.seek(3 << (flags[0] & 7) + 1, os.SEEK_CUR)
+    strange = set()
+    while (mark := file.read(1)) in (b"!", b","):
+        if mark == b",":
+            local = file.read(9)
+            if len(local) == 9 and local[8] & 0x80:
+                file.seek(3 << (local[8] & 7) + 1, os.SEEK_CUR)
+            file.seek(1, os.SEEK_CUR)
+            _skip_blocks(file)
+        else:
+            label = file.read(1)
+            first = _skip_blocks(file)
+            if label == b"\xff" and not first.startswith(_GIF_LOOPS):
+                strange.add(f"GIF extension {first.decode('latin-1')}")
+            elif label == b"\x01":
+                strange.add("GIF text")
+    return [*sorted(strange), *(_behind(file.read()) if mark == b";" else [])]
+
+
+def _skip_blocks(file: BinaryIO) -> bytes:
+    """Pass over a GIF file's data sub-blocks and return the first."""
+    size = file.read(1)
+    first = file.read(size[0]) if size and size[0] else b""
+    while size and size[0]:
+        size = file.read(1)
+        if size:
+            file.seek(size[0], os.SEEK_CUR)
+    return first
+
+
+def _behind(rest: bytes) -> list[str]:
+    return ["data behind the picture"] if rest.strip(_PADDING) else []
