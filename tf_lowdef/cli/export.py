@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from tf_lowdef.cli.options import seed_option
+from tf_lowdef.cli.terminal import printable
 
 DEFAULT_DEFENCE = "webp:60+flip"
 
@@ -69,8 +70,8 @@ def command(
         defended_pixels=not no_defended_pixels,
         seed=seed,
     )
-    click.echo(f"Exported: {folder}")
-    click.echo(f"Check it: tf-lowdef serve-check {out}")
+    click.echo(f"Exported: {printable(folder)}")
+    click.echo(f"Check it: tf-lowdef serve-check {printable(out)}")
 
 
 def _open(model: str | None, weights: str | None) -> tuple[Any, list[str] | None]:

@@ -20,6 +20,7 @@ from tf_lowdef.files.images import (
     write_png,
 )
 from tf_lowdef.files.pixels import to_8_bit, to_rgb, upright
+from tf_lowdef.files.table import csv_text
 from tf_lowdef.files.walk import Scan, find_images, image_extensions, scan_folder
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Like",
     "Scan",
     "atomic_path",
+    "csv_text",
     "encode_png",
     "find_images",
     "image_extensions",

@@ -80,8 +80,8 @@ def read_rgb(path: str | os.PathLike[str]) -> Pixels:
     - Grey (16 bits): the high byte, which is what Pillow keeps of 16-bit RGB and RGBA too.
     - Palette: the palette's colours.
     - CMYK, YCbCr: Pillow's conversion; colour profiles are not applied.
-    - Transparency (RGBA, LA, a transparent palette entry, grey or colour): laid on white, as a page shows it. Dropping the
-      alpha channel instead would bring out whatever colours the transparent pixels happen to hide.
+    - Transparency (RGBA, LA, a transparent palette entry, grey or colour): laid on white, as a page shows it. Dropping
+      the alpha channel instead would bring out whatever colours the transparent pixels happen to hide.
     - Animation, several pages: the first frame.
     - Floating point, 32-bit integers above 65,535, LAB, a transparent colour of 16 bits a channel: refused, for want
       of a defined white or conversion.

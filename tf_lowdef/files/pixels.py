@@ -57,10 +57,10 @@ def mend_transparency(image: Image.Image) -> None:
     Raises:
         ValueError: It is a colour of 16 bits a channel, of which Pillow keeps 8: several colours become the same.
     """
-    colour = image.info.get("transparency")
-    if image.format != "PNG" or colour is None or not image.tile:
+    colour, tile = image.info.get("transparency"), getattr(image, "tile", None)
+    if image.format != "PNG" or colour is None or not tile:
         return
-    kind = image.tile[0][3]  # the layout of the file's pixels, such as "L;4"
+    kind = tile[0][3]  # the layout of the file's pixels, such as "L;4"
     if image.mode == "RGB" and kind == "RGB;16B":
         raise ValueError("has a transparent colour of 16 bits a channel, which cannot be told apart in 8")
     if isinstance(kind, str) and isinstance(colour, int):

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-_HEAD = b"Exif\0\0"
+EXIF_HEAD = b"Exif\0\0"
 """What JPEG files have before the EXIF data proper, and Pillow before some others'."""
 
 _LAYOUTS = {b"II*\0": "<", b"MM\0*": ">"}
@@ -24,17 +24,15 @@ _POINTERS = frozenset({int(ExifTags.IFD.Exif), int(ExifTags.IFD.GPSInfo)})
 SUB_IMAGES = 330
 """SubIFDs (TIFF/EP): further images inside a TIFF file."""
 
-_LAYOUT_TAGS = frozenset({*range(254, 259), 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284, 288, 289})
-"""How the pixels lie in the file (TIFF 6.0, section 8): true of that file alone."""
-
-_CODING_TAGS = frozenset({290, 291, 292, 293, 317, *range(320, 326), 338, 339, 340, 341, 347, *range(512, 522), 529})
-"""How they are coded (TIFF 6.0, part 2, and its technical notes)."""
-
-_OWN_PLACE = frozenset({530, 531, 532, 700, 34675, 40965, SUB_IMAGES, _ORIENTATION})
-"""More of the coding; XMP and the colour profile, which have a place of their own; what cannot be carried over."""
-
-NOT_EXIF = _LAYOUT_TAGS | _CODING_TAGS | _OWN_PLACE
-"""Tags of a TIFF file's directory that are no EXIF data of a new file."""
+NOT_EXIF = frozenset(
+    {
+        *(*range(254, 267), 273, *range(277, 282), 284, 288, 289),  # how the pixels lie in the file
+        *(*range(290, 294), 317, *range(320, 326), *range(338, 342), 347, *range(512, 522), *range(529, 533)),  # coding
+        *(700, 34675),  # XMP and the colour profile, which have a place of their own
+        *(40965, SUB_IMAGES, _ORIENTATION),
+    }
+)
+"""Tags of a TIFF file's directory that are no EXIF data of a new file (TIFF 6.0, and its technical notes)."""
 
 
 def exif_of(image: Image.Image) -> bytes:
@@ -44,8 +42,7 @@ def exif_of(image: Image.Image) -> bytes:
     are part of the file's own directory, these are the file's own bytes. Empty where there are none.
     """
     if image.format == "TIFF":
-        exif = plain_exif(image.getexif())
-        return exif.tobytes().removeprefix(_HEAD) if len(exif) or _has_sub(exif) else b""
+        return _written(plain_exif(image.getexif()))
     data = image.info.get("exif") or _text_profile(image.info.get("Raw profile type exif", ""))
     return without_orientation(data) if isinstance(data, bytes) else b""
 
@@ -75,7 +72,18 @@ def load_exif(data: bytes) -> Image.Exif:
     return exif
 
 
-def exif_tags(exif: Image.Exif) -> dict[tuple[int, int], Any]:
+def same_exif(one: bytes, other: bytes) -> bool:
+    """Return whether two sets of EXIF data say the same, wherever in the data they say it."""
+    return one == other or _tags(load_exif(one)) == _tags(load_exif(other))
+
+
+def unheld_tags(image: Image.Image) -> list[int]:
+    """Return the tags of a TIFF file that its EXIF data, as `exif_of` has them, do not give back."""
+    before, after = _tags(image.getexif()), _tags(load_exif(exif_of(image)))
+    return sorted(tag for (place, tag), value in before.items() if after.get((place, tag)) != value)
+
+
+def _tags(exif: Image.Exif) -> dict[tuple[int, int], Any]:
     """Return the values of EXIF data, by directory and tag, without those that are one file's alone."""
     tags = {(0, tag): exif[tag] for tag in exif if tag not in NOT_EXIF and tag not in _POINTERS}
     for pointer in (*_POINTERS, int(ExifTags.IFD.Interop)):
@@ -91,8 +99,8 @@ def without_orientation(data: bytes) -> bytes:
 
     Damaged data come back as they are: whoever reads them finds no orientation either.
     """
-    while data.startswith(_HEAD):
-        data = data.removeprefix(_HEAD)
+    while data.startswith(EXIF_HEAD):
+        data = data.removeprefix(EXIF_HEAD)
     order = _LAYOUTS.get(data[:4])
     if order is None:
         return data
@@ -129,11 +137,16 @@ def resolution_exif(dpi: tuple[float, float]) -> bytes:
     exif = Image.Exif()
     exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution] = dpi
     exif[ExifTags.Base.ResolutionUnit] = 2  # inches
-    return exif.tobytes().removeprefix(_HEAD)
+    return exif.tobytes().removeprefix(EXIF_HEAD)
 
 
-def _has_sub(exif: Image.Exif) -> bool:
-    return any(exif.get_ifd(pointer) for pointer in _POINTERS)
+def _written(exif: Image.Exif) -> bytes:
+    if not len(exif) and not any(exif.get_ifd(pointer) for pointer in _POINTERS):
+        return b""
+    try:
+        return exif.tobytes().removeprefix(EXIF_HEAD)
+    except Exception:  # a value that does not go with its tag's type: Pillow raises many types
+        return b""
 
 
 def _text_profile(text: object) -> bytes:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from io import BytesIO
-from pathlib import Path
 from typing import BinaryIO
 
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
 """A marker other than the restarts inside the coded data (ITU T.81, annex B)."""
 
 _JPEG_END, _JPEG_ALONE = 0xD9, frozenset({0x01, 0xD8})
+
+BEHIND = "data behind the picture"
 
 _PADDING = b"\0\xff\r\n\t "
 """What cameras and file systems fill up files with."""
@@ -35,7 +35,8 @@ _PNG_COLOUR = {
 
 _GIF_LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 
-_TGA_FOOTER = b"TRUEVISION-XFILE.\0"
+_TGA_FOOTER, _TGA_FOOTER_SIZE = b"TRUEVISION-XFILE.\0", 26
+"""The last bytes of a TGA file of version 2.0; before them stand the places of two areas, 0 where there is none."""
 
 
 def jpeg_end(data: bytes) -> int:
@@ -65,47 +66,44 @@ def png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
             return
 
 
-def png_colour_chunks(path: Path) -> list[tuple[bytes, bytes]]:
+def png_colour_chunks(file: BinaryIO) -> list[tuple[bytes, bytes]]:
     """Return the chunks that give a PNG file's colours another meaning than sRGB's."""
-    with path.open("rb") as file:
-        chunks = list(png_chunks(file))
+    chunks = list(png_chunks(file))
     if any(name in (b"iCCP", b"sRGB") for name, _ in chunks):  # they stand above gAMA and cHRM
         chunks = [chunk for chunk in chunks if chunk[0] == b"cICP"]
     return [chunk for chunk in chunks if chunk[0] in _PNG_COLOUR and chunk[1] not in _PNG_COLOUR[chunk[0]]]
 
 
-def stray_parts(path: Path, kind: str | None) -> list[str]:
-    """Return in words what a file of Pillow's format `kind` holds that is neither pixels nor metadata that Pillow reads.
+def stray_parts(file: BinaryIO, kind: str | None) -> list[str]:
+    """Return in words what a file holds that is neither pixels nor metadata that Pillow reads; `kind` is its format.
 
-    JPEG, PNG, GIF and BMP are looked through to their ends: pictures of telephones have films behind them. Of TGA the
+    JPEG, PNG and GIF are looked through to their ends: pictures of telephones have films behind them. Of TGA the
     footer is looked at. An empty list for other formats means that nobody has looked.
     """
     if kind == "PNG":
-        return _stray_png(path)
+        return _stray_png(file)
     if kind == "JPEG":
-        data = path.read_bytes()
+        file.seek(0)
+        data = file.read()
         return _behind(data[jpeg_end(data) :])
     if kind == "GIF":
-        return _stray_gif(path.read_bytes())
+        return _stray_gif(file)
     if kind == "TGA":
-        with path.open("rb") as file:
-            file.seek(-min(26, path.stat().st_size), os.SEEK_END)
-            footer = file.read()
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _TGA_FOOTER_SIZE))
+        footer = file.read()
         return ["extension area"] if footer.endswith(_TGA_FOOTER) and any(footer[:8]) else []
     return []
 
 
-def _stray_png(path: Path) -> list[str]:
-    with path.open("rb") as file:
-        names = {name for name, _ in png_chunks(file)}
-        rest = file.read()
+def _stray_png(file: BinaryIO) -> list[str]:
+    names = {name for name, _ in png_chunks(file)}
+    rest = file.read()
     strange = names - _PNG_KNOWN - _PNG_COLOUR.keys()
     return [*(f"PNG chunk {name.decode('latin-1')}" for name in sorted(strange)), *_behind(rest)]
 
 
-def _stray_gif(data: bytes) -> list[str]:
+def _stray_gif(file: BinaryIO) -> list[str]:
     """Walk through a GIF file's blocks (GIF89a specification); damaged files end where the walk does."""
-    file = BytesIO(data)
     file.seek(10)
     flags = file.read(3)
     if flags and flags[0] & 0x80:
@@ -140,4 +138,4 @@ def _skip_blocks(file: BinaryIO) -> bytes:
 
 
 def _behind(rest: bytes) -> list[str]:
-    return ["data behind the picture"] if rest.strip(_PADDING) else []
+    return [BEHIND] if rest.strip(_PADDING) else []
