@@ -13,11 +13,11 @@ from tf_lowdef.folders.exif import (
     SUB_IMAGES,
     exif_of,
     exif_resolution,
-    same_exif,
+    holds_exif,
     unheld_tags,
 )
 from tf_lowdef.folders.kinds import bit_depth, is_one_of_several
-from tf_lowdef.folders.stray import BEHIND, png_colour_chunks, stray_parts
+from tf_lowdef.folders.stray import BEHIND, stray_parts
 
 EXIF, XMP, PROFILE, TEXT, COMMENT, RESOLUTION = (
     "EXIF data",
@@ -28,7 +28,6 @@ EXIF, XMP, PROFILE, TEXT, COMMENT, RESOLUTION = (
     "resolution",
 )
 FRAMES, DEPTH, COLOURS, TRANSPARENCY = "several frames or pages", "bit depth", "kind of colours", "transparency"
-MEANING = "meaning of colours"
 SEGMENT = "JPEG segment "
 
 Contents = Mapping[str, Any]
@@ -77,9 +76,8 @@ def contents(image: Image.Image, file: BinaryIO) -> Contents:
         image: The image, decoded.
         file: The file, open anew.
     """
-    strays = stray_parts(file, image.format)
-    parts: dict[str, Any] = dict.fromkeys(strays, True)
-    parts.update(_metadata(image, film=BEHIND in strays))
+    parts = stray_parts(file, image.format)
+    parts.update(_metadata(image, film=BEHIND in parts))
     if is_one_of_several(file, image):
         parts = {FRAMES: True, **parts}
         parts.pop(BEHIND, None)  # where the others lie
@@ -89,8 +87,6 @@ def contents(image: Image.Image, file: BinaryIO) -> Contents:
         parts[COLOURS] = image.mode
     if _is_transparent(image):
         parts[TRANSPARENCY] = True
-    if image.format == "PNG" and (meaning := png_colour_chunks(file)):
-        parts[MEANING] = meaning
     return parts
 
 
@@ -158,11 +154,9 @@ def _segments(image: Image.Image) -> dict[str, list[bytes]]:
 
 
 def _resolution(image: Image.Image) -> tuple[float, float] | None:
-    """Return dots per inch where they are not the usual ones; TIFF has them among its tags."""
-    dpi = info if (info := image.info.get("dpi")) else None
-    if dpi is None and image.format == "WEBP":
-        dpi = exif_resolution(exif_of(image))
-    if dpi is None or image.format == "TIFF":
+    """Return dots per inch where they are not the usual ones, and do not stand in EXIF data or TIFF tags besides."""
+    dpi = image.info.get("dpi")
+    if not dpi or image.format == "TIFF" or exif_resolution(exif_of(image)) is not None:
         return None
     x, y = (float(value) for value in dpi)
     return None if round(x) == round(y) and round(x) in (0, *_NO_RESOLUTION) else (x, y)
@@ -179,11 +173,12 @@ def _is_transparent(image: Image.Image) -> bool:
 
 
 def _has(after: Contents, name: str, value: Any) -> bool:
+    if name == RESOLUTION:
+        there = after.get(name) or exif_resolution(after.get(EXIF, b""))
+        return there is not None and all(abs(a - b) <= 0.01 * b for a, b in zip(there, value, strict=True))
     there = after.get(name)
     if name == DEPTH:
         return bool((there or 8) >= value)
     if there is None:
         return False
-    if name == RESOLUTION:
-        return all(abs(one - other) <= 0.01 * other for one, other in zip(there, value, strict=True))
-    return same_exif(there, value) if name == EXIF else bool(there == value)
+    return holds_exif(there, value) if name == EXIF else bool(there == value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 from PIL import ExifTags, Image
@@ -19,7 +20,12 @@ _ENTRY = 12
 
 _ORIENTATION = int(ExifTags.Base.Orientation)
 
-_POINTERS = frozenset({int(ExifTags.IFD.Exif), int(ExifTags.IFD.GPSInfo)})
+_X, _Y, _UNIT = (
+    int(tag) for tag in (ExifTags.Base.XResolution, ExifTags.Base.YResolution, ExifTags.Base.ResolutionUnit)
+)
+_INCHES, _CENTIMETRES = 2, 3
+
+POINTERS = frozenset({int(ExifTags.IFD.Exif), int(ExifTags.IFD.GPSInfo)})
 
 SUB_IMAGES = 330
 """SubIFDs (TIFF/EP): further images inside a TIFF file."""
@@ -51,10 +57,10 @@ def plain_exif(source: Image.Exif) -> Image.Exif:
     """Return the same EXIF data without the tags that say how one file's pixels lie in it."""
     exif = Image.Exif()
     for tag in sorted(source):
-        if tag not in NOT_EXIF and tag not in _POINTERS:
-            exif[tag] = source[tag]
-    for pointer in sorted(_POINTERS):
-        tags = dict(source.get_ifd(pointer))
+        if tag not in NOT_EXIF and tag not in POINTERS:
+            exif[tag] = _as_read(source[tag])
+    for pointer in sorted(POINTERS):
+        tags: dict[int, Any] = {tag: _as_read(value) for tag, value in source.get_ifd(pointer).items()}
         if ExifTags.IFD.Interop in tags:
             tags[ExifTags.IFD.Interop] = dict(source.get_ifd(ExifTags.IFD.Interop))
         if tags:
@@ -72,21 +78,26 @@ def load_exif(data: bytes) -> Image.Exif:
     return exif
 
 
-def same_exif(one: bytes, other: bytes) -> bool:
-    """Return whether two sets of EXIF data say the same, wherever in the data they say it."""
-    return one == other or _tags(load_exif(one)) == _tags(load_exif(other))
+def holds_exif(there: bytes, wanted: bytes) -> bool:
+    """Return whether EXIF data say all that others say, wherever in the data they say it."""
+    return there == wanted or not _missing(load_exif(wanted), load_exif(there))
 
 
 def unheld_tags(image: Image.Image) -> list[int]:
     """Return the tags of a TIFF file that its EXIF data, as `exif_of` has them, do not give back."""
-    before, after = _tags(image.getexif()), _tags(load_exif(exif_of(image)))
-    return sorted(tag for (place, tag), value in before.items() if after.get((place, tag)) != value)
+    return _missing(image.getexif(), load_exif(exif_of(image)))
+
+
+def _missing(wanted: Image.Exif, there: Image.Exif) -> list[int]:
+    """Return the tags that are missing, or say something else."""
+    tags = _tags(there)
+    return sorted(place[1] for place, value in _tags(wanted).items() if tags.get(place) != value)
 
 
 def _tags(exif: Image.Exif) -> dict[tuple[int, int], Any]:
     """Return the values of EXIF data, by directory and tag, without those that are one file's alone."""
-    tags = {(0, tag): exif[tag] for tag in exif if tag not in NOT_EXIF and tag not in _POINTERS}
-    for pointer in (*_POINTERS, int(ExifTags.IFD.Interop)):
+    tags = {(0, tag): exif[tag] for tag in exif if tag not in NOT_EXIF and tag not in POINTERS}
+    for pointer in (*POINTERS, int(ExifTags.IFD.Interop)):
         if pointer == ExifTags.IFD.Interop and ExifTags.IFD.Exif not in exif:
             continue
         inside: Mapping[int, Any] = exif.get_ifd(pointer)
@@ -101,47 +112,87 @@ def without_orientation(data: bytes) -> bytes:
     """
     while data.startswith(EXIF_HEAD):
         data = data.removeprefix(EXIF_HEAD)
-    order = _LAYOUTS.get(data[:4])
-    if order is None:
+    directory = _main_directory(data)
+    if directory is None:
         return data
-    try:
-        (start,) = struct.unpack_from(order + "I", data, 4)
-        (count,) = struct.unpack_from(order + "H", data, start)
-        begin, end = start + 2, start + 2 + count * _ENTRY
-        (following,) = struct.unpack_from(order + "I", data, end)
-    except struct.error:
-        return data
-    entries = [data[place : place + _ENTRY] for place in range(begin, end, _ENTRY)]
+    order, start, entries, following = directory
     kept = [entry for entry in entries if struct.unpack_from(order + "H", entry)[0] != _ORIENTATION]
-    if len(kept) == count:
+    if len(kept) == len(entries):
         return data
     if not kept and not following:
         return b""
-    directory = struct.pack(order + "H", len(kept)) + b"".join(kept) + struct.pack(order + "I", following)
-    return data[:start] + directory.ljust(end + 4 - start, b"\0") + data[end + 4 :]
+    size = 2 + _ENTRY * len(entries) + 4
+    return data[:start] + _pack(order, kept, following).ljust(size, b"\0") + data[start + size :]
+
+
+def with_resolution(data: bytes, dpi: tuple[float, float]) -> bytes:
+    """Return EXIF data that state dots per inch too; every other byte that is read stays where it is.
+
+    Args:
+        data: EXIF data that state none; empty where there are none.
+        dpi: Dots per inch, across and down.
+    """
+    directory = _main_directory(data)
+    if directory is None:
+        exif = Image.Exif()
+        exif[_X], exif[_Y], exif[_UNIT] = *dpi, _INCHES
+        return exif.tobytes().removeprefix(EXIF_HEAD)
+    order, _, entries, following = directory
+    place = len(data) + len(data) % 2
+    ratios = b"".join(struct.pack(order + "II", *_ratio(value)) for value in dpi)
+    rational, short = 5, 3  # TIFF 6.0, section 2
+    new = [
+        struct.pack(order + "HHII", _X, rational, 1, place),
+        struct.pack(order + "HHII", _Y, rational, 1, place + 8),
+        struct.pack(order + "HHIHH", _UNIT, short, 1, _INCHES, 0),
+    ]
+    entries = sorted(entries + new, key=lambda entry: int(struct.unpack_from(order + "H", entry)[0]))
+    head = data[:4] + struct.pack(order + "I", place + len(ratios))
+    return head + data[8:].ljust(place - 8, b"\0") + ratios + _pack(order, entries, following)
+
+
+def _main_directory(data: bytes) -> tuple[str, int, list[bytes], int] | None:
+    """Return byte order, place and entries of the main image's directory, and the next one's place; None if damaged."""
+    order = _LAYOUTS.get(data[:4])
+    if order is None:
+        return None
+    try:
+        (start,) = struct.unpack_from(order + "I", data, 4)
+        (count,) = struct.unpack_from(order + "H", data, start)
+        end = start + 2 + count * _ENTRY
+        (following,) = struct.unpack_from(order + "I", data, end)
+    except struct.error:
+        return None
+    return order, start, [data[place : place + _ENTRY] for place in range(start + 2, end, _ENTRY)], following
+
+
+def _pack(order: str, entries: list[bytes], following: int) -> bytes:
+    return struct.pack(order + "H", len(entries)) + b"".join(entries) + struct.pack(order + "I", following)
+
+
+def _ratio(value: float) -> tuple[int, int]:
+    ratio = Fraction(value).limit_denominator(1000)
+    return ratio.numerator, ratio.denominator
 
 
 def exif_resolution(data: bytes) -> tuple[float, float] | None:
     """Return the dots per inch that EXIF data state, None where they state none."""
     exif = load_exif(data)
     try:
-        x, y = (float(exif[tag]) for tag in (ExifTags.Base.XResolution, ExifTags.Base.YResolution))
+        x, y = float(exif[_X]), float(exif[_Y])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
-    scale = 2.54 if exif.get(ExifTags.Base.ResolutionUnit) == 3 else 1  # 3: centimetres
+    scale = 2.54 if exif.get(_UNIT) == _CENTIMETRES else 1
     return x * scale, y * scale
 
 
-def resolution_exif(dpi: tuple[float, float]) -> bytes:
-    """Return EXIF data that state dots per inch and nothing else."""
-    exif = Image.Exif()
-    exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution] = dpi
-    exif[ExifTags.Base.ResolutionUnit] = 2  # inches
-    return exif.tobytes().removeprefix(EXIF_HEAD)
+def _as_read(value: Any) -> Any:
+    """Return text as the bytes that it was read from: Pillow reads Latin-1, and writes question marks beyond ASCII."""
+    return value.encode("latin-1", "replace") if isinstance(value, str) and not value.isascii() else value
 
 
 def _written(exif: Image.Exif) -> bytes:
-    if not len(exif) and not any(exif.get_ifd(pointer) for pointer in _POINTERS):
+    if not len(exif) and not any(exif.get_ifd(pointer) for pointer in POINTERS):
         return b""
     try:
         return exif.tobytes().removeprefix(EXIF_HEAD)

@@ -10,7 +10,6 @@ from PIL import PngImagePlugin
 from tf_lowdef.folders.contents import (
     COMMENT,
     EXIF,
-    MEANING,
     PROFILE,
     RESOLUTION,
     SEGMENT,
@@ -18,8 +17,9 @@ from tf_lowdef.folders.contents import (
     XMP,
     Contents,
 )
-from tf_lowdef.folders.exif import EXIF_HEAD, load_exif, plain_exif, resolution_exif
+from tf_lowdef.folders.exif import EXIF_HEAD, POINTERS, load_exif, plain_exif, with_resolution
 from tf_lowdef.folders.profiles import fits
+from tf_lowdef.folders.stray import MEANING
 
 _WITH_PROFILE = frozenset({"JPEG", "PNG", "TIFF", "WEBP"})
 _WITH_COMMENT = frozenset({"GIF", "JPEG", "JPEG2000"})
@@ -88,13 +88,17 @@ def _png(parts: Contents) -> dict[str, Any]:
 
 def _tiff(parts: Contents) -> dict[str, Any]:
     exif = plain_exif(load_exif(parts.get(EXIF, b"")))
+    inside = [pointer for pointer in POINTERS if exif.get_ifd(pointer)]
+    for pointer in inside:
+        exif[pointer] = 0  # Pillow writes the directories that it finds a pointer to
     if XMP in parts:
         exif[_XMP_TAG] = parts[XMP]
-    return {"exif": exif}
+    # Pillow compresses through libtiff, to which it cannot give directories
+    return {"exif": exif, "compression": "raw" if inside else "tiff_deflate"}
 
 
 def _webp(parts: Contents) -> dict[str, Any]:
-    exif = parts.get(EXIF)
-    if exif is None and RESOLUTION in parts:
-        exif = resolution_exif(parts[RESOLUTION])
+    exif = parts.get(EXIF, b"")
+    if RESOLUTION in parts:
+        exif = with_resolution(exif, parts[RESOLUTION])
     return {key: value for key, value in (("exif", exif), ("xmp", parts.get(XMP))) if value}

@@ -25,7 +25,7 @@ _LOSSLESS: Mapping[str, Mapping[str, Any]] = {
     "PPM": {},
     "SGI": {},
     "TGA": {},
-    "TIFF": {"compression": "tiff_deflate"},
+    "TIFF": {},
     "WEBP": {"lossless": True, "exact": True},
 }
 """Formats that are written without loss, with the options for that."""
@@ -78,10 +78,12 @@ def mirror_file(path: Path, mode: str, kind: str | None = None) -> tuple[bytes, 
         with path.open("rb") as file:
             parts = contents(image, file)
         kind = kind or image.format or ""
-        data = _encode(mirror(upright(image), mode), image, parts, kind if kind in written_formats() else "PNG")
-    with Image.open(BytesIO(data)) as written:
-        written.load()
-        missing = lost(parts, contents(written, BytesIO(data)))
+        kind = kind if kind in written_formats() else "PNG"
+        flipped = mirror(upright(image), mode)
+        if kind != image.format and not {kind, image.format} <= _JPEG:
+            flipped = _for_format(flipped, parts, kind)
+        data = _encode(flipped, image, parts, kind)
+    missing = lost(parts, _read_back(data, flipped, kind))
     return data, tuple(note(name, parts) for name in missing)
 
 
@@ -96,18 +98,15 @@ def mirror(image: Image.Image, mode: str) -> Image.Image:
 
 def _encode(image: Image.Image, original: Image.Image, parts: Contents, kind: str) -> bytes:
     """Return an image as the bytes of a file of format `kind` with all of `parts` that it can hold."""
-    same = kind == original.format or {kind, original.format} <= _JPEG
-    if not same:
-        image = _for_format(image, parts, kind)
-    options = save_options(parts, "JPEG" if kind in _JPEG else kind, image.mode)
     buffer = BytesIO()
     if kind in _JPEG:
+        options = save_options(parts, "JPEG", image.mode)
         image.save(buffer, "JPEG", **options, **_jpeg_options(original))
-        return buffer.getvalue()
-    if kind == "JPEG2000":
-        options["no_jp2"] = getattr(original, "codec", "jp2") == "j2k"
-    image.save(buffer, kind, **_LOSSLESS[kind], **options)
-    _check(buffer, image, kind)
+    else:
+        options = save_options(parts, kind, image.mode)
+        if kind == "JPEG2000":
+            options["no_jp2"] = getattr(original, "codec", "jp2") == "j2k"
+        image.save(buffer, kind, **_LOSSLESS[kind], **options)
     return buffer.getvalue()
 
 
@@ -132,16 +131,17 @@ def _jpeg_options(original: Image.Image) -> dict[str, Any]:
     }
 
 
-def _check(written: BytesIO, image: Image.Image, kind: str) -> None:
-    """Raise ValueError where the bytes written do not hold the image's pixels."""
+def _read_back(data: bytes, image: Image.Image, kind: str) -> Contents:
+    """Return what the bytes written hold besides colours; ValueError where they should hold an image's and do not."""
     try:
-        written.seek(0)
-        with Image.open(written, formats=[kind]) as copy:
-            same = copy.size == image.size and np.array_equal(_comparable(copy), _comparable(image))
+        with Image.open(BytesIO(data), formats=["JPEG" if kind in _JPEG else kind]) as copy:
+            same = kind in _JPEG or (copy.size == image.size and np.array_equal(_comparable(copy), _comparable(image)))
+            parts = contents(copy, BytesIO(data))
     except Exception as error:
         raise ValueError(f"the {kind} file written cannot be read back: {error}") from error
     if not same:
         raise ValueError(f"Pillow does not write mode {image.mode} as {kind} without loss")
+    return parts
 
 
 def _comparable(image: Image.Image) -> npt.NDArray[Any]:

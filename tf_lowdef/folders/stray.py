@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
 """A marker other than the restarts inside the coded data (ITU T.81, annex B)."""
 
 _JPEG_END, _JPEG_ALONE = 0xD9, frozenset({0x01, 0xD8})
 
-BEHIND = "data behind the picture"
+BEHIND, MEANING = "data behind the picture", "meaning of colours"
+"""What else may lie in a file: a film, say; chunks that give the colours of a PNG file another meaning than sRGB's."""
 
 _PADDING = b"\0\xff\r\n\t "
 """What cameras and file systems fill up files with."""
@@ -66,19 +67,18 @@ def png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
             return
 
 
-def png_colour_chunks(file: BinaryIO) -> list[tuple[bytes, bytes]]:
-    """Return the chunks that give a PNG file's colours another meaning than sRGB's."""
-    chunks = list(png_chunks(file))
-    if any(name in (b"iCCP", b"sRGB") for name, _ in chunks):  # they stand above gAMA and cHRM
-        chunks = [chunk for chunk in chunks if chunk[0] == b"cICP"]
-    return [chunk for chunk in chunks if chunk[0] in _PNG_COLOUR and chunk[1] not in _PNG_COLOUR[chunk[0]]]
-
-
-def stray_parts(file: BinaryIO, kind: str | None) -> list[str]:
-    """Return in words what a file holds that is neither pixels nor metadata that Pillow reads; `kind` is its format.
+def stray_parts(file: BinaryIO, kind: str | None) -> dict[str, Any]:
+    """Return what a file holds that is neither pixels nor metadata that Pillow reads.
 
     JPEG, PNG and GIF are looked through to their ends: pictures of telephones have films behind them. Of TGA the
-    footer is looked at. An empty list for other formats means that nobody has looked.
+    footer is looked at. Nothing for other formats means that nobody has looked.
+
+    Args:
+        file: The file.
+        kind: Its format, Pillow's name of it.
+
+    Returns:
+        For each thing, in words, a true value; for `MEANING` the PNG chunks, name and content.
     """
     if kind == "PNG":
         return _stray_png(file)
@@ -91,24 +91,28 @@ def stray_parts(file: BinaryIO, kind: str | None) -> list[str]:
     if kind == "TGA":
         file.seek(max(0, file.seek(0, os.SEEK_END) - _TGA_FOOTER_SIZE))
         footer = file.read()
-        return ["extension area"] if footer.endswith(_TGA_FOOTER) and any(footer[:8]) else []
-    return []
+        return {"extension area": True} if footer.endswith(_TGA_FOOTER) and any(footer[:8]) else {}
+    return {}
 
 
-def _stray_png(file: BinaryIO) -> list[str]:
-    names = {name for name, _ in png_chunks(file)}
-    rest = file.read()
-    strange = names - _PNG_KNOWN - _PNG_COLOUR.keys()
-    return [*(f"PNG chunk {name.decode('latin-1')}" for name in sorted(strange)), *_behind(rest)]
+def _stray_png(file: BinaryIO) -> dict[str, Any]:
+    chunks = list(png_chunks(file))
+    names = {name for name, _ in chunks}
+    found: dict[str, Any] = {
+        f"PNG chunk {name.decode('latin-1')}": True for name in names - _PNG_KNOWN - _PNG_COLOUR.keys()
+    }
+    above = {b"cICP"} if names & {b"iCCP", b"sRGB"} else _PNG_COLOUR.keys()  # those stand above gAMA and cHRM
+    meaning = [(name, data) for name, data in chunks if name in above and data not in _PNG_COLOUR[name]]
+    return found | ({MEANING: meaning} if meaning else {}) | _behind(file.read())
 
 
-def _stray_gif(file: BinaryIO) -> list[str]:
+def _stray_gif(file: BinaryIO) -> dict[str, Any]:
     """Walk through a GIF file's blocks (GIF89a specification); damaged files end where the walk does."""
     file.seek(10)
     flags = file.read(3)
     if flags and flags[0] & 0x80:
         file.seek(3 << (flags[0] & 7) + 1, os.SEEK_CUR)
-    strange = set()
+    found: dict[str, Any] = {}
     while (mark := file.read(1)) in (b"!", b","):
         if mark == b",":
             local = file.read(9)
@@ -120,10 +124,10 @@ def _stray_gif(file: BinaryIO) -> list[str]:
             label = file.read(1)
             first = _skip_blocks(file)
             if label == b"\xff" and not first.startswith(_GIF_LOOPS):
-                strange.add(f"GIF extension {first.decode('latin-1')}")
+                found[f"GIF extension {first.decode('latin-1')}"] = True
             elif label == b"\x01":
-                strange.add("GIF text")
-    return [*sorted(strange), *(_behind(file.read()) if mark == b";" else [])]
+                found["GIF text"] = True
+    return found | (_behind(file.read()) if mark == b";" else {})
 
 
 def _skip_blocks(file: BinaryIO) -> bytes:
@@ -137,5 +141,5 @@ def _skip_blocks(file: BinaryIO) -> bytes:
     return first
 
 
-def _behind(rest: bytes) -> list[str]:
-    return [BEHIND] if rest.strip(_PADDING) else []
+def _behind(rest: bytes) -> dict[str, Any]:
+    return {BEHIND: True} if rest.strip(_PADDING) else {}
