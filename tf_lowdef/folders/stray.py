@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -40,6 +41,18 @@ _TGA_FOOTER, _TGA_FOOTER_SIZE = b"TRUEVISION-XFILE.\0", 26
 """The last bytes of a TGA file of version 2.0; before them stand the places of two areas, 0 where there is none."""
 
 
+_BMP_HEADER, _BMP_PLAIN = 40, frozenset({0, 3, 6})
+"""Size of BITMAPINFOHEADER, and the compressions that are none (BI_RGB and the bit fields)."""
+
+_PPM_GAP = rb"(?:\s|#[^\n]*\n)+"
+_PPM_HEAD = re.compile(
+    rb"P(?:(?P<bits>4)|(?P<kind>[56]))GAP(?P<width>\d+)GAP(?P<height>\d+)(?(bits)|GAP(?P<maximum>\d+))\s".replace(
+        b"GAP", _PPM_GAP
+    )
+)
+_PPM_HEAD_SIZE = 4096
+
+
 def jpeg_end(data: bytes) -> int:
     """Return where a JPEG image ends: behind its end marker, or at the end of the data where there is none."""
     place = 0
@@ -70,8 +83,9 @@ def png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
 def stray_parts(file: BinaryIO, kind: str | None) -> dict[str, Any]:
     """Return what a file holds that is neither pixels nor metadata that Pillow reads.
 
-    JPEG, PNG and GIF are looked through to their ends: pictures of telephones have films behind them. Of TGA the
-    footer is looked at. Nothing for other formats means that nobody has looked.
+    JPEG, PNG, GIF, BMP and PPM are looked through to their ends: pictures of telephones have films behind them, and a
+    PPM file may hold a row of pictures. Of TGA the footer is looked at. Nothing for other formats means that nobody
+    has looked.
 
     Args:
         file: The file.
@@ -88,11 +102,46 @@ def stray_parts(file: BinaryIO, kind: str | None) -> dict[str, Any]:
         return _behind(data[jpeg_end(data) :])
     if kind == "GIF":
         return _stray_gif(file)
+    if kind == "BMP":
+        return _behind(_rest(file, bmp_end(file)))
+    if kind == "PPM":
+        return _behind(_rest(file, ppm_end(file)))
     if kind == "TGA":
         file.seek(max(0, file.seek(0, os.SEEK_END) - _TGA_FOOTER_SIZE))
         footer = file.read()
         return {"extension area": True} if footer.endswith(_TGA_FOOTER) and any(footer[:8]) else {}
     return {}
+
+
+def bmp_end(file: BinaryIO) -> int:
+    """Return where the pixels of a BMP file end, and a colour profile may begin; 0 for headers of OS/2."""
+    file.seek(10)
+    start, size, width, height, _, bits, compression, length = struct.unpack(
+        "<IIiiHHII", file.read(28).ljust(28, b"\0")
+    )
+    if size < _BMP_HEADER:
+        return 0
+    plain = compression in _BMP_PLAIN
+    return int(start + (abs(height) * ((abs(width) * bits + 31) // 32 * 4) if plain else length))
+
+
+def ppm_end(file: BinaryIO) -> int:
+    """Return where the pixels of a binary PPM, PGM or PBM file end; 0 for the other kinds."""
+    file.seek(0)
+    found = _PPM_HEAD.match(file.read(_PPM_HEAD_SIZE))
+    if found is None:
+        return 0
+    width, height = int(found["width"]), int(found["height"])
+    if found["bits"]:
+        return found.end() + height * ((width + 7) // 8)
+    channels, depth = (3 if found["kind"] == b"6" else 1), (1 if int(found["maximum"]) < 256 else 2)
+    return found.end() + height * width * channels * depth
+
+
+def _rest(file: BinaryIO, end: int) -> bytes:
+    """Return what lies behind a place; nothing where the place is 0, which stands for an unknown one."""
+    file.seek(end if end else file.seek(0, os.SEEK_END))
+    return file.read()
 
 
 def _stray_png(file: BinaryIO) -> dict[str, Any]:
