@@ -95,13 +95,13 @@ def encode(kind, mode, deep, metadata):
             written.load()
     except Exception:  # what Pillow does not write, or not read: many types
         return None
-    return buffer.getvalue() + (metadata.get("behind", b"") if kind in WALKED else b"")
+    return buffer.getvalue() + (metadata.get("behind", b"") if kind in WALKED and mode != "F" else b"")
 
 
 def tags(image):
     """All that EXIF data say but the orientation, which is carried out, and how the pixels lie in the file."""
     data = image.getexif()
-    found = {tag: data[tag] for tag in data if 269 <= tag < 322 and tag not in (273, 274, 277, 278, 279, 284, 317)}
+    found = {tag: data[tag] for tag in data if 269 <= tag < 320 and tag not in (273, 274, 277, 278, 279, 284, 317)}
     for place in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
         found.update({(place, tag): value for tag, value in data.get_ifd(place).items()})
     return found
@@ -111,7 +111,7 @@ def resolution(image):
     """Dots per inch, wherever they stand."""
     data = image.getexif()
     found = image.info.get("dpi") or (data.get(282), data.get(283))
-    return found if found[0] else None
+    return [float(value) for value in found] if found[0] else None
 
 
 def check(original, replaced, lossless):
@@ -136,12 +136,13 @@ def check(original, replaced, lossless):
         assert not [key for key in getattr(before, "text", {}) if not key.startswith("XML:")]
         dots = resolution(before)
         if dots is not None and (round(dots[0]), round(dots[1])) not in ((1, 1), (72, 72), (96, 96)):
-            np.testing.assert_allclose([float(value) for value in resolution(after)], dots, rtol=0.01)
+            np.testing.assert_allclose(resolution(after), dots, rtol=0.01)
     assert not original.endswith(b"a film")
 
 
+@pytest.mark.filterwarnings("ignore:IM image format")
 @pytest.mark.parametrize("kind", FORMATS)
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(mode=st.sampled_from(MODES), deep=st.booleans(), metadata=METADATA, lossless=st.booleans())
 def test_replace_never_deletes_what_the_new_file_does_not_hold(kind, tmp_path_factory, mode, deep, metadata, lossless):
     original = encode(kind, mode, deep, metadata)
@@ -175,7 +176,7 @@ def test_plain_pictures_are_replaced(kind, tmp_path):
 @pytest.mark.parametrize(
     "kind", sorted({"BMP", "GIF", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "SGI", "TGA", "TIFF", "WEBP"})
 )
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(mode=st.sampled_from(MODES), deep=st.booleans(), metadata=METADATA)
 def test_flip_keeps_metadata_or_says_what_is_lost(kind, tmp_path_factory, mode, deep, metadata):
     original = encode(kind, mode, deep, metadata)
@@ -191,9 +192,12 @@ def test_flip_keeps_metadata_or_says_what_is_lost(kind, tmp_path_factory, mode, 
     said = " ".join(summary.notes)
     with Image.open(path) as before, Image.open(path.with_stem("a_f")) as after:
         before.load()
-        assert after.mode == before.mode or kind == "GIF"  # a grey palette is mode L or P, as Pillow likes
+        # a grey palette is mode L or P, as Pillow likes, and WebP has no alpha channel where all is opaque
+        assert after.mode == before.mode or kind == "GIF" or (kind == "WEBP" and after.mode == "RGB")
         assert ("frames" in said) == (getattr(before, "n_frames", 1) > 1)
-        assert ("data behind" in said) == ("behind" in metadata and kind in WALKED and "frames" not in said)
+        assert ("data behind" in said) == (
+            "behind" in metadata and kind in WALKED and mode != "F" and "frames" not in said
+        )
         if {key: tags(after).get(key) for key in tags(before)} != tags(before):
             assert "EXIF" in said
         assert after.getexif().get(ExifTags.Base.Orientation, 1) == 1
