@@ -32,7 +32,7 @@ class Scan:
 
 def image_extensions() -> frozenset[str]:
     """Return the extensions, such as ``".png"``, of the formats that are read."""
-    formats = set(read_formats())
+    formats = {*read_formats(), "MPO"}  # which is read as JPEG
     return frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in formats)
 
 

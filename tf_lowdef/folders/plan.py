@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import os
 import unicodedata
 from collections import Counter
@@ -95,7 +96,8 @@ def check_suffix(out: Path, written: Collection[str]) -> None:
     """
     suffix = out.suffix.lower()
     kind = Image.registered_extensions().get(suffix)
-    if kind is not None and kind not in written:
+    is_image = kind is not None or (mimetypes.guess_type(f"a{suffix}")[0] or "").startswith("image/")
+    if is_image and kind not in written:
         possible = [name for name, each in Image.registered_extensions().items() if each in written]
         raise ArgumentError(f"{suffix} files are not written here, but {', '.join(possible)}. Received: {out}")
 
