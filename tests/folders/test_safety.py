@@ -185,7 +185,11 @@ def test_the_suffix_of_the_output_says_the_format(tmp_path, make_scene):
             assert image.format == kind
             if kind != "JPEG":
                 np.testing.assert_array_equal(np.asarray(image), np.asarray(before)[:, ::-1])
-    assert "JPEG files cannot hold" in flip_path(tmp_path / "clear.png", tmp_path / "two.jpg").failed[0][1]
+    for suffix, kind in (("jpg", "JPEG"), ("bmp", "BMP"), ("ppm", "PPM")):
+        failed = flip_path(tmp_path / "clear.png", tmp_path / f"two.{suffix}").failed
+        assert failed[0][1] == f"has transparent pixels, which {kind} files cannot hold"
+        assert not (tmp_path / f"two.{suffix}").exists()
+    assert flip_path(tmp_path / "clear.png", tmp_path / "two.tif").notes == {}
     for tool, name in ((flip_path, "a.ico"), (flip_path, "a.avif"), (webp_path, "a.png"), (webp_path, "a.jpg")):
         with pytest.raises(ArgumentError, match=r"files are not written here, but \."):
             tool(tmp_path / "cat.jpg", tmp_path / name)

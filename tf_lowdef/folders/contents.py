@@ -11,6 +11,7 @@ from PIL import Image
 
 from tf_lowdef.folders.exif import (
     SUB_IMAGES,
+    XMP_TAG,
     exif_of,
     exif_resolution,
     holds_exif,
@@ -126,7 +127,9 @@ def _metadata(image: Image.Image, film: bool) -> dict[str, Any]:
     parts.update(_segments(image))
     if image.format == "TIFF":
         parts.update({f"TIFF tag {tag}": True for tag in unheld_tags(image)})
-        parts["images inside"] = SUB_IMAGES in getattr(image, "tag_v2", {})
+        tags = getattr(image, "tag_v2", {})
+        parts["images inside"] = SUB_IMAGES in tags
+        parts[f"TIFF tag {XMP_TAG}"] = XMP_TAG in tags and not parts[XMP]
     known = _CODING | _ELSEWHERE | text.keys()
     parts.update({str(key): value for key, value in info.items() if key not in known})
     if (aspect := info.get("aspect")) is not None and aspect[0] == aspect[1]:
@@ -137,7 +140,9 @@ def _metadata(image: Image.Image, film: bool) -> dict[str, Any]:
 def _xmp(info: Mapping[Any, Any], film: bool) -> bytes:
     """Return XMP data as they hold for the picture upright, and alone where a film behind it is left behind."""
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
-    data = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
+    data = xmp.encode() if isinstance(xmp, str) else xmp
+    if not isinstance(data, bytes):  # a TIFF tag of another type
+        return b""
     data = _TURN.sub(rb"\g<1>1", data.strip(b"\0"))
     return _FILM.sub(rb"\g<1>0", data) if film else data
 

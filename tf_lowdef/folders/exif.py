@@ -27,14 +27,14 @@ _INCHES, _CENTIMETRES = 2, 3
 
 POINTERS = frozenset({int(ExifTags.IFD.Exif), int(ExifTags.IFD.GPSInfo)})
 
-SUB_IMAGES = 330
-"""SubIFDs (TIFF/EP): further images inside a TIFF file."""
+SUB_IMAGES, XMP_TAG = 330, 700
+"""SubIFDs (TIFF/EP), which are further images inside a TIFF file; XMP (XMP specification, part 3)."""
 
 NOT_EXIF = frozenset(
     {
         *(*range(254, 267), 273, *range(277, 282), 284, 288, 289),  # how the pixels lie in the file
         *(*range(290, 294), 317, *range(320, 326), *range(338, 342), 347, *range(512, 522), *range(529, 533)),  # coding
-        *(700, 34675),  # XMP and the colour profile, which have a place of their own
+        *(XMP_TAG, 34675),  # XMP and the colour profile, which have a place of their own
         *(40965, SUB_IMAGES, _ORIENTATION),
     }
 )
@@ -48,7 +48,7 @@ def exif_of(image: Image.Image) -> bytes:
     are part of the file's own directory, these are the file's own bytes. Empty where there are none.
     """
     if image.format == "TIFF":
-        return _written(plain_exif(image.getexif()))
+        return _written(image.getexif())
     data = image.info.get("exif") or _text_profile(image.info.get("Raw profile type exif", ""))
     return without_orientation(data) if isinstance(data, bytes) else b""
 
@@ -85,7 +85,10 @@ def holds_exif(there: bytes, wanted: bytes) -> bool:
 
 def unheld_tags(image: Image.Image) -> list[int]:
     """Return the tags of a TIFF file that its EXIF data, as `exif_of` has them, do not give back."""
-    return _missing(image.getexif(), load_exif(exif_of(image)))
+    try:
+        return _missing(image.getexif(), load_exif(exif_of(image)))
+    except Exception:  # Pillow's EXIF parser raises many types
+        return [int(ExifTags.IFD.Exif)]
 
 
 def _missing(wanted: Image.Exif, there: Image.Exif) -> list[int]:
@@ -191,12 +194,13 @@ def _as_read(value: Any) -> Any:
     return value.encode("latin-1", "replace") if isinstance(value, str) and not value.isascii() else value
 
 
-def _written(exif: Image.Exif) -> bytes:
-    if not len(exif) and not any(exif.get_ifd(pointer) for pointer in POINTERS):
-        return b""
+def _written(source: Image.Exif) -> bytes:
     try:
+        exif = plain_exif(source)
+        if not len(exif) and not any(exif.get_ifd(pointer) for pointer in POINTERS):
+            return b""
         return exif.tobytes().removeprefix(EXIF_HEAD)
-    except Exception:  # a value that does not go with its tag's type: Pillow raises many types
+    except Exception:  # damaged data, a value that does not go with its tag's type: Pillow raises many types
         return b""
 
 

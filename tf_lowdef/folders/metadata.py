@@ -17,7 +17,7 @@ from tf_lowdef.folders.contents import (
     XMP,
     Contents,
 )
-from tf_lowdef.folders.exif import EXIF_HEAD, POINTERS, load_exif, plain_exif, with_resolution
+from tf_lowdef.folders.exif import EXIF_HEAD, POINTERS, XMP_TAG, load_exif, plain_exif, with_resolution
 from tf_lowdef.folders.profiles import fits
 from tf_lowdef.folders.stray import MEANING
 
@@ -28,9 +28,8 @@ _WITH_RESOLUTION = frozenset({"BMP", "JPEG", "PCX", "PNG", "TIFF"})
 _MAX_EXIF, _MAX_XMP = 65528, 65505
 """A JPEG segment has 65,533 bytes, of which the names of what is in it take 6 and 29."""
 
-_XMP_TAG = 700
 _XMP_TEXT = "XML:com.adobe.xmp"
-"""Where XMP stands in TIFF and in PNG (XMP specification, part 3)."""
+"""Where XMP stands in PNG (XMP specification, part 3)."""
 
 
 def save_options(parts: Contents, kind: str, mode: str) -> dict[str, Any]:
@@ -92,7 +91,7 @@ def _tiff(parts: Contents) -> dict[str, Any]:
     for pointer in inside:
         exif[pointer] = 0  # Pillow writes the directories that it finds a pointer to
     if XMP in parts:
-        exif[_XMP_TAG] = parts[XMP]
+        exif[XMP_TAG] = parts[XMP]
     # Pillow compresses through libtiff, to which it cannot give directories
     return {"exif": exif, "compression": "raw" if inside else "tiff_deflate"}
 

@@ -50,6 +50,9 @@ _MODES: Mapping[str, frozenset[str]] = {
 }
 """The modes that an image from another format is written in without loss."""
 
+_CLEAR_VALUES = frozenset({"GIF", "PNG"})
+"""Formats in which a grey, a colour or a palette entry may be transparent."""
+
 
 def is_written(extension: str) -> bool:
     """Return whether files with this extension are mirrored in their own format; the others become PNG."""
@@ -111,13 +114,18 @@ def _encode(image: Image.Image, original: Image.Image, parts: Contents, kind: st
 
 
 def _for_format(image: Image.Image, parts: Contents, kind: str) -> Image.Image:
-    """Return an image in a mode that another format than its own has, in sRGB where its profile cannot go along."""
-    if kind == "JPEG" and TRANSPARENCY in parts:
-        raise ValueError("has transparent pixels, which JPEG files cannot hold")
-    if image.mode in _MODES[kind]:
+    """Return an image in a mode that another format than its own has, in sRGB where its profile cannot go along.
+
+    Raises:
+        ValueError: It has transparent pixels, and the format cannot hold them.
+    """
+    clear, modes = TRANSPARENCY in parts, _MODES[kind]
+    if image.mode in modes and (not clear or image.mode in ("LA", "RGBA") or kind in _CLEAR_VALUES):
         return image
     image = (to_srgb(image, parts[PROFILE]) if PROFILE in parts else None) or to_8_bit(image)
-    return image if image.mode in _MODES[kind] else image.convert("RGB")
+    if clear and "RGBA" not in modes:
+        raise ValueError(f"has transparent pixels, which {kind} files cannot hold")
+    return image if clear else image.convert("RGB")
 
 
 def _jpeg_options(original: Image.Image) -> dict[str, Any]:
