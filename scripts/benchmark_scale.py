@@ -21,11 +21,12 @@ import numpy as np
 
 from tf_lowdef import load_demo
 from tf_lowdef.attacks import parse_attack
-from tf_lowdef.evaluation.remote import write_recipe
-from tf_lowdef.evaluation.site import Batch, Site
+from tf_lowdef.defences import name_defences
+from tf_lowdef.evaluation.models.remote import write_recipe
+from tf_lowdef.evaluation.models.run_models import Batch, RunModels
 from tf_lowdef.jobs import SplitWork, Unit, cut
 from tf_lowdef.jobs.ray import RayOptions, RayRunner, connected
-from tf_lowdef.layers import parse_defence
+from tf_lowdef.threats import Oblivious
 
 BATCH = 8
 ATTACK = "bim:4"
@@ -40,13 +41,15 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     model, images, labels = load_demo()
-    site = Site(model, {name: tuple(parse_defence(name)) for name in DEFENCES}, batch_size=BATCH)
+    site = RunModels(model, name_defences(DEFENCES), batch_size=BATCH)
 
     def prepare(unit: Unit) -> Batch:
         places = np.array(unit.task["places"]) % len(images)
         return Batch(images[places], labels[places], [str(place) for place in places])
 
-    step = partial(Site.attack_bare, name=ATTACK, attack=parse_attack(ATTACK), folder="adversarial")
+    step = partial(
+        RunModels.attack_victim, threat=Oblivious(), name=ATTACK, attack=parse_attack(ATTACK), folder="adversarial"
+    )
     work = SplitWork(prepare, step, site)
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {BATCH} images a unit")
     seconds: dict[int, list[float]] = {1: [], arguments.workers: []}

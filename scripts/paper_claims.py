@@ -14,9 +14,10 @@ import click
 import numpy as np
 
 from tf_lowdef.cli.options import check_model_options, model_options, open_classifier
-from tf_lowdef.evaluation.dataset import load_data
-from tf_lowdef.evaluation.predict import input_size
-from tf_lowdef.report import block_study, cam_study, cam_table, markdown_table, perturbation_study
+from tf_lowdef.data.load import load_data
+from tf_lowdef.evaluation.models.predict import input_size
+from tf_lowdef.results.table import markdown_table
+from tf_lowdef.studies import block_study, cam_study, cam_table, perturbation_study
 
 DEFENCES = ("none", "flip", "webp:60", "webp:60+flip")
 

@@ -1,11 +1,13 @@
-"""What every test shares: quiet TensorFlow, and the real images where they lie beside the checkout."""
+"""What tests share: quiet TensorFlow, real images where they lie beside the checkout, a small classifier and images."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -22,6 +24,51 @@ def imagenet() -> Path:
     if not (REAL / "images.csv").exists():
         pytest.skip(f"no real images at {REAL}")
     return REAL
+
+
+SIDE = 24
+CLASSES = 4
+
+
+@pytest.fixture(scope="session")
+def dataset():
+    """uint8 of shape (20, 24, 24, 3) and labels: the brightest quadrant is the class; image 0 is labelled wrongly."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(20) % CLASSES
+    images = rng.normal(110, 25, (20, SIDE, SIDE, 3))
+    half = SIDE // 2
+    for image, label in zip(images, labels, strict=True):
+        row, column = divmod(int(label), 2)
+        image[row * half : (row + 1) * half, column * half : (column + 1) * half] += 6
+    labels[0] = (labels[0] + 1) % CLASSES
+    return np.clip(images, 0, 255).astype(np.uint8), labels.astype(np.int64)
+
+
+@pytest.fixture(scope="session")
+def model():
+    """Logits: the mean brightness of each quadrant, sharpened."""
+    import keras  # not every test needs TensorFlow
+
+    inputs = keras.Input((SIDE, SIDE, 3))
+    pooled = keras.layers.AveragePooling2D(SIDE // 2)(keras.layers.Rescaling(1 / 255)(inputs))
+    logits = keras.layers.Dense(CLASSES, name="logits")(keras.layers.Flatten()(pooled))
+    model = keras.Model(inputs, logits, name="quadrants")
+    kernel = np.repeat(np.eye(CLASSES), 3, axis=0) * 40
+    model.get_layer("logits").set_weights([kernel, np.zeros(CLASSES)])
+    return model
+
+
+@pytest.fixture
+def csv_data(dataset, tmp_path):
+    """The same images as PNG files with a CSV beside them, in a folder with a space in its name."""
+    folder = tmp_path / "some data"
+    (folder / "images").mkdir(parents=True)
+    lines = ["file,label,remark"]
+    for index, (image, label) in enumerate(zip(*dataset, strict=True)):
+        Image.fromarray(image).save(folder / "images" / f"{index:02d}.png")
+        lines.append(f"images/{index:02d}.png,{label},more columns are kept")
+    (folder / "images.csv").write_text("\n".join(lines) + "\n")
+    return folder / "images.csv"
 
 
 _OBJECT_STORE = 100 * 2**20

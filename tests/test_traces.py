@@ -8,7 +8,7 @@ import pytest
 
 from tf_lowdef import codec_scope, evaluate
 from tf_lowdef.attacks import BIM, FGSM, MIM, PGD, DeepFool
-from tf_lowdef.evaluation.predict import Predictor
+from tf_lowdef.evaluation.models.predict import Predictor
 from tf_lowdef.layers import BitDepthLayer, GaussianLayer, JPEGLayer, MedianLayer, NonLocalMeansLayer
 
 SIDE = 16

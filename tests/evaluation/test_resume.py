@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from tf_lowdef import evaluate
-from tf_lowdef.evaluation import site
-from tf_lowdef.evaluation.run import move_aside
+from tf_lowdef.evaluation.models import run_models
+from tf_lowdef.evaluation.provenance import move_aside
 from tf_lowdef.files import is_temporary
 from tf_lowdef.jobs import RunInUseError, RunMismatchError, Store, store
 
@@ -121,8 +121,8 @@ def test_units_are_named_by_what_they_are(undisturbed):
 def test_a_finished_run_is_not_done_again(run, undisturbed, tmp_path, monkeypatch):
     folder = shutil.copytree(undisturbed, tmp_path / "run")
     before = results(folder)
-    monkeypatch.setattr(site, "run_attack", lambda *_: pytest.fail("it was attacked again"))
-    monkeypatch.setattr(site, "gives_gradient", lambda *_: pytest.fail("it was asked again"))
+    monkeypatch.setattr(run_models, "run_attack", lambda *_: pytest.fail("it was attacked again"))
+    monkeypatch.setattr(run_models, "gives_gradient", lambda *_: pytest.fail("it was asked again"))
     run(folder)
     assert results(folder) == before
     content = json.loads((folder / "run.json").read_text())
@@ -169,8 +169,12 @@ def test_damaged_records_and_lost_pictures_are_made_again(run, undisturbed, tmp_
     damaged.write_bytes(whole[:100] + bytes(10) + whole[110:])
     shutil.copy(folder / "done" / "clean" / "batch-00000.npz", folder / "done" / "clean" / "batch-00001.npz")
     (folder / "adversarial" / "bim-2" / "03.png").unlink()
+    pictures = sorted((folder / "adversarial" / "adaptive" / "webp-60").rglob("*.png"))
+    kept = pictures[0].read_bytes()
+    pictures[0].write_bytes(pictures[1].read_bytes())  # whole, but not what the run wrote
     run(folder)
     assert results(folder) == before
+    assert pictures[0].read_bytes() == kept
 
 
 def test_a_full_disk_is_clear_and_the_run_goes_on(run, undisturbed, tmp_path, monkeypatch):
@@ -261,7 +265,7 @@ def test_one_that_vanished_stays_skipped(model, csv_data, tmp_path):
 
 def test_not_a_number_keeps_what_was_done(run, undisturbed, tmp_path, monkeypatch):
     folder, left = tmp_path / "run", 3
-    whole = site.run_attack
+    whole = run_models.run_attack
 
     def poisoned(*arguments):
         nonlocal left
@@ -271,7 +275,7 @@ def test_not_a_number_keeps_what_was_done(run, undisturbed, tmp_path, monkeypatc
         return whole(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(site, "run_attack", poisoned)
+        patch.setattr(run_models, "run_attack", poisoned)
         with pytest.raises(ValueError, match="NaN or infinite"):
             run(folder)
     done = units(folder)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tf_lowdef.evaluation import Results, Row
 from tf_lowdef.report.markdown import to_markdown
 from tf_lowdef.report.ranking import matched_ranking, setting_ranking
+from tf_lowdef.results import Results, Row
 
 OURS = "webp:60+flip"
 
@@ -22,7 +22,7 @@ def results():
         rows = []
         for defence, (clean, oblivious, adaptive) in accuracies.items():
             why = "zero gradients" if defence in unreliable else None
-            rows.append(row("oblivious", "none", defence, clean))
+            rows.append(row(None, "none", defence, clean))
             rows.append(row("oblivious", "bim:4", defence, oblivious))
             if adaptive is not None:
                 rows.append(row("adaptive", "worst:4", defence, adaptive, why))

@@ -90,8 +90,8 @@ def main(args: list[str] | None = None) -> None:
         click.echo("Interrupted.", err=True)
         sys.exit(INTERRUPTED)
     except click.ClickException as error:
-        vars(error)["message"] = printable(error.message)  # often holds an argument
-        error.show()
+        help_ = f" See {error.ctx.command_path} --help." if isinstance(error, click.UsageError) and error.ctx else ""
+        click.echo(f"Error: {printable(' '.join(error.format_message().split()))}{help_}", err=True)
         sys.exit(error.exit_code)
     except Exception as error:
         if debug:

@@ -11,24 +11,25 @@ from functools import partial
 from typing import Any
 
 from tf_lowdef.attacks import Attack
-from tf_lowdef.evaluation.adaptive import AdaptiveAttacker
-from tf_lowdef.evaluation.checks import check_labels, clean_accuracy_warnings, probability_warnings
-from tf_lowdef.evaluation.dataset import load_data
-from tf_lowdef.evaluation.grid import OBLIVIOUS, TRANSFER, Grid
-from tf_lowdef.evaluation.outcomes import Outcome
+from tf_lowdef.data.load import load_data
+from tf_lowdef.evaluation.attackers.adaptive import AdaptiveAttacker
+from tf_lowdef.evaluation.attackers.one_model import OneModelAttacker
+from tf_lowdef.evaluation.images.reading import read_images
+from tf_lowdef.evaluation.images.selection import select_images
+from tf_lowdef.evaluation.images.spool import Spool
+from tf_lowdef.evaluation.judging.checks import check_labels, clean_accuracy_warnings, probability_warnings
+from tf_lowdef.evaluation.judging.outcomes import Outcome
+from tf_lowdef.evaluation.judging.refusals import mark, unreliable_warnings
+from tf_lowdef.evaluation.judging.rows import compare_rows, group_by_defence, to_rows, worst_cases
+from tf_lowdef.evaluation.models.predict import class_count, input_size
+from tf_lowdef.evaluation.models.remote import write_recipe
+from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.evaluation.plan import Plan, check_surrogate, make_plan
-from tf_lowdef.evaluation.predict import class_count, input_size
-from tf_lowdef.evaluation.reading import read_images
-from tf_lowdef.evaluation.refusals import mark, unreliable_warnings
-from tf_lowdef.evaluation.remote import write_recipe
-from tf_lowdef.evaluation.results import Results
-from tf_lowdef.evaluation.rows import compare_rows, group_by_defence, to_rows, worst_cases
-from tf_lowdef.evaluation.run import describe_identity, describe_model, describe_run
-from tf_lowdef.evaluation.selection import select_images
-from tf_lowdef.evaluation.site import Site
-from tf_lowdef.evaluation.spool import Spool
+from tf_lowdef.evaluation.provenance import describe_identity, describe_model, describe_run
 from tf_lowdef.jobs import Folder, LocalRunner, Runner, fingerprint, open_run, working_folder
 from tf_lowdef.jobs.ray import RayOptions, RayRunner
+from tf_lowdef.results import Results
+from tf_lowdef.threats import OBLIVIOUS, THREATS
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many steps of it are done, and how many there are."""
@@ -42,7 +43,7 @@ def evaluate(
     model: Any,
     data: Any,
     attacks: Sequence[str | Attack] = DEFAULT_ATTACKS,
-    defences: Sequence[str | Sequence[Any]] = DEFAULT_DEFENCES,
+    defences: Any = DEFAULT_DEFENCES,
     threat: str | Sequence[str] = DEFAULT_THREATS,
     out: Folder | None = None,
     seed: int = 0,
@@ -74,7 +75,8 @@ def evaluate(
             TensorFlow Datasets, written ``"tfds:NAME/SPLIT"``; or a pair (images, labels) of uint8 of shape
             (n, height, width, 3) and integers of shape (n,).
         attacks: Texts such as ``"bim:4"`` (epsilons in grey levels of 255), or :class:`Attack` objects.
-        defences: Texts such as ``"webp:60+flip"``, or sequences of the layers themselves.
+        defences: Texts such as ``"webp:60+flip"``, Keras layers from images to images, sequences of layers, or pairs
+            (name, layers): :func:`tf_lowdef.defences.make_defence`.
         threat: Some of ``"oblivious"``, ``"transfer"`` and ``"adaptive"``.
         out: A new or empty folder for the results and the adversarial images, or that of the same run, which then goes
             on where it stopped; a path, or a URL that fsspec knows, such as ``"s3://bucket/run"``. None writes nothing.
@@ -107,11 +109,12 @@ def evaluate(
     _check_counts(limit, batch_size)
     check_surrogate(surrogate, model, plan.threats)
     size, classes = input_size(model), class_count(model)
+    doubts = [doubt for each in plan.defences.values() if (doubt := each.probe(model.input_shape)) is not None]
     images = load_data(data, size)
     check_labels(images.labels, list(images.names), classes)
     settings = {"limit": limit, "only_correct": only_correct, "batch_size": batch_size}
     identity = describe_identity(model, surrogate, images, {**plan.describe(), **settings}, seed)
-    site = Site(
+    site = RunModels(
         model, plan.defences, surrogate=surrogate, batch_size=batch_size, seed=seed, draws=plan.budget.draws
     )  # fmt: skip
     with ExitStack() as exits:
@@ -130,8 +133,10 @@ def evaluate(
             check=partial(probability_warnings, attacks=[*plan.attacks.values(), *plan.budget_attacks(classes)]),
             progress=partial(report, "Classifying clean images"),
         )
-        warnings = selection.warnings + clean_accuracy_warnings(
-            selection.seen_predictions, selection.seen_labels, classes
+        warnings = (
+            doubts
+            + selection.warnings
+            + clean_accuracy_warnings(selection.seen_predictions, selection.seen_labels, classes)
         )
         if plan.adaptive and plan.budget.label is not None:
             warnings.append(plan.budget.label)
@@ -156,29 +161,29 @@ def evaluate(
     return results
 
 
-def _attack(site: Site, plan: Plan, spool: Spool, keep: bool, runner: Runner, report: Progress) -> list[Outcome]:
+def _attack(site: RunModels, plan: Plan, spool: Spool, keep: bool, runner: Runner, report: Progress) -> list[Outcome]:
     """Try every threat, and mark what is not to be believed."""
-    threats = [threat for threat in (OBLIVIOUS, TRANSFER) if threat in plan.threats]
+    threats = [threat for name in plan.threats if not (threat := THREATS[name]).knows_defence]
     steps = _Counter(report, "Attacking and defending")
     steps.total = math.ceil(len(spool) / site.batch_size) * (1 + len(threats) * len(plan.attacks))
-    grid = Grid(site, spool, keep=keep, runner=runner, progress=steps.add)
-    clean = grid.clean(plan.threats[0])
+    grid = OneModelAttacker(site, spool, keep=keep, runner=runner, progress=steps.add)
+    clean = grid.clean()
     others = [outcome for threat in threats for outcome in grid.attacked(threat, plan.attacks)]
     mark(others)
-    if not plan.adaptive:
-        return [*clean, *others]
-    steps = _Counter(report, "Attacking defended models")
-    attacker = AdaptiveAttacker(
-        site, spool, plan.attacks, plan.budget, plan.epsilons, keep=keep, runner=runner, progress=steps.add
-    )
-    steps.total = attacker.stages * len(plan.defences) * len(spool)
-    by_defence = group_by_defence(others)
-    found, worst = [*clean, *others], []
-    for each in clean:
-        attacked = attacker.attack(each.defence, each)
-        mark(attacked.outcomes)
-        worst += worst_cases(each, by_defence.get(each.defence, []), attacked, plan.epsilons, plan.budget.name)
-        found += attacked.outcomes
+    found, worst, by_defence = [*clean, *others], [], group_by_defence(others)
+    for threat in plan.adaptive:
+        steps = _Counter(report, "Attacking defended models")
+        attacker = AdaptiveAttacker(
+            threat, site, spool, plan.attacks, plan.budget, plan.epsilons, keep=keep, runner=runner, progress=steps.add
+        )
+        steps.total = attacker.stages * len(plan.defences) * len(spool)
+        for each in clean:
+            attacked = attacker.attack(each.defence, each)
+            mark(attacked.outcomes)
+            worst += worst_cases(
+                threat, each, by_defence.get(each.defence, []), attacked, plan.epsilons, plan.budget.name
+            )
+            found += attacked.outcomes
     return [*found, *worst]
 
 

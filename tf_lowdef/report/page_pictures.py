@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from tf_lowdef.files import ImageReadError, read_rgb
-from tf_lowdef.report.gallery_file import Example, Gallery, View
+from tf_lowdef.results.gallery import Example, Gallery, View
 
 Pixels = npt.NDArray[np.uint8]
 

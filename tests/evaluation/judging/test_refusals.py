@@ -1,0 +1,169 @@
+"""A defence that hides its gradient is refused; one that merely falls, or FGSM's whims, are not."""
+
+import keras
+import numpy as np
+import pytest
+
+from tf_lowdef import WebPLayer, evaluate
+from tf_lowdef.evaluation.judging.outcomes import Attacked, Made, Outcome
+from tf_lowdef.evaluation.judging.refusals import attack_reasons, worst_case_reasons
+from tf_lowdef.report import conclusion, to_markdown
+
+N = 200
+
+
+def outcome(correct, attack, epsilon=None, threat="adaptive", gradient=True):
+    """What became of N images, of which the first `correct` are right (or those in a list of flags)."""
+    made = None
+    if attack != "none":
+        made = Made(N, {"epsilon": epsilon}, gradient)
+        made.tried[:] = made.attackable[:] = True
+        made.linf[:] = epsilon
+    found = Outcome.empty(threat, attack, "webp:60", made, N)
+    flags = (np.arange(N) < correct if np.isscalar(correct) else np.asarray(correct)).astype(float)
+    found.put(np.arange(N), flags, flags)
+    return found
+
+
+CLEAN = outcome(N, "none")
+
+
+def reasons(outcomes, others=(), epsilon=4, smaller=(), **attacked):
+    return worst_case_reasons(CLEAN, list(others), Attacked(list(outcomes), **attacked), epsilon, smaller)
+
+
+def test_a_defence_that_falls_or_holds_is_believed():
+    assert reasons([outcome(0, "pgd:4", 4)]) == []
+    assert reasons([outcome(120, "pgd:4", 4)], [outcome(150, "bim:4", 4, "oblivious")]) == []
+
+
+def test_more_epsilon_must_not_be_weaker():
+    found = [outcome(100, "pgd:2", 2), outcome(110, "pgd:4", 4)]
+    (reason,) = reasons(found, smaller=[2])
+    assert reason == "at epsilon 2 the attacks fool more images than at 4"
+    assert reasons([outcome(100, "pgd:2", 2), outcome(103, "pgd:4", 4)], smaller=[2]) == []
+
+
+def test_fgsm_without_a_defence_is_not_monotone_and_not_refused():
+    rng = np.random.default_rng(0)
+    counts = {2: 12, 4: 11, 8: 14}  # 6, 5.5 and 7 % of 200
+    found = [
+        outcome(np.isin(np.arange(N), rng.permutation(40)[:count]), f"fgsm:{epsilon}", epsilon)
+        for epsilon, count in counts.items()
+    ]
+    assert reasons(found, epsilon=4, smaller=[2]) == []
+    assert reasons(found, epsilon=8, smaller=[2, 4]) == []
+
+
+def test_the_attacker_without_gradients_must_not_win():
+    masked = [outcome(190, "pgd:4", 4), outcome(120, "square:4", 4, gradient=False)]
+    assert reasons(masked) == ["an attack without gradients fools more images than those with"]
+    assert reasons([outcome(80, "pgd:4", 4), outcome(120, "square:4", 4, gradient=False)]) == []
+
+
+@pytest.mark.parametrize("threat", ["oblivious", "transfer"])
+def test_images_made_elsewhere_must_not_win(threat):
+    (reason,) = reasons([outcome(190, "pgd:4", 4)], [outcome(150, "bim:4", 4, threat)])
+    assert reason == f"{threat} images fool it more often than adaptive ones"
+    assert reasons([outcome(190, "pgd:4", 4)], [outcome(150, "bim:8", 8, threat)]) == []  # beyond epsilon
+
+
+def test_a_huge_perturbation_must_reach_zero():
+    (reason,) = reasons([outcome(190, "pgd:4", 4)], sanity_images=8, sanity_left=3)
+    assert reason == "3 of 8 images withstand PGD at epsilon 64"
+
+
+def test_doubling_the_steps_must_not_matter():
+    first = outcome(100, "pgd:4", 4)
+    for left, expected in (
+        (98, []),
+        (90, ["doubling the steps takes another 5.0 points: the attacks have not converged"]),
+    ):
+        doubled = outcome(left, "pgd:4,steps=200", 4)
+        assert reasons([first, doubled], doubled={4: doubled}) == expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        ("zero_gradient", "nothing but zero gradients on 3 of 200 images"),
+        ("nonfinite_gradient", "gradients that are NaN or infinite on 3 of 200 images"),
+        ("still", "a loss that did not move on 3 of 200 images"),
+    ],
+)
+def test_bad_gradients_are_named(flags, text):
+    made = outcome(N, "pgd:4", 4).made
+    getattr(made, flags)[:2] = True
+    assert attack_reasons(made) == []
+    getattr(made, flags)[2] = True
+    assert attack_reasons(made) == [text]
+    made.gradient = False
+    assert attack_reasons(made) == []
+
+
+def masked_models(model, stop_layer):
+    def through(*layers):
+        return keras.Sequential([keras.Input((24, 24, 3)), *layers, model])
+
+    return {
+        "codec": through(WebPLayer(90, gradient="none")),
+        "stop": through(stop_layer()),
+        "saturated": keras.Sequential([through(), keras.layers.Rescaling(1e6)]),  # a loss of zero has no slope
+    }
+
+
+@pytest.mark.parametrize("kind", ["codec", "stop"])
+def test_a_model_behind_a_layer_without_gradient_is_never_robust(kind, model, stop_layer, dataset, tmp_path):
+    masked = masked_models(model, stop_layer)[kind]
+    threats = ["oblivious", "adaptive"]
+    results = evaluate(masked, dataset, ["bim:4", "deepfool"], ["none"], threats, tmp_path / "run", only_correct=True)
+    attacked = [row for row in results.rows if row.attack != "none"]
+    assert {row.attack for row in attacked} == {"bim:4", "deepfool", "worst:4"}
+    assert all(row.top1 == 1 and "no gradient" in row.unreliable for row in attacked)
+    assert all({each.attack} == {"none"} for each in results.comparisons)
+    assert "unreliable" in conclusion(results)
+    for text in (to_markdown(results), (tmp_path / "run" / "results.csv").read_text(), " ".join(results.warnings)):
+        assert "the model gives no gradient" in text
+    assert "<= 100.0 unreliable" in to_markdown(results)
+
+
+def test_the_attacker_without_gradients_finds_what_a_mask_hides(model, stop_layer, dataset):
+    masked = masked_models(model, stop_layer)["stop"]
+    results = evaluate(masked, dataset, ["bim:4"], ["none"], "adaptive", budget="quick", only_correct=True)
+    worst, square = (results.row(name, "none", "adaptive") for name in ("worst:4", "square:4,queries=100"))
+    assert worst.top1 == square.top1 < 1
+    assert square.unreliable is None
+    assert worst.unreliable
+    assert results.row("bim:4", "none", "adaptive").unreliable == "the model gives no gradient"
+
+
+def test_a_saturated_loss_is_refused_until_a_better_one_breaks_it(model, stop_layer, dataset):
+    masked = masked_models(model, stop_layer)["saturated"]
+    results = evaluate(masked, dataset, ["bim:4"], ["none"], ["oblivious", "adaptive"], only_correct=True)
+    attacked = [row for row in results.rows if row.attack != "none"]
+    assert len(attacked) == 3
+    assert all("nothing but zero gradients on" in row.unreliable for row in attacked)
+    broken = evaluate(masked, dataset, ["deepfool:survive_rounding=true"], ["none"], "adaptive", only_correct=True)
+    assert broken.row("worst:4", "none", "adaptive").top1 == 0
+    assert broken.row("worst:4", "none", "adaptive").unreliable is None
+
+
+def test_undefended_rows_are_not_refused(model, dataset):
+    attacks = ["fgsm:1", "fgsm:2", "fgsm:4", "bim:4"]
+    results = evaluate(model, dataset, attacks, ["none", "webp:60"], ["oblivious", "adaptive"])
+    assert [row.unreliable for row in results.rows if row.defence == "none"] == [None] * (1 + 2 * 4 + 3)
+
+
+@pytest.mark.parametrize("attack", ["square:0.5,queries=20", "bim:0.5", "fgsm:0.7"])
+@pytest.mark.parametrize("threat", ["oblivious", "adaptive"])
+def test_an_attack_that_moves_no_pixel_lets_nothing_hold(model, dataset, attack, threat):
+    results = evaluate(model, dataset, [attack], ["none", "webp:60"], threat, limit=10, only_correct=True)
+    attacked = [row for row in results.rows if row.attack != "none"]
+    assert attacked
+    assert all(row.unreliable is not None for row in attacked)
+    assert "is not known to hold" in conclusion(results) or "is not known: " in conclusion(results)
+
+
+def test_square_that_moves_pixels_is_believed(model, dataset):
+    results = evaluate(model, dataset, ["square:4,queries=20"], ["none"], limit=10)
+    assert results.row("square:4,queries=20", "none").unreliable is None

@@ -1,0 +1,1 @@
+"""Labelled images for an evaluation: arrays, CSV files, folders, TensorFlow Datasets."""

@@ -1,0 +1,1 @@
+"""Who attacks what, and what he may spend."""

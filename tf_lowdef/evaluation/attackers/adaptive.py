@@ -1,0 +1,184 @@
+"""The attacker who knows of the defence: each defended model is attacked through its own gradient."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from tf_lowdef.attacks import PGD, Attack
+from tf_lowdef.evaluation.attackers.budgets import Budget
+from tf_lowdef.evaluation.images.spool import Spool
+from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, Attacked, Made, Outcome, survivors
+from tf_lowdef.evaluation.models.draws import REPORT_DRAWS
+from tf_lowdef.evaluation.models.predict import class_count
+from tf_lowdef.evaluation.models.run_models import RunModels, padded_size
+from tf_lowdef.jobs import LocalRunner, Record, Runner, SplitWork, Unit, cut
+from tf_lowdef.results.paths import image_folder
+from tf_lowdef.threats import Threat
+
+Indices = npt.NDArray[np.int64]
+
+SANITY = "sanity"
+"""The name of the units that try `SANITY_EPSILON`; their images are not kept."""
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A defence under attack: which of its site's models have gradients, and what it makes of the clean images."""
+
+    defence: str
+    differentiable: list[int]
+    clean: Outcome
+
+    def attackable_by(self, attack: Attack) -> list[int]:
+        """Return the models that an attack is tried on; all of them classify alike."""
+        return self.differentiable if attack.needs_gradient else [0]
+
+
+class AdaptiveAttacker:
+    """Attacks defended models.
+
+    An image that the defended model misclassifies clean is not attacked: the attacker has what he wants. Where layers
+    offer several gradients each attack is tried through all of them, and the worst example of an image counts.
+
+    Args:
+        threat: Whose attacker this is.
+        site: The classifier and the defences.
+        images: What is attacked.
+        explicit: Attacks tried on every image, by name.
+        budget: What is tried besides.
+        epsilons: At which the budget's attacks are tried.
+        keep: Whether the images that fool their defence are kept.
+        runner: Does the units, one attack on one batch each.
+        progress: Called with how many images an attack is done with, those included that it need not be tried on.
+    """
+
+    def __init__(
+        self,
+        threat: Threat,
+        site: RunModels,
+        images: Spool,
+        explicit: Mapping[str, Attack],
+        budget: Budget,
+        epsilons: Sequence[float],
+        *,
+        keep: bool = False,
+        runner: Runner | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        self._threat = threat
+        self._site = site
+        self._images = images
+        self._explicit = explicit
+        self._budget = budget
+        self._epsilons = epsilons
+        self._keep = keep
+        self._runner = runner or LocalRunner()
+        self._progress = progress or (lambda _: None)
+
+    @property
+    def stages(self) -> int:
+        """How many attacks one defence goes through."""
+        return len(self._explicit) + sum(len(self._cascade(epsilon)) for epsilon in self._epsilons)
+
+    def attack(self, defence: str, clean: Outcome) -> Attacked:
+        """Attack one defence with everything; `clean` is what it makes of the clean images."""
+        target, attacked = _Target(defence, self._differentiable(defence), clean), Attacked()
+        everything = np.flatnonzero((clean.shares > 0) | (clean.chosen_by > 0))
+        for name, attack in self._explicit.items():
+            attacked.outcomes.append(self._stage(target, name, attack, everything, conditional=False))
+        for epsilon in self._epsilons:
+            self._run_cascade(target, epsilon, everything, attacked)
+        if any(len(survivors(target.clean, attacked.outcomes, epsilon)) for epsilon in self._epsilons):
+            self._check_sanity(target, attacked)
+        return attacked
+
+    def _run_cascade(self, target: _Target, epsilon: float, everything: Indices, attacked: Attacked) -> None:
+        """Try the budget's attacks at one epsilon, each on what those before have left."""
+        doubled = self._budget.twice(epsilon)
+        for attack in self._cascade(epsilon):
+            before = any(outcome.made and outcome.made.epsilon == epsilon for outcome in attacked.outcomes)
+            places = survivors(target.clean, attacked.outcomes, epsilon) if before else everything
+            if before and not len(places):
+                self._progress(len(self._images))
+                continue
+            attacked.outcomes.append(self._stage(target, attack.spec, attack, places, conditional=before))
+            if attack == doubled:
+                attacked.doubled[epsilon] = attacked.outcomes[-1]
+
+    def _cascade(self, epsilon: float) -> list[Attack]:
+        """Return the budget's attacks at one epsilon, the doubled steps last, without those that were asked for."""
+        cascade = self._budget.cascade(epsilon, class_count(self._site.model))
+        doubled = self._budget.twice(epsilon)
+        cascade += [] if doubled is None else [doubled]
+        return [attack for attack in cascade if attack.spec not in self._explicit]
+
+    def _stage(self, target: _Target, name: str, attack: Attack, places: Indices, conditional: bool) -> Outcome:
+        """Try one attack on some images of one defence."""
+        strong = strengthen(attack)
+        setting = {**strong.describe(), "knowledge": self._threat.knowledge, "budget": self._budget.name}
+        made = Made(len(self._images), setting, attack.needs_gradient)
+        draws = REPORT_DRAWS if self._site.predictor.draws(self._site.defences[target.defence]) else 1
+        outcome = Outcome.empty(self._threat.name, name, target.defence, made, len(self._images), draws)
+        outcome.conditional = conditional
+        if not conditional:  # what is wrong clean counts as wrong
+            outcome.put(np.arange(len(self._images)), target.clean.shares, target.clean.chosen_by)
+        made.missing = not target.attackable_by(attack)
+        self._progress(len(self._images) - len(places))
+        if made.missing:
+            outcome.put(places, target.clean.shares[places], target.clean.chosen_by[places])
+            self._progress(len(places))
+            return outcome
+        for part, record in self._attacked(target, name, strong, places):
+            made.put(part, record.arrays, float(record["attack_seconds"]))
+            outcome.put(part, record["shares"], record["chosen_by"], float(record["seconds"]))
+            self._progress(len(part))
+        return outcome
+
+    def _attacked(
+        self, target: _Target, name: str, attack: Attack, places: Indices
+    ) -> Iterator[tuple[Indices, Record]]:
+        """Do the units of one attack on some images of one defence; yield the places and the record of each."""
+        units = cut(
+            f"{self._threat.name}/{target.defence}/{name}", places, padded_size(len(places), self._site.batch_size)
+        )
+        step = partial(
+            RunModels.attack_defended,
+            defence=target.defence,
+            name=attack.spec if name == SANITY else name,
+            attack=attack,
+            through=target.attackable_by(attack),
+            folder=image_folder(self._threat.name, name, target.defence) if self._keep and name != SANITY else None,
+        )
+        work = SplitWork(self._images.batch, step, self._site)
+        for unit, record in zip(units, self._runner.run(units, work), strict=True):
+            yield np.array(unit.task["places"], np.int64), record
+
+    def _check_sanity(self, target: _Target, attacked: Attacked) -> None:
+        """Attack a few images with a perturbation that nothing can withstand."""
+        places = np.flatnonzero(target.clean.shares > 0.5)[: self._budget.sanity_images]
+        if not target.differentiable or not len(places):
+            return
+        attack = strengthen(PGD(SANITY_EPSILON, steps=self._budget.sanity_steps))
+        records = [record for _, record in self._attacked(target, SANITY, attack, places)]
+        attacked.sanity_images = len(places)
+        attacked.sanity_left = int(sum((record["shares"] >= 0.5).sum() for record in records))
+
+    def _differentiable(self, defence: str) -> list[int]:
+        """Return which of a defence's models have a gradient."""
+        step = partial(RunModels.probe_defended, defence=defence)
+        probe = SplitWork(lambda _: self._images.first(), step, self._site)
+        flags = next(self._runner.run([Unit(f"{self._threat.name}/{defence}/gradient")], probe)).facts["gradients"]
+        return [number for number, flag in enumerate(flags) if flag]
+
+
+def strengthen(attack: Attack) -> Attack:
+    """Return the attack keeping its best rounded point instead of its last, where it has several."""
+    if "keep" not in {field.name for field in dataclasses.fields(attack)}:  # type: ignore[arg-type]  # a dataclass
+        return attack
+    return dataclasses.replace(attack, keep="best")  # type: ignore[type-var]

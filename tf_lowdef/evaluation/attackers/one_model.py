@@ -1,0 +1,106 @@
+"""Attack once, defend many: images made on one model, every defence tried on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from tf_lowdef.attacks import Attack
+from tf_lowdef.evaluation.images.spool import Spool
+from tf_lowdef.evaluation.judging.outcomes import Made, Outcome
+from tf_lowdef.evaluation.models.draws import REPORT_DRAWS
+from tf_lowdef.evaluation.models.run_models import JUDGED, Batch, RunModels
+from tf_lowdef.jobs import LocalRunner, Record, Runner, SplitWork, Unit, cut
+from tf_lowdef.results import CLEAN
+from tf_lowdef.results.paths import image_folder
+from tf_lowdef.threats import Threat
+
+Indices = npt.NDArray[np.int64]
+
+CLEAN_UNITS = "clean"
+"""The name of the units that judge clean images."""
+
+
+class OneModelAttacker:
+    """Counts what each defence makes of clean images and of images that were made on one model.
+
+    A unit of its work is one attack on one batch, with what every defence makes of it.
+
+    Args:
+        site: The bare classifier, the defences, and what is attacked in the transfer setting.
+        images: What is attacked.
+        keep: Whether adversarial images are kept.
+        runner: Does the units.
+        progress: Called after every attack on a batch, and after the clean images of one.
+    """
+
+    def __init__(
+        self,
+        site: RunModels,
+        images: Spool,
+        *,
+        keep: bool = False,
+        runner: Runner | None = None,
+        progress: Callable[[], None] | None = None,
+    ) -> None:
+        self._site = site
+        self._images = images
+        self._keep = keep
+        self._runner = runner or LocalRunner()
+        self._progress = progress or (lambda: None)
+
+    def clean(self) -> list[Outcome]:
+        """Count clean images."""
+        outcomes = self._empty(None, CLEAN, None)
+        for _ in self._defended(CLEAN_UNITS, outcomes, RunModels.judge_clean):
+            self._progress()
+        return outcomes
+
+    def attacked(self, threat: Threat, attacks: Mapping[str, Attack]) -> list[Outcome]:
+        """Attack the threat's victim with each attack; count what every defence makes of the images.
+
+        Where the model gives no gradient, attacks that need one are not tried: their images are the clean ones.
+        """
+        outcomes = []
+        for name, attack in attacks.items():
+            setting = {**attack.describe(), "knowledge": threat.knowledge}
+            made = Made(len(self._images), setting, attack.needs_gradient)
+            made.missing = attack.needs_gradient and not self._has_gradient(threat)
+            cells = self._empty(threat.name, name, made)
+            folder = image_folder(threat.name, name) if self._keep else None
+            step = partial(RunModels.attack_victim, name=name, attack=attack, folder=folder, threat=threat)
+            units = self._defended(f"{threat.name}/{name}", cells, RunModels.judge_clean if made.missing else step)
+            for places, record in units:
+                if not made.missing:
+                    made.put(places, record.arrays, float(record["attack_seconds"]))
+                self._progress()
+            outcomes += cells
+        return outcomes
+
+    def _defended(
+        self, name: str, outcomes: list[Outcome], step: Callable[[RunModels, Batch], Record]
+    ) -> Iterator[tuple[Indices, Record]]:
+        """Do the units of all images; put what the defences make of them into the outcomes; yield each record."""
+        units = cut(name, np.arange(len(self._images)), self._site.batch_size)
+        work = SplitWork(self._images.batch, step, self._site)
+        for unit, record in zip(units, self._runner.run(units, work), strict=True):
+            places = np.array(unit.task["places"], np.int64)
+            for number, outcome in enumerate(outcomes):
+                shares, chosen_by, seconds = (record[array][number] for array in JUDGED)
+                outcome.put(places, shares, chosen_by, float(seconds))
+            yield places, record
+
+    def _has_gradient(self, threat: Threat) -> bool:
+        step = partial(RunModels.probe_victim, threat=threat)
+        probe = SplitWork(lambda _: self._images.first(), step, self._site)
+        return bool(next(self._runner.run([Unit(f"{threat.name}/gradient")], probe)).facts["gradient"])
+
+    def _empty(self, threat: str | None, attack: str, made: Made | None) -> list[Outcome]:
+        draws = self._site.predictor.draws
+        return [
+            Outcome.empty(threat, attack, name, made, len(self._images), REPORT_DRAWS if draws(defence) else 1)
+            for name, defence in self._site.defences.items()
+        ]

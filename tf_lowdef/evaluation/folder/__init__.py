@@ -1,0 +1,1 @@
+"""Attacking the images of a folder."""

@@ -1,0 +1,216 @@
+"""Attacking the images of a folder: lossless PNGs out, and a table that says what became of each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tf_lowdef import jobs
+from tf_lowdef.attacks import Attack
+from tf_lowdef.data.files import SourceFile, find_files
+from tf_lowdef.evaluation.folder.log import ADVERSARIAL, LogLine, read_table, status, write_table
+from tf_lowdef.evaluation.folder.step import attack_images, read
+from tf_lowdef.evaluation.judging.checks import check_labels
+from tf_lowdef.evaluation.models.predict import class_count, input_size
+from tf_lowdef.evaluation.models.remote import write_recipe
+from tf_lowdef.evaluation.models.run_models import RunModels
+from tf_lowdef.files import write_bytes
+from tf_lowdef.folders.output import prepare
+from tf_lowdef.folders.plan import ArgumentError
+from tf_lowdef.folders.run import Outcome, Summary, write_failed
+from tf_lowdef.jobs import LocalRunner, Runner, SplitWork, cut, explain_full_disk, hold_folder, is_full
+from tf_lowdef.jobs.ray import RayOptions, RayRunner
+from tf_lowdef.models.identity import hash_weights
+
+NAMINGS = ("stem", "paper")
+LABELS = ("auto", "none")
+
+
+def attack_folder(
+    model: Any,
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    attack: Attack,
+    *,
+    naming: str = "stem",
+    labels: str = "auto",
+    batch_size: int = 32,
+    seed: int = 0,
+    force: bool = False,
+    ray: RayOptions | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Summary:
+    """Attack every image of a folder and write the adversarial images as PNG, at the model's size.
+
+    Images are resized to the model's input (Pillow, bicubic) before the attack, because that is where the defence
+    sees them. Batches are written as they are done; what is there already from the same arguments is not done again.
+
+    Args:
+        model: A Keras classifier from pixels in [0, 255] to logits.
+        source: A CSV with the columns ``file,label``, a folder of class folders named by index or wnid, or any other
+            folder, whose images then have no labels: the model's own prediction takes their place, as in the paper's
+            script.
+        out: The folder for the PNGs, ``attack.csv`` and, where files failed, ``failed.csv``.
+        attack: The attack.
+        naming: ``"stem"`` keeps the tree and the stems; ``"paper"`` names ``Adv_{label}-{adversarial label}.png``.
+        labels: ``"auto"`` takes class folders for labels, ``"none"`` the model's predictions; a CSV has labels.
+        batch_size: Images attacked at a time.
+        seed: For attacks that draw random numbers.
+        force: Redo what is there, and overwrite.
+        ray: Where Ray's workers attack; None attacks in this process. The images are the same.
+        progress: Called after every batch.
+
+    Returns:
+        What became of the images: how many were written, which failed, and how many are not adversarial, and why.
+
+    Raises:
+        FileNotFoundError: There is no such folder or CSV.
+        ValueError: An argument is wrong, a label has no class in the model, an original would be overwritten, or `out`
+            holds results of other arguments.
+        RunInUseError: An OSError: another process works on `out`.
+        OSError: The disk is full; what is finished is kept.
+    """
+    source, out = Path(source), Path(out)
+    if naming not in NAMINGS:
+        raise ValueError(f"`naming` must be one of {NAMINGS}. Received: naming={naming!r}")
+    if labels not in LABELS:
+        raise ValueError(f"`labels` must be one of {LABELS}. Received: labels={labels!r}")
+    images = _find(source, out, class_count(model), labels == "auto")
+    identity = {
+        "tool": "attack",
+        "source": os.fspath(source.resolve()),
+        "attack": attack.spec,
+        "weights": hash_weights(model),
+        "naming": naming,
+        "labels": labels,
+        "seed": seed,
+    }
+    if not out.exists():
+        out.mkdir(parents=True)
+    with ExitStack() as exits:
+        exits.enter_context(hold_folder(out))
+        exits.enter_context(explain_full_disk(str(out)))
+        ours = prepare(out, identity, [], force)
+        job = _Job(attack, out, input_size(model), naming, overwrite=ours or force)
+        site = RunModels(model, {}, batch_size=batch_size, seed=seed)
+        runner = exits.enter_context(RayRunner(ray, write_recipe(site))) if ray else LocalRunner()
+        records = read_table(out) if ours and not force else {}
+        summary = _attack_all(job, site, runner, images, records, progress)
+        write_failed(out, summary)
+    return summary
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What stays the same from batch to batch; `overwrite` is off in a folder that held files before."""
+
+    attack: Attack
+    out: Path
+    size: tuple[int, int] | None
+    naming: str
+    overwrite: bool
+
+
+def _find(source: Path, out: Path, classes: int, labelled: bool) -> list[SourceFile]:
+    """Return the images of the source, after checking their labels and that no original can be overwritten."""
+    results = out.resolve()
+    if source.is_dir() and source.resolve().is_relative_to(results):
+        raise ArgumentError(f"The output must not be or contain the input. Received: {out} for {source}")
+    images = find_files(source, out, labelled)
+    if any(image.path.resolve().is_relative_to(results) for image in images):
+        raise ArgumentError(f"The output folder must not contain the input. Received: {out} for {source}")
+    known = [image for image in images if image.label is not None]
+    try:
+        check_labels(np.array([image.label for image in known], np.int64), [image.file for image in known], classes)
+    except ValueError as error:
+        raise ValueError(f"{error}. If the folders are no classes, take labels='none'") from error
+    return images
+
+
+def _attack_all(
+    job: _Job,
+    site: RunModels,
+    runner: Runner,
+    images: Sequence[SourceFile],
+    records: dict[str, LogLine],
+    progress: Callable[[int, int], None] | None,
+) -> Summary:
+    """Attack the images that have no record yet, and add up what became of all."""
+    waiting = [image for image in images if image.name not in records]
+    summary, done = Summary(scanned=len(images), present=len(images) - len(waiting)), 0
+    units = cut("attack", np.arange(len(waiting)), site.batch_size)
+    work = SplitWork(partial(read, waiting, job.size), partial(attack_images, attack=job.attack), site)
+    for unit, made in zip(units, runner.run(units, work), strict=True):
+        _keep(job, waiting, made, records, summary)
+        write_table(job.out, [records[image.name] for image in images if image.name in records])
+        done += len(unit.task["places"])
+        if progress is not None:
+            progress(done, len(waiting))
+    summary.notes.update(record.status for record in records.values() if record.status != ADVERSARIAL)
+    return summary
+
+
+def _keep(
+    job: _Job, images: Sequence[SourceFile], made: jobs.Record, records: dict[str, LogLine], summary: Summary
+) -> None:
+    """Write the images of a batch and add its records; what could not be read, or cannot be written, is a failure."""
+    for place, reason in made.facts["failed"]:
+        summary.add(images[place].file, Outcome("failed", reason))
+    for index, place in enumerate(made["places"].tolist()):
+        image, data = images[place], made.contents[str(place)]
+        try:
+            records[image.name] = _write(job, image, made, index, data, records)
+            before = image.path.stat().st_size
+        except (OSError, ArgumentError) as error:
+            if is_full(error):
+                raise
+            reason = getattr(error, "strerror", None) or str(error)
+            summary.add(image.file, Outcome("failed", f"cannot be written: {reason}"))
+            continue
+        summary.add(image.file, Outcome("converted", before=before, after=len(data)))
+
+
+def _write(
+    job: _Job, image: SourceFile, made: jobs.Record, index: int, data: bytes, records: dict[str, LogLine]
+) -> LogLine:
+    """Write one adversarial image, and say what became of it."""
+    label, before, after, reread, steps = (
+        int(made[name][index]) for name in ("labels", "before", "after", "reread", "steps")
+    )
+    written = _target(job, image, f"Adv_{label}-{after}", records)
+    write_bytes(job.out / written, data)
+    return LogLine(
+        name=image.name,
+        file=image.file,
+        written=written,
+        label=label,
+        before=before,
+        after=after,
+        reread=reread,
+        l2=round(float(made["l2"][index]), 6),
+        linf=float(made["linf"][index]),
+        steps=steps,
+        status=status(label, before, reread, bool(made["fooled"][index])),
+    )
+
+
+def _target(job: _Job, image: SourceFile, paper: str, records: dict[str, LogLine]) -> str:
+    """Return the PNG's path in the output folder; names of the paper's kind that meet are numbered."""
+    if job.naming == "stem":
+        name = f"{image.name}.png"
+        if (job.out / name).exists() and not job.overwrite:
+            raise ArgumentError(f"{job.out / name} exists and is no result of this tool (--force overwrites it)")
+        return name
+    taken = {record.written for record in records.values()}
+    name, number = f"{paper}.png", 1
+    while name in taken or (not job.overwrite and (job.out / name).exists()):
+        number += 1
+        name = f"{paper}_{number}.png"
+    return name

@@ -1,0 +1,89 @@
+"""``attack.csv``: what became of every attacked image."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from tf_lowdef.files import write_text
+
+TABLE = "attack.csv"
+
+ADVERSARIAL = "adversarial"
+MISCLASSIFIED = "misclassified before the attack"
+NOT_FOUND = "not adversarial"
+LOST = "adversarial until rounded to 8 bits"
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of ``attack.csv``.
+
+    Attributes:
+        name: Unique; the source without its suffix.
+        file: The source, relative to the folder.
+        written: The PNG, relative to the output folder.
+        label: The class that the attack leads away from: the true one, or the model's where there are no labels.
+        before: The model's class for the clean image.
+        after: The model's class for the adversarial image, rounded to 8 bits.
+        reread: The model's class for the PNG as it is read back.
+        l2: L2 norm of the perturbation, images in [0, 1].
+        linf: Its greatest absolute value, in grey levels.
+        steps: Steps that the attack took.
+        status: What became of the image, in words.
+    """
+
+    name: str
+    file: str
+    written: str
+    label: int
+    before: int
+    after: int
+    reread: int
+    l2: float
+    linf: float
+    steps: int
+    status: str
+
+
+_READ = {"label": int, "before": int, "after": int, "reread": int, "steps": int, "l2": float, "linf": float}
+
+
+def status(label: int, before: int, reread: int, fooled_in_floats: bool) -> str:
+    """Return what became of an image, judged by the PNG as it is read back."""
+    if before != label:
+        return MISCLASSIFIED
+    if reread != label:
+        return ADVERSARIAL
+    return LOST if fooled_in_floats else NOT_FOUND
+
+
+def read_table(out: Path) -> dict[str, LogLine]:
+    """Return the records in an output folder whose images are still there, by name; none without a table.
+
+    Whether an original has changed since is not noticed.
+
+    Raises:
+        ValueError: ``attack.csv`` is no table of this tool.
+    """
+    try:
+        with (out / TABLE).open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+            rows = list(csv.DictReader(file))
+        records = [LogLine(**{key: _READ.get(key, str)(value) for key, value in row.items()}) for row in rows]
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError, csv.Error) as error:
+        raise ValueError(f"{out / TABLE}: not a table of this tool ({error}); --force makes it anew") from error
+    return {record.name: record for record in records if (out / record.written).is_file()}
+
+
+def write_table(out: Path, records: Sequence[LogLine]) -> None:
+    """Write the table, whole or not at all."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(LogLine)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(record) for record in records)
+    write_text(out / TABLE, text.getvalue())

@@ -1,0 +1,1 @@
+"""The images of a run: which are used, read once, kept in a temporary file."""

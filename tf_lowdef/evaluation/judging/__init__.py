@@ -1,0 +1,1 @@
+"""What became of every image, and whether that can be believed."""

@@ -1,0 +1,79 @@
+"""Traps that ruin an evaluation without an error, caught before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from tf_lowdef.attacks import Attack
+from tf_lowdef.attacks.model_fn import are_probabilities
+from tf_lowdef.results.statistics import wilson_interval
+
+NEAR_CHANCE = 0.05
+"""A model that covers less than this share of the way from guessing to perfection counts as guessing."""
+
+SHIFT_GAIN = 0.2
+"""How much better top-1 accuracy must become with shifted labels before the shift is suspected."""
+
+Labels = npt.NDArray[np.int64]
+
+PROBABILITIES = (
+    "The model's outputs are probabilities (they sum to one), not logits: gradients through a saturated softmax "
+    "vanish, so attacks look weaker than they are. Build the model with classifier_activation=None"
+)
+
+
+def check_labels(labels: Labels, names: list[str], classes: int) -> None:
+    """Raise ValueError for a label that the model has no class for; the text names the image."""
+    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+    if wrong.size:
+        first = int(wrong[0])
+        raise ValueError(
+            f"Label {labels[first]} of {names[first]!r} is out of range: the model has {classes} classes, so labels "
+            f"are 0 to {classes - 1} ({wrong.size} of {len(labels)} labels are out of range)"
+        )
+
+
+def clean_accuracy_warnings(predictions: Labels, labels: Labels, classes: int) -> list[str]:
+    """Return warnings about clean predictions that suggest wrong labels, weights or preprocessing.
+
+    Args:
+        predictions: int64, shape (n,), of the bare model on clean images.
+        labels: int64, shape (n,).
+        classes: How many the model tells apart.
+    """
+    if not len(labels):
+        return []
+    correct = int((predictions == labels).sum())
+    top1, chance = correct / len(labels), 1 / classes
+    warnings = []
+    low, high = wilson_interval(correct, len(labels))
+    if low <= chance or top1 < chance + NEAR_CHANCE * (1 - chance):
+        warnings.append(
+            f"Clean top-1 accuracy is {top1:.1%}, near chance ({chance:.1%}): labels, weights or preprocessing "
+            "may not belong together"
+        )
+    for shift in (1, -1):
+        shifted = int((predictions == labels + shift).sum())
+        if shifted / len(labels) > top1 + SHIFT_GAIN and wilson_interval(shifted, len(labels))[0] > high:
+            warnings.append(
+                f"With every label changed by {shift:+d}, clean top-1 accuracy would be {shifted / len(labels):.1%} "
+                f"instead of {top1:.1%}: labels must be the model's 0-based class indices"
+            )
+    return warnings
+
+
+def probability_warnings(logits: npt.NDArray[np.float32] | None, attacks: Sequence[Attack]) -> list[str]:
+    """Return a warning for outputs that are probabilities instead of logits.
+
+    Raises:
+        ValueError: An attack among `attacks` cannot work with them.
+    """
+    if logits is None or not are_probabilities(logits):
+        return []
+    for attack in attacks:
+        if attack.needs_logits:
+            raise ValueError(f"{attack.spec} needs logits. {PROBABILITIES}")
+    return [PROBABILITIES]

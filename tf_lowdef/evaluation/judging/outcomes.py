@@ -1,0 +1,219 @@
+"""What became of every image: one outcome for each attack and defence, from which rows and refusals are made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tf_lowdef.attacks import AttackResult
+from tf_lowdef.evaluation.judging.metrics import max_or_none, mean_or_none, median_minimal_norm, ssim
+from tf_lowdef.results import CLEAN
+
+Flags = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+Labels = npt.NDArray[np.int64]
+Pixels = npt.NDArray[np.uint8]
+
+STILL = 1e-6
+"""A loss that moved by no more than this share of itself did not move; a confident model's is tiny, and may still."""
+
+SANITY_EPSILON = 64.0
+"""Grey levels at which no image may hold: enough distortion must reach 0 % (Carlini et al. 2019, section 5.2)."""
+
+OBSERVED = ("attackable", "success", "l2", "linf", "ssim", "zero_gradient", "nonfinite_gradient", "still")
+"""The attributes of `Made` that `observe` gives."""
+
+Observed = Mapping[str, npt.NDArray[Any]]
+
+
+def observe(clean: Pixels, result: AttackResult, labels: Labels) -> dict[str, npt.NDArray[Any]]:
+    """Return what an attack made of a batch, image by image: arrays of shape (batch,), as the attributes of `Made`.
+
+    Args:
+        clean: uint8, shape (batch, height, width, 3).
+        result: Of the attack on these images.
+        labels: int64, shape (batch,).
+    """
+    similarity = ssim(clean, result.images)
+    nonfinite, still = (np.zeros(len(labels), bool) for _ in range(2))
+    if result.nonfinite_gradient is not None:
+        nonfinite = result.nonfinite_gradient
+    if result.loss_start is not None and result.loss_end is not None:
+        still = np.abs(result.loss_end - result.loss_start) <= STILL * np.abs(result.loss_start)
+    return {
+        "attackable": result.clean_predictions == labels,
+        "success": result.success,
+        "l2": result.l2,
+        "linf": result.linf,
+        "ssim": np.full(len(labels), np.nan) if similarity is None else similarity,
+        "zero_gradient": result.zero_gradient,
+        "nonfinite_gradient": nonfinite,
+        "still": still,
+    }
+
+
+class Made:
+    """What an attack made of one model's images, image by image; the same for every defence that is tried on them.
+
+    Args:
+        n: Images of the evaluation.
+        setting: What the attack was, for the report.
+        gradient: Whether it looks at gradients.
+
+    Attributes:
+        tried: bool, (n,): whether it was tried on the image.
+        attackable: bool, (n,): whether the attacked model classified the clean image correctly.
+        success: bool, (n,): whether the attacked model was fooled.
+        l2: float64, (n,): with images in [0, 1].
+        linf: float64, (n,): in grey levels; infinite where it was not tried.
+        ssim: float64, (n,): not a number where the images are too small for it.
+        zero_gradient: bool, (n,): nothing but zero gradients.
+        nonfinite_gradient: bool, (n,): NaN or infinity in a gradient.
+        still: bool, (n,): the loss did not move.
+        seconds: It took.
+        missing: Whether the model has no gradient, so that it could not be tried at all.
+    """
+
+    def __init__(self, n: int, setting: dict[str, Any], gradient: bool) -> None:
+        self.setting = setting
+        self.gradient = gradient
+        self.seconds = 0.0
+        self.missing = False
+        self.tried, self.attackable, self.success = (np.zeros(n, bool) for _ in range(3))
+        self.zero_gradient, self.nonfinite_gradient, self.still = (np.zeros(n, bool) for _ in range(3))
+        self.l2, self.linf, self.ssim = np.zeros(n), np.full(n, np.inf), np.full(n, np.nan)
+
+    @property
+    def epsilon(self) -> float | None:
+        """The attack's bound in grey levels, None if it seeks the smallest perturbation."""
+        return self.setting.get("epsilon")
+
+    def put(self, places: Indices, observed: Observed, seconds: float) -> None:
+        """Take in what `observe` found on a batch."""
+        self.seconds += seconds
+        self.tried[places] = True
+        for name in OBSERVED:
+            getattr(self, name)[places] = observed[name]
+
+    def columns(self) -> dict[str, Any]:
+        """Return the columns of a row that say what the attack did; images that were wrong already are left out."""
+        counted = self.tried & self.attackable
+        similarity = self.ssim[counted]
+        return {
+            "attacked": int(counted.sum()),
+            "left_out": int((self.tried & ~self.attackable).sum()),
+            "zero_gradient": int(self.zero_gradient[counted].sum()),
+            "l2_mean": mean_or_none(self.l2[counted]),
+            "linf_max": max_or_none(self.linf[counted]),
+            "ssim_mean": None if np.isnan(similarity).any() else mean_or_none(similarity),
+            "median_minimal_l2": median_minimal_norm(self.l2[counted], self.success[counted])
+            if self.epsilon is None
+            else None,
+            "setting": self.setting,
+            "attack_seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass
+class Outcome:
+    """What one defence made of one attack's images, or of the clean ones.
+
+    Attributes:
+        threat: What the attacker knew; None for clean images.
+        attack: Its name, ``"none"`` for clean images.
+        defence: Its name.
+        made: What the attack did; None for clean images and worst cases.
+        shares: float64, (n,): the share of draws in which the image is classified correctly, draws that the attack
+            never saw; 0 or 1 where nothing is drawn.
+        chosen_by: float64, (n,): the same of other draws, by which the worst example of an image is chosen.
+        tried: bool, (n,): where both mean something.
+        conditional: Whether it was tried only on images that the attacks before had left.
+        draws: How many draws the shares are means of.
+        seconds: Time for the predictions.
+        unreliable: Why the number is no sign of robustness.
+        setting: What a row without `made` says of itself.
+    """
+
+    threat: str | None
+    attack: str
+    defence: str
+    made: Made | None
+    shares: Floats
+    chosen_by: Floats
+    tried: Flags
+    conditional: bool = False
+    draws: int = 1
+    seconds: float = 0.0
+    unreliable: list[str] = field(default_factory=list)
+    setting: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, threat: str | None, attack: str, defence: str, made: Made | None, n: int, draws: int = 1) -> Outcome:
+        """Return an outcome for `n` images, none of them tried yet."""
+        return cls(threat, attack, defence, made, np.zeros(n), np.zeros(n), np.zeros(n, bool), draws=draws)
+
+    @property
+    def key(self) -> tuple[str | None, str, str]:
+        """Threat, attack and defence."""
+        return self.threat, self.attack, self.defence
+
+    def put(self, places: Indices, shares: Floats, chosen_by: Floats, seconds: float = 0.0) -> None:
+        """Take in what became of some images."""
+        self.shares[places], self.chosen_by[places], self.tried[places] = shares, chosen_by, True
+        self.seconds += seconds
+
+    def within(self, epsilon: float) -> Flags:
+        """Return for which images this is an example within epsilon: judged by the rounded image, not by the name."""
+        if self.attack == CLEAN or self.made is None:
+            return self.tried.copy()
+        return self.tried & (self.made.linf <= epsilon)
+
+
+@dataclass
+class Attacked:
+    """What the adaptive attacker did to one defence.
+
+    Attributes:
+        outcomes: One for each attack, in the order in which they were tried.
+        doubled: For each epsilon, the outcome of the doubled steps, where they were tried.
+        sanity_images: How many images were attacked at `SANITY_EPSILON`.
+        sanity_left: Of these, how many were still classified correctly.
+    """
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    doubled: dict[float, Outcome] = field(default_factory=dict)
+    sanity_images: int = 0
+    sanity_left: int = 0
+
+
+def worst_of(outcomes: list[Outcome], epsilon: float) -> tuple[Floats, Floats]:
+    """Return the shares of each image's worst example within epsilon, and those that chose it.
+
+    The example is chosen by one set of draws and counted by another: the least of several noisy means would flatter
+    the attack.
+
+    Args:
+        outcomes: Of one defence, the first tried on every image.
+        epsilon: In grey levels.
+    """
+    shares, chosen_by = outcomes[0].shares.copy(), outcomes[0].chosen_by.copy()
+    for outcome in outcomes[1:]:
+        worse = outcome.within(epsilon) & (outcome.chosen_by < chosen_by)
+        shares[worse], chosen_by[worse] = outcome.shares[worse], outcome.chosen_by[worse]
+    return shares, chosen_by
+
+
+def survivors(clean: Outcome, outcomes: Sequence[Outcome], epsilon: float) -> Indices:
+    """Return the images that some draw still classifies correctly after the attacks made for this epsilon."""
+    _, chosen_by = worst_of([clean, *made_for(outcomes, epsilon)], epsilon)
+    return np.flatnonzero(chosen_by > 0)
+
+
+def made_for(outcomes: Sequence[Outcome], epsilon: float) -> list[Outcome]:
+    """Return the outcomes of attacks at this epsilon, and of those that seek the smallest perturbation."""
+    return [outcome for outcome in outcomes if outcome.made and outcome.made.epsilon in (epsilon, None)]

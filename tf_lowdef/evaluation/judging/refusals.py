@@ -1,0 +1,161 @@
+"""Signs that an attack failed rather than that a defence held; what shows them is marked unreliable.
+
+Each check names its source. A marked number stays, as an upper bound of the accuracy under attack, and is not ranked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, Attacked, Made, Outcome, made_for, worst_of
+from tf_lowdef.results import Row
+from tf_lowdef.results.statistics import mcnemar
+
+FEW = 0.01
+"""The share of images without a gradient up to which a row is believed: rounding can flatten single images."""
+
+LEVEL = 0.01
+"""The p below which a paired, one-sided test makes a worst case unreliable."""
+
+DOUBLING = 0.01
+"""By how much accuracy may still fall when the steps are doubled."""
+
+Flags = npt.NDArray[np.bool_]
+
+
+def attack_reasons(made: Made | None) -> list[str]:
+    """Return why an attack says nothing: it moved no pixel, or its gradients are missing, zero, not finite, no use.
+
+    Athalye et al. 2018, section 3.1 (obfuscated gradients); Carlini et al. 2019, section 4.7 (layers without a
+    derivative) and section 4.8 (an attack whose loss does not move has not converged); Tramer et al. 2020 (a loss that
+    does not measure success makes a defence look strong).
+
+    Args:
+        made: What the attack did; None gives no reason.
+    """
+    if made is None:
+        return []
+    if made.missing:
+        return ["the model gives no gradient"]
+    counted = made.tried & made.attackable
+    total = int(counted.sum())
+    unmoved = {"not a pixel changed": (made.linf == 0) & ~made.success}
+    found = (
+        unmoved
+        if not made.gradient
+        else {
+            "nothing but zero gradients": made.zero_gradient,
+            "gradients that are NaN or infinite": made.nonfinite_gradient,
+            "a loss that did not move": made.still & ~made.zero_gradient & ~made.success,
+        }
+    )
+    counts = {what: int((flags & counted).sum()) for what, flags in found.items()}
+    return [f"{what} on {count} of {total} images" for what, count in counts.items() if count > FEW * total]
+
+
+def worst_case_reasons(
+    clean: Outcome, others: Sequence[Outcome], attacked: Attacked, epsilon: float, smaller: Sequence[float]
+) -> list[str]:
+    """Return why the worst case of a defence at one epsilon is too good to be believed.
+
+    The tests are exact McNemar's, one-sided, on images that exactly one of two attackers fools. Images that a cascade
+    no longer tried an attack on count as not fooled by it, so that the tests err on the side of belief. A larger
+    epsilon must not be weaker (Carlini et al. 2019, section 5.2); neither attacks without gradients (sections 4.4 and
+    5.4; Athalye et al. 2018, section 3.1) nor images made on other models (section 4.5) may do better than gradients;
+    where they do, the attack was not adapted to the defence (Tramer et al. 2020).
+
+    Args:
+        clean: What the defence makes of the clean images.
+        others: What it makes of images that were made on other models: oblivious and transfer.
+        attacked: What the adaptive attacker did.
+        epsilon: In grey levels.
+        smaller: The smaller epsilons that were tried.
+    """
+    mine = made_for(attacked.outcomes, epsilon)
+    fooled = _fooled(clean, mine, epsilon)
+    by_gradient = [outcome for outcome in mine if outcome.made is not None and outcome.made.gradient]
+    telling, reasons = by_gradient or mine, list[str]()
+    if telling and all(outcome.unreliable for outcome in telling):
+        reasons += telling[0].unreliable
+    reasons += [
+        f"at epsilon {less:g} the attacks fool more images than at {epsilon:g}"
+        for less in smaller
+        if _beaten(_fooled(clean, made_for(attacked.outcomes, less), less), fooled)
+    ]
+    without = [outcome for outcome in mine if outcome.made is not None and not outcome.made.gradient]
+    if without and _beaten(_fooled(clean, without, epsilon), _fooled(clean, by_gradient, epsilon)):
+        reasons.append("an attack without gradients fools more images than those with")
+    for threat in sorted({outcome.threat for outcome in others if outcome.threat is not None}):
+        theirs = [outcome for outcome in others if outcome.threat == threat]
+        if _beaten(_fooled(clean, theirs, epsilon), fooled):
+            reasons.append(f"{threat} images fool it more often than adaptive ones")
+    return reasons + sanity_reasons(attacked) + doubling_reasons(clean, others, attacked, epsilon)
+
+
+def sanity_reasons(attacked: Attacked) -> list[str]:
+    """Return a reason if images withstand a perturbation that wipes them out.
+
+    Carlini et al. 2019, section 5.2, and Athalye et al. 2018, section 3.1: unbounded attacks must reach 0 %.
+    """
+    if not attacked.sanity_left:
+        return []
+    return [f"{attacked.sanity_left} of {attacked.sanity_images} images withstand PGD at epsilon {SANITY_EPSILON:g}"]
+
+
+def doubling_reasons(clean: Outcome, others: Sequence[Outcome], attacked: Attacked, epsilon: float) -> list[str]:
+    """Return a reason if twice the steps lower the worst case by over a point (Carlini et al. 2019, section 4.8)."""
+    fall = doubling_fall(clean, others, attacked, epsilon)
+    if fall is None or fall <= DOUBLING:
+        return []
+    return [f"doubling the steps takes another {100 * fall:.1f} points: the attacks have not converged"]
+
+
+def doubling_fall(clean: Outcome, others: Sequence[Outcome], attacked: Attacked, epsilon: float) -> float | None:
+    """Return by how much twice the steps lower the worst case at one epsilon; None where they were not tried."""
+    doubled = attacked.doubled.get(epsilon)
+    if doubled is None:
+        return None
+    before = [clean, *others, *(outcome for outcome in attacked.outcomes if outcome is not doubled)]
+    return float(np.mean(worst_of(before, epsilon)[0] - worst_of([*before, doubled], epsilon)[0]))
+
+
+def mark(outcomes: Sequence[Outcome]) -> None:
+    """Note in each outcome why its attack is not to be trusted."""
+    for outcome in outcomes:
+        outcome.unreliable = attack_reasons(outcome.made)
+
+
+def unreliable_warnings(rows: Sequence[Row]) -> list[str]:
+    """Return a warning for every reason for which rows are unreliable, with the rows that it is about."""
+    found: dict[tuple[str | None, str, str], list[str]] = {}
+    for row in rows:
+        if row.unreliable is not None:
+            found.setdefault((row.threat, row.attack, row.unreliable), []).append(row.defence)
+    return [
+        f"unreliable: {threat} {attack} against {', '.join(defences)}: {reason}. The accuracies are upper bounds, and "
+        "no sign of robustness"
+        for (threat, attack, reason), defences in found.items()
+    ]
+
+
+def mark_adaptive(outcomes: Sequence[Outcome], reasons: Sequence[str], epsilon: float) -> None:
+    """Pass a worst case's reasons on to the attacks with gradients that it is made of."""
+    for outcome in outcomes:
+        made = outcome.made
+        if made is not None and made.gradient and made.epsilon == epsilon:
+            outcome.unreliable += [reason for reason in reasons if reason not in outcome.unreliable]
+
+
+def _fooled(clean: Outcome, outcomes: Sequence[Outcome], epsilon: float) -> Flags:
+    """Return which images that are right when clean some example within epsilon gets wrong, in most draws."""
+    shares, _ = worst_of([clean, *outcomes], epsilon)
+    fooled: Flags = (clean.shares >= 0.5) & (shares < 0.5)
+    return fooled
+
+
+def _beaten(theirs: Flags, ours: Flags) -> bool:
+    """Return whether the others fool more images, beyond chance."""
+    return mcnemar(int((theirs & ~ours).sum()), int((ours & ~theirs).sum()), one_sided=True) < LEVEL

@@ -1,0 +1,1 @@
+"""The models of a run: as they are attacked, asked and rebuilt in another process."""

@@ -1,0 +1,112 @@
+"""The site of an evaluation in another process: the same model, and TensorFlow made to compute the same there."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tf_lowdef.evaluation.models.run_models import RunModels
+from tf_lowdef.evaluation.versions import versions
+from tf_lowdef.keras_compat import all_layers
+from tf_lowdef.threads import available_cores
+
+_MAY_DIFFER = "python"
+"""The version that decides no result."""
+_KERAS = ("keras", "keras_hub")
+"""Packages whose classes Keras finds without their being registered."""
+
+
+@dataclass(frozen=True)
+class ModelsRecipe:
+    """What a worker makes its site of; called there.
+
+    Models and layers travel as Keras files, with their weights, and are made anew.
+
+    Attributes:
+        models: The classifier, the surrogate (None where there is none) and the defences by name, pickled.
+        settings: Further arguments of `RunModels`.
+        versions: Of everything that decides a result, where the run is driven.
+    """
+
+    models: bytes
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self) -> RunModels:
+        """Make the site, in a process where TensorFlow has not begun to compute.
+
+        Raises:
+            ValueError: The worker has other versions of what decides the results.
+        """
+        check_versions(self.versions)
+        make_deterministic(available_cores(), self.settings["seed"])
+        model, surrogate, defences = pickle.loads(self.models)  # noqa: S301 - the driver's own
+        return RunModels(model, defences, surrogate=surrogate, **self.settings)
+
+
+def write_recipe(site: RunModels) -> ModelsRecipe:
+    """Return what a worker elsewhere makes the same site of.
+
+    Raises:
+        ValueError: A model or a layer cannot be saved, so that no other process can have it.
+    """
+    of_defences = {f"the defence {name!r}": defence.layers for name, defence in site.defences.items()}
+    for where, layers in {"the model": [site.model], "the surrogate": [site.surrogate], **of_defences}.items():
+        for layer in layers:
+            _check_class(where, layer)
+    try:
+        return ModelsRecipe(
+            pickle.dumps((site.model, site.surrogate, dict(site.defences))),
+            {"batch_size": site.batch_size, "seed": site.seed, "draws": site.draws},
+            versions(),
+        )
+    except Exception as error:  # whatever a layer's get_config raises
+        raise ValueError(
+            f"Model and layers must each be one that Keras can save, for Ray's workers get a copy. Keras says: {error}"
+        ) from error
+
+
+def _check_class(where: str, layer: Any) -> None:
+    """Raise ValueError where a worker could not make a layer, or one in it, anew: it only imports modules."""
+    for each in [layer, *all_layers(layer)] if isinstance(layer, keras.layers.Layer) else ():
+        kind = type(each)
+        if kind.__module__.partition(".")[0] in _KERAS:
+            continue
+        reason = None
+        if kind.__module__ == "__main__" or "<locals>" in kind.__qualname__:
+            reason = "it is defined in no module that can be imported"
+        elif keras.saving.get_registered_object(keras.saving.get_registered_name(kind)) is not kind:
+            reason = "it lacks @keras.saving.register_keras_serializable()"
+        if reason is not None:
+            raise ValueError(f"Ray's workers cannot make the class {kind.__name__} of {where} anew: {reason}")
+
+
+def check_versions(wanted: Mapping[str, str]) -> None:
+    """Raise ValueError where this process has other versions than `wanted`, which would give other results."""
+    here = versions()
+    other = [f"{name} {here.get(name)}" for name in wanted if name != _MAY_DIFFER and here.get(name) != wanted[name]]
+    if other:
+        there = ", ".join(f"{name} {wanted[name]}" for name in wanted if name != _MAY_DIFFER)
+        raise ValueError(
+            f"A worker has {', '.join(other)}; the run is driven with {there}: install the same everywhere"
+        )
+
+
+def make_deterministic(threads: int, seed: int) -> None:
+    """Make TensorFlow compute the same wherever it runs: fixed threads, no nondeterministic kernels.
+
+    Args:
+        threads: Within an operation; operations run one after the other.
+        seed: For what takes none of its own.
+    """
+    for device in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(device, True)  # several workers may share one
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()

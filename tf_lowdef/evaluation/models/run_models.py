@@ -1,0 +1,236 @@
+"""The models of an evaluation in one process, and all that is done to a batch with them."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tf_lowdef.attacks import Attack, AttackResult
+from tf_lowdef.defences import Defence
+from tf_lowdef.evaluation.judging.outcomes import observe
+from tf_lowdef.evaluation.models.draws import CHOOSING_DRAWS, REPORT_DRAWS, ExpectedModel, attackable
+from tf_lowdef.evaluation.models.predict import Predictor
+from tf_lowdef.evaluation.models.probe import gives_gradient
+from tf_lowdef.evaluation.models.variants import defended_models
+from tf_lowdef.files import encode_png
+from tf_lowdef.jobs import Record
+from tf_lowdef.threats import Threat
+
+Pixels = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+Shares = npt.NDArray[np.float64]
+
+JUDGED = ("shares", "chosen_by", "seconds")
+"""The arrays of a record that say what each defence made of its batch."""
+
+
+class Batch(NamedTuple):
+    """Images for one step: uint8 (n, height, width, 3), int64 (n,), and the names of their files without suffix."""
+
+    pixels: Pixels
+    labels: Labels
+    names: Sequence[str] = ()
+
+
+class Found(NamedTuple):
+    """What an attack through one gradient made of some places of a batch, and what `judge` makes of that."""
+
+    places: npt.NDArray[np.int64]
+    result: AttackResult
+    shares: Shares
+    chosen_by: Shares
+
+
+class RunModels:
+    """A classifier, what it is attacked by, and the defences in front of it.
+
+    The methods that return a record are the steps of the units of an evaluation. What they return follows from their
+    arguments alone, so that it does not matter in which process there is a site for them.
+
+    Args:
+        model: The bare classifier.
+        defences: By name.
+        surrogate: The model that the transfer attacker attacks.
+        batch_size: Images in a forward pass.
+        seed: For everything random.
+        draws: Draws that an attack on a randomised model averages over.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        defences: Mapping[str, Defence],
+        *,
+        surrogate: Any = None,
+        batch_size: int = 32,
+        seed: int = 0,
+        draws: int = 1,
+    ) -> None:
+        self.model, self.surrogate, self.defences = model, surrogate, defences
+        self.batch_size, self.seed, self.draws = batch_size, seed, draws
+        self.predictor = Predictor(model, batch_size, seed)
+        self._victims: dict[str, Any] = {}
+        self._defended: tuple[str, list[Any]] = ("", [])
+
+    def victim(self, threat: Threat) -> Any:
+        """Return the one model that a threat's attacker attacks, as an attack should see it."""
+        if threat.name not in self._victims:
+            self._victims[threat.name] = attackable(threat.victim(self), self.draws, self.batch_size)
+        return self._victims[threat.name]
+
+    def defended(self, defence: str) -> list[Any]:
+        """Return the models through whose gradients a defence is attacked; only the latest defence's are kept."""
+        if self._defended[0] != defence or not self._defended[1]:
+            models = defended_models(self.model, self.defences[defence], self.draws)
+            self._defended = defence, [attackable(model, self.draws, self.batch_size) for model in models]
+        return self._defended[1]
+
+    def probe_victim(self, batch: Batch, *, threat: Threat) -> Record:
+        """Return whether a threat's victim has a gradient."""
+        return Record(facts={"gradient": gives_gradient(self.victim(threat), *batch[:2])})
+
+    def probe_defended(self, batch: Batch, *, defence: str) -> Record:
+        """Return which of a defence's models have a gradient."""
+        return Record(facts={"gradients": [gives_gradient(model, *batch[:2]) for model in self.defended(defence)]})
+
+    def judge_clean(self, batch: Batch) -> Record:
+        """Return what every defence makes of clean images."""
+        return Record(self._judge_all(batch.pixels, batch.labels))
+
+    def attack_victim(self, batch: Batch, *, name: str, attack: Attack, folder: str | None, threat: Threat) -> Record:
+        """Attack a threat's victim, and return what every defence makes of the images.
+
+        Args:
+            batch: What to attack.
+            name: The attack's.
+            attack: The attack.
+            folder: Where in the run's folder the images go, None for nowhere.
+            threat: Whose attacker attacks.
+        """
+        started = time.perf_counter()
+        result = run_attack(name, attack, self.victim(threat), *batch[:2], self.batch_size, self.seed)
+        seconds = np.array(time.perf_counter() - started)
+        arrays = {
+            **observe(batch.pixels, result, batch.labels),
+            **self._judge_all(result.images, batch.labels),
+            "attack_seconds": seconds,
+        }
+        return Record(arrays, contents=as_files(folder, result.images, batch.names))
+
+    def attack_defended(
+        self,
+        batch: Batch,
+        *,
+        defence: str,
+        name: str,
+        attack: Attack,
+        through: Sequence[int],
+        folder: str | None,
+    ) -> Record:
+        """Attack a defended model through some of its gradients in turn; keep each image's worst example.
+
+        Args:
+            batch: What to attack.
+            defence: What stands in front of the model.
+            name: What the draws of a randomised model depend on.
+            attack: The attack.
+            through: Which of `defended` are attacked.
+            folder: Where in the run's folder the images go that fool the defence in most draws, None for nowhere.
+        """
+        started = time.perf_counter()
+        result, shares, chosen_by, judging = self._attack_through(batch, defence, name, attack, through)
+        seconds = time.perf_counter() - started - judging
+        arrays = {
+            **observe(batch.pixels, result, batch.labels),
+            "shares": shares,
+            "chosen_by": chosen_by,
+            "attack_seconds": np.array(seconds),
+            "seconds": np.array(judging),
+        }
+        fooling = shares < 0.5
+        names = [name for name, fools in zip(batch.names, fooling, strict=True) if fools] if folder else []
+        return Record(arrays, contents=as_files(folder, result.images[fooling], names))
+
+    def _attack_through(
+        self, batch: Batch, defence: str, name: str, attack: Attack, through: Sequence[int]
+    ) -> tuple[AttackResult, Shares, Shares, float]:
+        """Attack through one gradient after the other, each time what is still classified correctly in some draw.
+
+        Returns:
+            Each image's worst example, what `judge` makes of it, and the seconds that the judging took.
+        """
+        models = self.defended(defence)
+        found: list[Found] = []
+        left, judging = np.arange(len(batch.pixels)), 0.0
+        for number in through:
+            size = padded_size(len(left), self.batch_size)
+            pixels, labels = batch.pixels[left], batch.labels[left]
+            result = run_attack(name, attack, models[number], pixels, labels, size, self.seed)
+            started = time.perf_counter()
+            found.append(Found(left, result, *judge(self.predictor, self.defences[defence], result.images, labels)))
+            judging += time.perf_counter() - started
+            left = left[found[-1].chosen_by > 0]
+            if not len(left):
+                break
+        return *worst_example(found), judging
+
+    def _judge_all(self, pixels: Pixels, labels: Labels) -> dict[str, npt.NDArray[Any]]:
+        """Return shares to report and to choose by, both (defences, batch), and seconds, (defences,)."""
+        found = []
+        for defence in self.defences.values():
+            started = time.perf_counter()
+            shares, chosen_by = judge(self.predictor, defence, pixels, labels)
+            found.append((shares, chosen_by, np.array(time.perf_counter() - started)))
+        return {name: np.stack(arrays) for name, arrays in zip(JUDGED, zip(*found, strict=True), strict=True)}
+
+
+def padded_size(count: int, batch_size: int) -> int:
+    """Return the least power of two that holds `count` images, at most the batch size: a batch is padded to it."""
+    return min(batch_size, 1 << max(count - 1, 0).bit_length())
+
+
+def judge(predictor: Predictor, defence: Defence, pixels: Pixels, labels: Labels) -> tuple[Shares, Shares]:
+    """Return each image's share of correct draws behind a defence: those to report, and others to choose by."""
+    shares = predictor.correct_shares(pixels, labels, defence, tuple(range(REPORT_DRAWS)))
+    if not predictor.draws(defence):
+        return shares, shares
+    choosing = math.ceil(CHOOSING_DRAWS / defence.copies)
+    others = tuple(range(REPORT_DRAWS, REPORT_DRAWS + choosing))
+    return shares, predictor.correct_shares(pixels, labels, defence, others)
+
+
+def run_attack(
+    name: str, attack: Attack, target: Any, pixels: Pixels, labels: Labels, batch_size: int, seed: int
+) -> AttackResult:
+    """Attack one batch; where the target draws, its draws begin anew."""
+    if isinstance(target, ExpectedModel):
+        target.begin(name, seed)
+    with warnings.catch_warnings():
+        # once for the whole run it stands among the results' warnings
+        warnings.filterwarnings("ignore", "The model's outputs are nonnegative", UserWarning)
+        return attack(target, pixels, labels, batch_size=batch_size, seed=seed)
+
+
+def as_files(folder: str | None, images: Pixels, names: Sequence[str]) -> dict[str, bytes]:
+    """Return images as PNG files in a folder, by name; none if `folder` is None."""
+    if folder is None:
+        return {}
+    return {f"{folder}/{name}.png": encode_png(image) for image, name in zip(images, names, strict=True)}
+
+
+def worst_example(found: Sequence[Found]) -> tuple[AttackResult, Shares, Shares]:
+    """Return each image's worst example, the earlier one of two alike; the first attack was on every image."""
+    values = {name: value.copy() for name, value in vars(found[0].result).items() if value is not None}
+    shares, chosen_by = found[0].shares.copy(), found[0].chosen_by.copy()
+    for places, result, its_shares, its_chosen_by in found[1:]:
+        worse = its_chosen_by < chosen_by[places]
+        shares[places[worse]], chosen_by[places[worse]] = its_shares[worse], its_chosen_by[worse]
+        for name, value in values.items():
+            value[places[worse]] = getattr(result, name)[worse]
+    return AttackResult(**values), shares, chosen_by

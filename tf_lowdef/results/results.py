@@ -1,0 +1,209 @@
+"""What an evaluation gives: rows, what was run, and what a reader asks of them."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tf_lowdef.results.accuracy import accuracy_table
+from tf_lowdef.results.comparison import Comparison
+from tf_lowdef.results.names import BARE, WORST, DefenceName, Kind
+from tf_lowdef.results.row import Row
+from tf_lowdef.results.run_folder import read_run, write_run
+from tf_lowdef.results.table import html_table, unique
+from tf_lowdef.threats import OBLIVIOUS, THREATS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+PREFERRED_EPSILON = 4.0
+"""The epsilon that a report puts first, in grey levels."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """The rows of an evaluation, and what was run.
+
+    Attributes:
+        run: Arguments, versions, hashes, skipped images, warnings.
+        rows: One for each attack and defence.
+        comparisons: Of every two defences under each attack; unreliable and conditional rows are not compared.
+        images: Names of the images, in the order of the rows' `per_image`.
+    """
+
+    run: dict[str, Any]
+    rows: Sequence[Row]
+    comparisons: Sequence[Comparison] = ()
+    images: Sequence[str] = ()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What may make the rows worthless, in words; it stands in every output."""
+        return list(self.run.get("warnings", []))
+
+    @property
+    def n(self) -> int:
+        """How many images were counted; 0 without any row."""
+        return max((row.n for row in self.rows), default=0)
+
+    @property
+    def defences(self) -> list[DefenceName]:
+        """The defences in the order of the rows."""
+        return list(dict.fromkeys(row.defence for row in self.rows))
+
+    @property
+    def threats(self) -> list[str]:
+        """The threats in the order of the rows; none where there are only clean images."""
+        return unique(row.threat for row in self.rows if row.threat is not None)
+
+    @property
+    def epsilon(self) -> float | None:
+        """The epsilon that a report puts first: 4 grey levels, or else the smallest; None where there is none."""
+        known = sorted({row.epsilon for row in self.rows if row.epsilon is not None})
+        return PREFERRED_EPSILON if PREFERRED_EPSILON in known else next(iter(known), None)
+
+    @property
+    def subject(self) -> DefenceName:
+        """The defence that a report is about.
+
+        The one that the package is for, WebP and a flip, or else the best against an attacker who does not know of it.
+        """
+        others = [defence for defence in self.defences if defence != BARE]
+        ours = [defence for defence in others if defence.layers[0] == "webp" and "flip" in defence.layers[1:]]
+        best = {defence: row.top1 for defence in others if (row := self.strongest(defence)) is not None}
+        ranked = ours or sorted(best, key=lambda defence: -best[defence])
+        return next(iter([*ranked, *others]), DefenceName(BARE))
+
+    def row(self, attack: str, defence: str, threat: str | None = OBLIVIOUS) -> Row:
+        """Return one row; clean images know no threat.
+
+        Raises:
+            KeyError: There is none.
+        """
+        for row in self.rows:
+            if (row.attack, row.defence) == (attack, defence) and row.threat in (threat, None):
+                return row
+        raise KeyError(f"no row for attack {attack!r}, defence {defence!r}, threat {threat!r}")
+
+    def select(
+        self,
+        *,
+        kind: Kind | None = None,
+        threat: str | None = None,
+        attack: str | None = None,
+        defence: str | None = None,
+        epsilon: float | None = None,
+        conditional: bool | None = None,
+    ) -> list[Row]:
+        """Return the rows of which all of this is true, in order; None asks nothing.
+
+        Args:
+            kind: ``"clean"``, ``"attack"`` or ``"worst"``.
+            threat: Such as ``"adaptive"``; clean images have none.
+            attack: Such as ``"bim:4"``.
+            defence: Such as ``"webp:60+flip"``.
+            epsilon: In grey levels.
+            conditional: Whether the rows are of images that the attacks before had left.
+        """
+        asked = {
+            "kind": kind, "threat": threat, "attack": attack, "defence": defence, "epsilon": epsilon,
+            "conditional": conditional,
+        }  # fmt: skip
+        wanted = {name: value for name, value in asked.items() if value is not None}
+        return [row for row in self.rows if all(getattr(row, name) == value for name, value in wanted.items())]
+
+    def clean(self, defence: str) -> Row | None:
+        """Return a defence's row of clean images, None where there is none."""
+        return next(iter(self.select(kind="clean", defence=defence)), None)
+
+    def strongest(self, defence: str, epsilon: float | None = None) -> Row | None:
+        """Return the most harmful attack of those who do not know of a defence; a reliable one, if there is one.
+
+        Of these attackers the one who knows most counts: the oblivious one, or where only he was tried, the one who
+        attacks another model.
+
+        Args:
+            defence: Its name.
+            epsilon: In grey levels; None means `Results.epsilon`. Where nothing was tried at it, any counts.
+        """
+        epsilon = self.epsilon if epsilon is None else epsilon
+        for threat in (name for name, threat in THREATS.items() if not threat.knows_defence):
+            rows = self.select(threat=threat, defence=defence, conditional=False)
+            if rows:
+                rows = [row for row in rows if row.epsilon == epsilon] or rows
+                return min(rows, key=lambda row: (row.unreliable is not None, row.top1))
+        return None
+
+    def worst(self, defence: str, epsilon: float | None = None) -> Row | None:
+        """Return the worst case of a defence against an attacker who knows of it, None where that was not tried.
+
+        Args:
+            defence: Its name.
+            epsilon: In grey levels; None means `Results.epsilon`.
+        """
+        epsilon = self.epsilon if epsilon is None else epsilon
+        rows = self.select(kind="worst", defence=defence)
+        return next((row for row in rows if row.attack.family == WORST and row.epsilon == epsilon), None)
+
+    def compared(self, defence: str) -> list[Comparison]:
+        """Return the comparisons of a defence with others, each turned so that this defence is the first."""
+        return [each.seen_from(defence) for each in self.comparisons if defence in (each.first, each.second)]
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write ``run.json``, ``results.json``, ``results.csv`` and ``correct.csv``, each whole or not at all.
+
+        ``correct.csv`` has a line an image and a column a row: what `Row.per_image` holds, empty for None. JSON has no
+        infinity: an infinite norm is the text ``"inf"``.
+        """
+        write_run(self, folder)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], strict: bool = True) -> Results:
+        """Read what `save` wrote.
+
+        Args:
+            folder: A run's.
+            strict: Whether to refuse a folder in which anything is wrong; otherwise what can be used of it is returned,
+                and what is wrong stands among the warnings.
+
+        Raises:
+            FileNotFoundError: The folder holds no results.
+            ValueError: They are damaged; where not `strict`, beyond use.
+        """
+        return cls(*read_run(folder, strict))
+
+    def to_pandas(self) -> DataFrame:
+        """Return a ``pandas.DataFrame`` with a line a row and the columns of ``results.csv``; warnings in its `attrs`.
+
+        Raises:
+            ModuleNotFoundError: pandas is not installed.
+        """
+        try:
+            from pandas import DataFrame
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError("Results.to_pandas needs pandas: pip install pandas") from error
+        frame = DataFrame([row.flat() for row in self.rows])
+        frame.attrs["warnings"] = self.warnings
+        return frame
+
+    def plot(self) -> Figure:
+        """Return the picture of a report: top-1 accuracy of every defence under every attack, a Matplotlib figure."""
+        from tf_lowdef.results.plot import accuracy_figure
+
+        return accuracy_figure(self)
+
+    def __repr__(self) -> str:
+        attacks = len({(row.threat, row.attack) for row in self.select(kind="attack")})
+        counts = {"defence": len(self.defences), "attack": attacks, "image": self.n, "warning": len(self.warnings)}
+        said = (f"{count} {what}" + "s" * (count != 1) for what, count in counts.items())
+        return f"Results({', '.join(said)})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the warnings, and the table of accuracies."""
+        warnings = "".join(f"<li>{html.escape(warning)}</li>" for warning in self.warnings)
+        told = f"<p><strong>Before you believe a number:</strong></p><ul>{warnings}</ul>" if warnings else ""
+        return f"{told}<p>Top-1 accuracy in %, {self.n} images.</p>{html_table(accuracy_table(self, intervals=True))}"
