@@ -9,6 +9,7 @@ import click
 
 from tf_lowdef.cli.options import seed_option, wrong_arguments
 from tf_lowdef.cli.spelling import Spelled
+from tf_lowdef.cli.terminal import printable
 from tf_lowdef.cli.types import ModelName, WeightsName
 
 DEFAULT_DEFENCE = "webp:60+flip"
@@ -77,8 +78,8 @@ def command(
         defended_pixels=not no_defended_pixels,
         seed=seed,
     )
-    click.echo(f"Exported: {folder}")
-    click.echo(f"Check it: tf-lowdef serve-check {out}")
+    click.echo(f"Exported: {printable(folder)}")
+    click.echo(f"Check it: tf-lowdef serve-check {printable(out)}")
 
 
 def _open(model: str | None, weights: str | None) -> tuple[Any, list[str] | None]:
