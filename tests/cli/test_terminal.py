@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from tf_lowdef.cli.main import one_line
-from tf_lowdef.cli.terminal import obey_sigterm, printable
+from tf_lowdef.cli.terminal import obey_sigterm
 from tf_lowdef.files import write_png
+from tf_lowdef.files.text import printable
 
 ODD = os.fsdecode(b"bad\xff\x1b[2J\xe2\x80\xae\n.png")
 

@@ -21,8 +21,8 @@ from tf_lowdef.cli.options import (
     targeted_option,
 )
 from tf_lowdef.cli.spelling import Spelled
-from tf_lowdef.cli.terminal import printable
 from tf_lowdef.cli.types import DataName, ModelName, WeightsName
+from tf_lowdef.files.text import printable
 from tf_lowdef.threats import THREATS
 
 

@@ -9,8 +9,8 @@ import click
 
 from tf_lowdef.cli.options import seed_option, wrong_arguments
 from tf_lowdef.cli.spelling import Spelled
-from tf_lowdef.cli.terminal import printable
 from tf_lowdef.cli.types import ModelName, WeightsName
+from tf_lowdef.files.text import printable
 
 DEFAULT_DEFENCE = "webp:60+flip"
 

@@ -6,8 +6,8 @@ import os
 
 import click
 
-from tf_lowdef.cli.terminal import printable
 from tf_lowdef.cli.types import RunFolder
+from tf_lowdef.files.text import printable
 
 
 @click.command(name="report")

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tf_lowdef.cli.terminal import printable
+from tf_lowdef.files.text import printable
 from tf_lowdef.report import accuracy_table, conclusion, legend
 from tf_lowdef.report.sweep_report import sweep_table, verdict
 from tf_lowdef.results import Results
@@ -32,7 +32,7 @@ def show_results(results: Results, folder: str) -> None:
         for item in skipped:
             console.print(f"  {printable(item['reason'])}", markup=False, highlight=False)
     _show_accuracy(console, results)
-    console.print(f"\n{conclusion(results)}", markup=False, highlight=False)
+    console.print(f"\n{printable(conclusion(results))}", markup=False, highlight=False)
     console.print()
     for what, name in (("Picture: ", "accuracy.png"), ("Page:    ", "report.html"), ("Report:  ", "report.md")):
         console.print(what + printable(os.path.join(folder, name)), markup=False, highlight=False, soft_wrap=True)
@@ -63,9 +63,9 @@ def _console(results: Results) -> Console:
 
 def _fill(table: Table, content: TextTable) -> None:
     for place, column in enumerate(content.columns):
-        table.add_column(column, justify="right" if place else "left", overflow="fold")
+        table.add_column(escape(printable(column)), justify="right" if place else "left", overflow="fold")
     for row in content.rows:
-        table.add_row(*row)
+        table.add_row(*(escape(printable(cell)) for cell in row))
 
 
 def _show_accuracy(console: Console, results: Results) -> None:

@@ -1,4 +1,4 @@
-"""What comes to the terminal from outside: names that are no text, characters that it would obey, signals."""
+"""What comes to the terminal from outside: characters that its encoding does not have, signals."""
 
 from __future__ import annotations
 
@@ -7,19 +7,6 @@ import signal
 import sys
 import threading
 from types import FrameType
-
-
-def printable(text: object) -> str:
-    r"""Return a text on one line and without what a terminal obeys instead of showing.
-
-    Control characters, line ends among them, and bytes that are no text in a file's name come out as Python writes
-    them, such as ``\x1b``; so do marks that turn the direction of writing. Everything from outside that is printed
-    (names, reasons, errors) goes through this.
-    """
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape", "surrogatepass").decode()
-        for character in str(text)
-    )
 
 
 def guard_output() -> None:

@@ -20,7 +20,8 @@ from tf_lowdef.files.images import (
     write_png,
 )
 from tf_lowdef.files.pixels import to_8_bit, to_rgb, upright
-from tf_lowdef.files.table import csv_text
+from tf_lowdef.files.table import csv_text, open_text, read_cell
+from tf_lowdef.files.text import markdown_prose, markdown_text, printable
 from tf_lowdef.files.walk import Scan, find_images, image_extensions, scan_folder
 
 __all__ = [
@@ -34,7 +35,12 @@ __all__ = [
     "image_extensions",
     "is_temporary",
     "make_folders",
+    "markdown_prose",
+    "markdown_text",
     "open_image",
+    "open_text",
+    "printable",
+    "read_cell",
     "read_file",
     "read_formats",
     "read_rgb",
