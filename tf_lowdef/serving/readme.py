@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tf_lowdef.files import write_text
 from tf_lowdef.layers import WebPLayer
-from tf_lowdef.serving.decode import RESIZE_DISTANCE
 from tf_lowdef.serving.expected import LOGITS_TOLERANCE
 from tf_lowdef.serving.graph_ops import newer_ops
 from tf_lowdef.serving.layout import README, model_name
@@ -66,7 +65,7 @@ Ask it about an image file:
 ## What is exact
 
 - JPEG and 8-bit PNG are decoded exactly as Pillow decodes them. Images of another size are resized to
-  {width}x{height} before the defence, bicubic with antialiasing, within {distance} grey levels of Pillow's. EXIF
+  {width}x{height} before the defence, bicubic with antialiasing, exactly of Pillow's. EXIF
   orientation is not carried out, transparency is dropped, CMYK is converted otherwise than by Pillow. WebP is decoded
   where the server's TensorFlow can (2.20 and later); GIF (its first frame) and BMP are decoded too.
 - When this was exported, the pixels behind the defence were those of Pillow's codec on all samples, and logits within
@@ -106,7 +105,6 @@ def write_readme(root: Path, network: Network, *, classes: int, top: int, probab
         top_classes=TOP_CLASSES,
         top_names=TOP_NAMES,
         defended_row=_defended_row(height, width) if pixels else "",
-        distance=RESIZE_DISTANCE,
         tolerance=LOGITS_TOLERANCE,
         large="" if exact else _LARGE,
     )
