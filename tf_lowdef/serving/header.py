@@ -27,13 +27,15 @@ class Header(NamedTuple):
     Attributes:
         height: In pixels, as stored.
         width: In pixels, as stored.
-        alpha: Whether there is transparency.
+        transparent: Whether a PNG has transparency. WebP's decoder shows it by four channels.
+        animated: Whether there are several images.
         orientation: EXIF's, 1 to 8; 1 where there is none.
     """
 
     height: tf.Tensor
     width: tf.Tensor
-    alpha: tf.Tensor
+    transparent: tf.Tensor
+    animated: tf.Tensor
     orientation: tf.Tensor
 
 
@@ -56,42 +58,27 @@ def kind_of(encoded: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.strings.length(encoded) == 0, "no bytes", name)
 
 
-def jpeg_header(encoded: tf.Tensor) -> Header:
-    """Return a JPEG's header: the size by libjpeg's own reading, the orientation from the first EXIF segment.
-
-    Raises:
-        tf.errors.InvalidArgumentError: At run time, there is no such header, or its colours are CMYK's, which the
-            decoder would convert by another formula than Pillow.
-    """
-    shape = tf.io.extract_jpeg_shape(encoded)
-    rgb = tf.debugging.Assert(shape[2] != 4, ["CMYK JPEG files are not decoded; send RGB"])
-    with tf.control_dependencies([rgb]):
-        height, width = tf.identity(shape[0]), tf.identity(shape[1])
+def jpeg_orientation(encoded: tf.Tensor) -> tf.Tensor:
+    """Return the orientation of a JPEG's first EXIF segment. Its size is libjpeg's to read: see `decode`."""
     data = _bytes(encoded)
-    exif = _search(data, 2, _jpeg_step)
-    return Header(height, width, tf.constant(False), _orientation(data, exif + 4))
+    return _orientation(data, _search(data, 2, _jpeg_step) + 4)
 
 
 def png_header(encoded: tf.Tensor) -> Header:
-    """Return a PNG's header (PNG specification, 11.2.2 IHDR, 11.3.1.1 tRNS, 11.3.6.1 eXIf)."""
+    """Return a PNG's header (PNG specification, 11.2.2 IHDR, 11.3.1.1 tRNS, 11.3.6.1 eXIf); size 0 without one."""
     data = _bytes(encoded)
-    tf.debugging.Assert(_text_at(data, 12, b"IHDR"), ["The PNG's first chunk is no IHDR"])
-    transparent = _search(data, 8, _png_step(b"tRNS", b"IDAT")) > 0
-    alpha = ((data[25] & 4) > 0) | transparent
+    exists = _text_at(data, 12, b"IHDR")
+    transparent = ((data[25] & 4) > 0) | (_search(data, 8, _png_step(b"tRNS", b"IDAT")) > 0)
     exif = _search(data, 8, _png_step(b"eXIf", b"IEND"))
-    return Header(_big(data, 20, 4), _big(data, 16, 4), alpha, _orientation(data, exif + 8))
+    height, width = (_pick(exists, _big(data, at, 4), 0) for at in (20, 16))
+    return Header(height, width, transparent, tf.constant(False), _orientation(data, exif + 8))
 
 
 def webp_header(encoded: tf.Tensor) -> Header:
-    """Return a WebP's header (WebP container specification; RFC 6386, 9.1, for lossy; RFC 9649, 3.4, for lossless).
-
-    Raises:
-        tf.errors.InvalidArgumentError: At run time, it is an animation.
-    """
+    """Return a WebP's header (WebP container specification; RFC 6386, 9.1, for lossy; RFC 9649, 3.4, for lossless)."""
     data = _bytes(encoded)
     extended, lossless = _text_at(data, 12, b"VP8X"), _text_at(data, 12, b"VP8L")
     flags = _pick(extended, data[20], 0)
-    tf.debugging.Assert((flags & 2) == 0, ["Animated WebP files are not decoded"])
     bits = _little(data, 21, 4)
     sizes = _pick(
         extended,
@@ -103,8 +90,7 @@ def webp_header(encoded: tf.Tensor) -> Header:
         ),
     )
     exif = _pick((flags & 8) > 0, _search(data, 12, _webp_step), 0)
-    # Whether the decoder gives four channels is seen in what it gives.
-    return Header(sizes[0], sizes[1], tf.constant(False), _orientation(data, exif + 8))
+    return Header(sizes[0], sizes[1], tf.constant(False), (flags & 2) > 0, _orientation(data, exif + 8))
 
 
 Step = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
@@ -151,11 +137,11 @@ def _search(data: tf.Tensor, start: int, step: Step) -> tf.Tensor:
 
 
 def _orientation(data: tf.Tensor, at: tf.Tensor) -> tf.Tensor:
-    """Return the orientation that a TIFF structure names in its first directory (TIFF 6.0, section 2), 1 for none.
+    r"""Return the orientation that a TIFF structure names in its first directory (TIFF 6.0, section 2), 1 for none.
 
     Args:
         data: The file.
-        at: Where the structure starts, or ``Exif\\0\\0`` before it; a position below 12 stands for none.
+        at: Where the structure starts, or ``Exif\0\0`` before it; a position below 12 stands for none.
     """
     start = at + _pick(_text_at(data, at, _EXIF_START), len(_EXIF_START), 0)
     little = _text_at(data, start, b"II*\0")
