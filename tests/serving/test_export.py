@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_lowdef import FlipLayer, JPEGLayer, WebPLayer, codec_scope, serving
 from tf_lowdef.models import demo_class_names
-from tf_lowdef.serving.signatures import DEFENDED, LOGITS, PROBABILITIES, TOP_CLASSES, TOP_NAMES
+from tf_lowdef.serving.signatures import DEFENDED, LOGITS, PROBABILITIES, TOP_CLASSES, TOP_NAMES, VALID
 from tf_lowdef.webp import graph
 
 FILES = {
@@ -58,6 +58,7 @@ def test_signatures_and_outputs(loaded):
             DEFENDED: ([None, 32, 32, 3], tf.float32),
             TOP_CLASSES: ([None, 3], tf.int32),
             TOP_NAMES: ([None, 3], tf.string),
+            VALID: ([None], tf.bool),
         }
 
 

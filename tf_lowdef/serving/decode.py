@@ -10,12 +10,12 @@ from typing import Any
 import tensorflow as tf
 
 from tf_lowdef.serving.header import (
-    UPRIGHT,
     Header,
     is_png,
     is_webp,
-    jpeg_orientation,
+    jpeg_exif,
     kind_of,
+    orientation,
     png_header,
     webp_header,
 )
@@ -138,30 +138,30 @@ def _or_nothing(function: Callable[..., tf.Tensor], *tensors: tf.Tensor) -> tf.T
 
 def _decode_one(encoded: tf.Tensor, height: int, width: int, limit: Size, guard: Guard) -> tuple[tf.Tensor, tf.Tensor]:
     """Return uint8 of shape (height, width, 3), of a file that is a scalar string, and whether it is good."""
-    stored, orientation = tf.cond(
+    stored, exif = tf.cond(
         tf.io.is_jpeg(encoded),
-        lambda: (guard(partial(_jpeg, limit=limit), encoded), jpeg_orientation(encoded)),
+        lambda: (guard(partial(_jpeg, limit=limit), encoded), jpeg_exif(encoded)),
         lambda: tf.cond(
             is_png(encoded),
             lambda: _with_header(png_header(encoded), partial(_png, limit=limit), encoded, guard),
             lambda: tf.cond(
                 is_webp(encoded),
                 lambda: _with_header(webp_header(encoded), partial(_webp, limit=limit), encoded, guard),
-                lambda: (guard(_refused, encoded), tf.constant(UPRIGHT, tf.int64)),
+                lambda: (guard(_refused, encoded), tf.constant(0, tf.int64)),
             ),
         ),
     )
     valid = tf.size(stored) > 0
     pixels = tf.cond(
         valid,
-        lambda: resize_bicubic(_upright(_opaque(stored), orientation), height, width),
+        lambda: resize_bicubic(_upright(_opaque(stored), orientation(encoded, exif)), height, width),
         lambda: tf.zeros((height, width, CHANNELS), tf.uint8),
     )
     return pixels, valid
 
 
 def _with_header(header: Header, decode: Any, encoded: tf.Tensor, guard: Guard) -> tuple[tf.Tensor, tf.Tensor]:
-    return guard(decode, encoded, *header[:-1]), header.orientation
+    return guard(decode, encoded, *header[:-1]), header.exif
 
 
 def _jpeg(encoded: tf.Tensor, limit: Size) -> tf.Tensor:
@@ -225,12 +225,12 @@ def _on_white(image: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.bitwise.right_shift(sums + tf.bitwise.right_shift(sums, 8), 8), tf.uint8)
 
 
-def _upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-    """Return uint8 of shape (height, width, 3) as its EXIF orientation shows it."""
+def _upright(image: tf.Tensor, turned: tf.Tensor) -> tf.Tensor:
+    """Return uint8 of shape (height, width, 3) as its EXIF orientation, `turned`, shows it."""
     image = tf.ensure_shape(image, (None, None, CHANNELS))
 
     def among(*values: int) -> tf.Tensor:
-        return tf.reduce_any(orientation == tf.constant(values, orientation.dtype))
+        return tf.reduce_any(turned == tf.constant(values, turned.dtype))
 
     image = tf.cond(among(5, 6, 7, 8), lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
     image = tf.cond(among(3, 4, 7, 8), lambda: image[::-1], lambda: image)

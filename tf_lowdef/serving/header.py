@@ -29,14 +29,14 @@ class Header(NamedTuple):
         width: In pixels, as stored.
         transparent: Whether a PNG has transparency. WebP's decoder shows it by four channels.
         animated: Whether there are several images.
-        orientation: EXIF's, 1 to 8; 1 where there is none.
+        exif: Where the EXIF data starts in the file; below 12 where there is none.
     """
 
     height: tf.Tensor
     width: tf.Tensor
     transparent: tf.Tensor
     animated: tf.Tensor
-    orientation: tf.Tensor
+    exif: tf.Tensor
 
 
 def is_png(encoded: tf.Tensor) -> tf.Tensor:
@@ -58,10 +58,9 @@ def kind_of(encoded: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.strings.length(encoded) == 0, "no bytes", name)
 
 
-def jpeg_orientation(encoded: tf.Tensor) -> tf.Tensor:
-    """Return the orientation of a JPEG's first EXIF segment. Its size is libjpeg's to read: see `decode`."""
-    data = _bytes(encoded)
-    return _orientation(data, _search(data, 2, _jpeg_step) + 4)
+def jpeg_exif(encoded: tf.Tensor) -> tf.Tensor:
+    """Return where the data of a JPEG's first EXIF segment starts, below 12 for none. Its size is libjpeg's to read."""
+    return _search(_bytes(encoded), 2, _jpeg_step) + 4
 
 
 def png_header(encoded: tf.Tensor) -> Header:
@@ -71,7 +70,7 @@ def png_header(encoded: tf.Tensor) -> Header:
     transparent = ((data[25] & 4) > 0) | (_search(data, 8, _png_step(b"tRNS", b"IDAT")) > 0)
     exif = _search(data, 8, _png_step(b"eXIf", b"IEND"))
     height, width = (_pick(exists, _big(data, at, 4), 0) for at in (20, 16))
-    return Header(height, width, transparent, tf.constant(False), _orientation(data, exif + 8))
+    return Header(height, width, transparent, tf.constant(False), exif + 8)
 
 
 def webp_header(encoded: tf.Tensor) -> Header:
@@ -90,7 +89,35 @@ def webp_header(encoded: tf.Tensor) -> Header:
         ),
     )
     exif = _pick((flags & 8) > 0, _search(data, 12, _webp_step), 0)
-    return Header(sizes[0], sizes[1], tf.constant(False), (flags & 2) > 0, _orientation(data, exif + 8))
+    return Header(sizes[0], sizes[1], tf.constant(False), (flags & 2) > 0, exif + 8)
+
+
+def orientation(encoded: tf.Tensor, at: tf.Tensor) -> tf.Tensor:
+    r"""Return the orientation that a TIFF structure names in its first directory (TIFF 6.0, section 2), 1 for none.
+
+    Args:
+        encoded: The file.
+        at: Where the structure starts, or ``Exif\0\0`` before it; a position below 12 stands for none.
+    """
+    data = _bytes(encoded)
+    start = at + _pick(_text_at(data, at, _EXIF_START), len(_EXIF_START), 0)
+    little = _text_at(data, start, b"II*\0")
+    known = (at >= 12) & (little | _text_at(data, start, b"MM\0*"))
+
+    def number(position: tf.Tensor, size: int) -> tf.Tensor:
+        return _pick(little, _little(data, position, size), _big(data, position, size))
+
+    def read() -> tf.Tensor:
+        directory = start + number(start + 4, 4)
+        entries = directory + 2 + 12 * tf.range(number(directory, 2))
+        kind, count = number(entries + 2, 2), number(entries + 4, 4)
+        value = _pick(kind == 3, number(entries + 8, 2), _pick(kind == 4, number(entries + 8, 4), 0))
+        value = _pick(kind == 1, _big(data, entries + 8, 1), value)
+        named = tf.boolean_mask(value, (number(entries, 2) == _ORIENTATION_TAG) & (count == 1))
+        return tf.concat([tf.constant([UPRIGHT], tf.int64), named], axis=0)[-1]
+
+    value = tf.cond(known, read, lambda: tf.constant(UPRIGHT, tf.int64))
+    return _pick((value >= 1) & (value <= 8), value, UPRIGHT)
 
 
 Step = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
@@ -134,33 +161,6 @@ def _search(data: tf.Tensor, start: int, step: Step) -> tf.Tensor:
 
     start_at = tf.constant(start, tf.int64)
     return tf.while_loop(unfinished, body, (start_at, tf.zeros_like(start_at), 0), parallel_iterations=1)[1]
-
-
-def _orientation(data: tf.Tensor, at: tf.Tensor) -> tf.Tensor:
-    r"""Return the orientation that a TIFF structure names in its first directory (TIFF 6.0, section 2), 1 for none.
-
-    Args:
-        data: The file.
-        at: Where the structure starts, or ``Exif\0\0`` before it; a position below 12 stands for none.
-    """
-    start = at + _pick(_text_at(data, at, _EXIF_START), len(_EXIF_START), 0)
-    little = _text_at(data, start, b"II*\0")
-    known = (at >= 12) & (little | _text_at(data, start, b"MM\0*"))
-
-    def number(position: tf.Tensor, size: int) -> tf.Tensor:
-        return _pick(little, _little(data, position, size), _big(data, position, size))
-
-    def read() -> tf.Tensor:
-        directory = start + number(start + 4, 4)
-        entries = directory + 2 + 12 * tf.range(number(directory, 2))
-        kind, count = number(entries + 2, 2), number(entries + 4, 4)
-        value = _pick(kind == 3, number(entries + 8, 2), _pick(kind == 4, number(entries + 8, 4), 0))
-        value = _pick(kind == 1, _big(data, entries + 8, 1), value)
-        named = tf.boolean_mask(value, (number(entries, 2) == _ORIENTATION_TAG) & (count == 1))
-        return tf.concat([tf.constant([UPRIGHT], tf.int64), named], axis=0)[-1]
-
-    value = tf.cond(known, read, lambda: tf.constant(UPRIGHT, tf.int64))
-    return _pick((value >= 1) & (value <= 8), value, UPRIGHT)
 
 
 def _bytes(encoded: tf.Tensor) -> tf.Tensor:

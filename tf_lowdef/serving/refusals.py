@@ -84,10 +84,10 @@ def _random(network: Network, graph_def: Any) -> str:
     for use in random_uses(graph_def):
         layer = layer_of(use.path, (each.name for each in layers))
         names += [layer] if layer else []
-    named = f"layer {_listed(names)}" if names else "a layer in it"
+    named = f": {_listed(names)}" if names else ""
     return (
-        f"The graph of {network.model.name!r} answers the same images otherwise from call to call: {named} is random. "
-        "Export a model without it"
+        f"The graph of {network.model.name!r} answers the same images otherwise from call to call: a layer in it is "
+        f"random{named}. Export a model without it"
     )
 
 

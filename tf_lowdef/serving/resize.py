@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 from PIL import __version__ as pillow_version
 
@@ -37,37 +35,26 @@ def resize_bicubic(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
     Returns:
         uint8, shape (height, width, 3).
     """
-    if VERTICAL_FIRST:
-        shape = tf.shape(image)
-        shrinks, narrows = shape[0] - height, shape[1] - width
-        resized = tf.cond(
-            (shrinks > 0) & (shrinks > 2 * narrows),  # found by trying: equal on 470 random pairs of sizes
-            lambda: _across(_down(image, height), width),
-            lambda: _down(_across(image, width), height),
-        )
-    else:
-        resized = _down(_across(image, width), height)
-    return tf.ensure_shape(resized, (height, width, CHANNELS))
+    shape = tf.shape(image)
+    shrinks, narrows = shape[0] - height, shape[1] - width
+    down_first = VERTICAL_FIRST & (shrinks > 0) & (shrinks > 2 * narrows)  # found by trying: so on 470 of 470 sizes
+    image = _transposed(image, ~down_first)
+    image = _resample(image, tf.where(down_first, height, width))
+    image = _resample(tf.transpose(image, (1, 0, 2)), tf.where(down_first, width, height))
+    return tf.ensure_shape(_transposed(image, down_first), (height, width, CHANNELS))
 
 
-def _across(image: tf.Tensor, width: int) -> tf.Tensor:
-    return _unless(
-        tf.shape(image)[1] == width,
-        image,
-        lambda: tf.transpose(_resample(tf.transpose(image, (1, 0, 2)), width), (1, 0, 2)),
-    )
+def _transposed(image: tf.Tensor, condition: tf.Tensor) -> tf.Tensor:
+    return tf.cond(condition, lambda: tf.transpose(image, (1, 0, 2)), lambda: tf.identity(image))
 
 
-def _down(image: tf.Tensor, height: int) -> tf.Tensor:
-    return _unless(tf.shape(image)[0] == height, image, lambda: _resample(image, height))
+def _resample(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Resample uint8 of shape (length, others, 3) along its first axis, unless it has the size already."""
+    return tf.cond(tf.shape(image)[0] == size, lambda: tf.identity(image), lambda: _filtered(image, size))
 
 
-def _unless(same: tf.Tensor, image: tf.Tensor, change: Any) -> tf.Tensor:
-    return tf.cond(same, lambda: image, change)
-
-
-def _resample(image: tf.Tensor, size: int) -> tf.Tensor:
-    """Resample uint8 of shape (length, others, 3) along its first axis, tap by tap, so that memory stays small."""
+def _filtered(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Filter along the first axis, tap by tap, so that memory stays small."""
     first, weights = _weights(tf.shape(image)[0], size)
     last = tf.shape(image)[0] - 1
 
@@ -80,19 +67,19 @@ def _resample(image: tf.Tensor, size: int) -> tf.Tensor:
         lambda tap, _: tap < tf.shape(weights)[0],
         add,
         (0, start),
-        shape_invariants=(tf.TensorShape(()), tf.TensorShape((size, None, CHANNELS))),
+        shape_invariants=(tf.TensorShape(()), tf.TensorShape((None, None, CHANNELS))),
         parallel_iterations=1,
     )[1]
     return tf.cast(tf.clip_by_value(tf.bitwise.right_shift(total, _BITS), 0, 255), tf.uint8)
 
 
-def _weights(length: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+def _weights(length: tf.Tensor, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Return for each of `size` results its first source, int32 (size,), and integer weights, int32 (taps, size)."""
-    scale = tf.cast(length, tf.float64) / size
+    scale = tf.cast(length, tf.float64) / tf.cast(size, tf.float64)
     stretch = tf.maximum(scale, 1.0)
     support = _SUPPORT * stretch
     taps = tf.cast(tf.math.ceil(support), tf.int32) * 2 + 1
-    centre = (tf.range(size, dtype=tf.float64) + 0.5) * scale
+    centre = (tf.cast(tf.range(size), tf.float64) + 0.5) * scale
     first = tf.maximum(tf.cast(centre - support + 0.5, tf.int32), 0)
     beyond = tf.minimum(tf.cast(centre + support + 0.5, tf.int32), length)
     source = first + tf.range(taps)[:, None]
