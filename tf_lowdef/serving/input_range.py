@@ -53,7 +53,7 @@ def _range(layer: Any) -> Range | None:
 
 
 def _is_subclassed(model: Any) -> bool:
-    return type(model) is not keras.Sequential and not isinstance(model, keras.models.Functional)
+    return type(model) is not keras.Sequential and not hasattr(type(model), "operations")  # which functional ones have
 
 
 def _first_layers(model: Any) -> tuple[list[Any], bool]:

@@ -95,8 +95,10 @@ def reference(network: Network, pixels: Floats) -> tuple[Floats | None, Floats]:
     model = network.model
     with codec_scope("pillow"):
         defended = _through(network.head, images)
-        # A model that was never built stays so.
-        scores = call_whole(model, images) if model.built else one_output(model, _through(network.body, defended))
+        if network.head and not model.built:  # which it is to stay
+            scores = one_output(model, _through(network.body, defended))
+        else:
+            scores = call_whole(model, images)
     scores = tf.cast(scores, tf.float32).numpy()
     return (tf.cast(defended, tf.float32).numpy() if network.head else None), scores
 
