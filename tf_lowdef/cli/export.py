@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,25 @@ DEFAULT_DEFENCE = "webp:60+flip"
     "--labels", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Names of the classes, one a line."
 )
 @click.option("--no-defended-pixels", is_flag=True, help="Leave the pixels behind the defence out of the answers.")
+@click.option(
+    "--samples",
+    type=click.Path(exists=True, file_okay=False),
+    metavar="DIR",
+    help="Images to check on, the first 16 of the folder; they are stored beside the model.  [default: made ones]",
+)
+@click.option(
+    "--on-bad-image",
+    type=click.Choice(("mark", "error")),
+    default="mark",
+    show_default=True,
+    help="Answer images that cannot be decoded with zeros and valid=false, or fail the whole batch.",
+)
+@click.option(
+    "--max-image-size",
+    metavar="WIDTHxHEIGHT",
+    callback=lambda _context, _option, value: parse_size(value),
+    help="Largest image file that is decoded, in pixels.  [default: 4096x4096]",
+)
 @seed_option
 def command(
     model: str | None,
@@ -44,6 +64,9 @@ def command(
     defence: str | None,
     labels: str | None,
     no_defended_pixels: bool,
+    samples: str | None,
+    on_bad_image: str,
+    max_image_size: tuple[int, int] | None,
     seed: int,
 ) -> None:
     r"""Write a defended classifier for TensorFlow Serving.
@@ -75,11 +98,28 @@ def command(
         out,
         version,
         class_names=names if labels is None else _read_names(labels),
+        samples=samples,
         defended_pixels=not no_defended_pixels,
+        on_bad_image=on_bad_image,
+        max_image_size=max_image_size,
         seed=seed,
     )
     click.echo(f"Exported: {printable(folder)}")
     click.echo(f"Check it: tf-lowdef serve-check {printable(out)}")
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """Return the height and width of ``WIDTHxHEIGHT``.
+
+    Raises:
+        click.BadParameter: It is something else.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})", text)
+    if not found:
+        raise click.BadParameter(f"WIDTHxHEIGHT in pixels, such as 4096x4096. Received: {text!r}")
+    return int(found[2]), int(found[1])
 
 
 def _open(model: str | None, weights: str | None) -> tuple[Any, list[str] | None]:
