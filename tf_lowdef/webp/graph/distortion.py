@@ -117,12 +117,12 @@ def _code_whole(
         ],
         axis=1,
     )
-    pairs = forward(tf.reshape(source - predicted, [-1, 24, 16]))
-    luma, chroma = pairs[:, :16], pairs[:, 16:]
+    luma, chroma = tf.split(forward(tf.reshape(source - predicted, [-1, 24, 16])), [16, 8], axis=1)
     _, luma_dc = code_luma_dc(luma[:, None], quantisers.y2)
     chroma_dc, _, _ = code_chroma_dc(chroma[:, None, :, 0], quantisers.uv_dc, diffusion)
-    y1, uv = quantisers.y1_ac.over_blocks(), quantisers.uv_ac.over_blocks()
-    ac = tf.concat([y1.quantise(luma) * y1.step, uv.quantise(chroma) * uv.step], axis=1)
+    ac = tf.concat(
+        [quantisers.y1_ac.over_blocks().code(luma)[1], quantisers.uv_ac.over_blocks().code(chroma)[1]], axis=1
+    )
     dequantised = tf.concat([ac, tf.concat([luma_dc, chroma_dc], axis=2)[:, 0, :, None]], axis=2)
     residual = tf.reshape(inverse(dequantised), [-1, 384])
     inner = tf.reduce_any(tf.not_equal(dequantised, 0.0), axis=[1, 2])
@@ -150,8 +150,8 @@ def _code_i4(source: tf.Tensor, edges: tf.Tensor, quantisers: Quantisers) -> tup
         scores.append(tf.reduce_min(score, axis=1)[:, None])
         predicted = tf.gather(predictions, mode, batch_dims=1)
         quantiser = by_size[len(sub_step.blocks)]
-        found = quantiser.quantise(forward(target - predicted))
-        pixels = round_pixel(predicted + inverse(found * quantiser.step))
+        _, dequantised = quantiser.code(forward(target - predicted))
+        pixels = round_pixel(predicted + inverse(dequantised))
         coded.append(tf.concat([pixels, tf.cast(mode, tf.float32)[:, None]], axis=1))
     together = way.in_raster_order(coded)
     total = tf.reduce_sum(way.in_raster_order(scores), axis=[1, 2])

@@ -79,7 +79,7 @@ def whole(edges: tf.Tensor, dc: tf.Tensor, modes: int = 4) -> tf.Tensor:
     Returns:
         float32, shape (n, modes, 384); the modes are DC, TM, V, H (libwebp's order).
     """
-    means = multiply(edges[:, :CORNER], tf.constant(_mean_matrix()))
+    means = multiply(edges[:, :CORNER], _mean_matrix())  # pixels by powers of two
     means = means[:, :3] * dc[:, :1] + means[:, 3:] * dc[:, 1:2] + dc[:, 2:]
     sources = tf.concat([edges[:, :EDGES], round_pixel(means)], axis=1)
     parts = tf.reshape(tf.gather(sources, _whole_index(), axis=1), [-1, 4, 384])
@@ -116,7 +116,8 @@ def four_by_four(edges: tf.Tensor) -> tf.Tensor:
         float32, shape (n, 10, 16), in libwebp's order: DC, TM, VE, HE, RD, VR, LD, VL, HD, HU.
     """
     matrix = np.pad(_i4_matrix(), ((0, edges.shape[1] - 13), (0, 0)))
-    return tf.reshape(round_pixel(multiply(edges, tf.constant(matrix))), [-1, NUM_I4_MODES, 16])
+    # Pixels and small whole numbers by 1/8, 1/4, 1/2, 3/4 or 1.
+    return tf.reshape(round_pixel(multiply(edges, matrix)), [-1, NUM_I4_MODES, 16])
 
 
 @lru_cache(maxsize=1)
