@@ -31,7 +31,8 @@ def roundtrip(images: Any, quality: Any = 60, method: int = 4) -> tf.Tensor:
     transform, quantisation and loop filter, and mode decisions that need at most counts of symbols.
 
     Works eagerly, in a ``tf.function``, with ``jit_compile=True``, in ``tf.data`` and in a SavedModel. One trace serves
-    all qualities. It runs on the CPU, whose float32 products are exact here; some GPUs round them to fewer bits.
+    all qualities. It runs where TensorFlow puts it, and is exact there: no product depends on how a device rounds
+    float32 operands. A GPU or XLA takes the batch as a whole, a CPU in two parts.
 
     Args:
         images: uint8, shape (batch, height, width, 3) or (height, width, 3), RGB. Height and width must be static, 1 to
@@ -59,9 +60,9 @@ def roundtrip(images: Any, quality: Any = 60, method: int = 4) -> tf.Tensor:
             "A `quality` tensor must hold one quality per image. "
             f"Received: shape={qualities[1].shape} for {images.shape[0]} images"
         )
-    # In eager mode a trace for each size would cost seconds each time.
-    count = None if tf.executing_eagerly() else images.shape[0]
-    return _run(images, *qualities, method=int(method), count=count)
+    compiled = not tf.executing_eagerly() and _is_compiled()
+    count = images.shape[0] if compiled else None
+    return _run(images, *qualities, method=int(method), compiled=compiled, count=count)
 
 
 def check_graph_method(method: int) -> int:
@@ -139,53 +140,60 @@ def _run(
     quality: tf.Tensor,
     diffused: tf.Tensor,
     method: int,
+    compiled: bool,
     count: int | None,
 ) -> tf.Tensor:
-    """Run the batch as two halves, whose loops do not wait for each other.
+    """Run the batch as a whole, or in parts on a CPU.
 
-    XLA needs halves of a known size where that of the batch is known. `count` says it, not the shape: TensorFlow would
-    take an earlier trace for a batch of unknown size.
+    Where it runs is asked when it runs, since a SavedModel cannot know. XLA compiles the whole alone, and wants to know
+    its size: `count` says it, not the shape, since TensorFlow would take an earlier trace for an unknown size.
     """
-    qualities = (quantiser_of_alpha, quality, diffused)
-    with tf.device("/CPU:0"):
-        if images.shape[0] == 0:
-            return images
-        if images.shape[0] == 1:
-            return _half(images, *qualities, method=method, count=1)
-        batch = count or tf.shape(images)[0]
-        qualities = tuple(tf.broadcast_to(part, [batch, *part.shape[1:]]) for part in qualities)
-        halves = _same_halves(images, qualities, count, method) if count else _halves(images, qualities, batch, method)
-        return tf.ensure_shape(halves, images.shape)
-
-
-def _same_halves(images: tf.Tensor, qualities: tuple[tf.Tensor, ...], batch: int, method: int) -> tf.Tensor:
-    """Run two halves of one size, and so of one trace: the middle image of an odd number is in both."""
-    size = (batch + 1) // 2
-    parts = slice(size), slice(batch - size, None)
-    first, last = (
-        _half(images[part], *(each[part] for each in qualities), method=method, count=size) for part in parts
+    if images.shape[0] == 0:
+        return images
+    batch = count or tf.shape(images)[0]
+    qualities = tuple(
+        tf.broadcast_to(part, [batch, *part.shape[1:]]) for part in (quantiser_of_alpha, quality, diffused)
     )
-    return tf.concat([first, last[2 * size - batch :]], axis=0)
+    if compiled:
+        return _piece(images, *qualities, method=method, count=count)
+    elsewhere = tf.raw_ops.DeviceIndex(device_names=["CPU"])  # 0 on a CPU
+    found = tf.switch_case(
+        elsewhere,
+        [lambda: _halves(images, qualities, batch, method), lambda: _unless_empty(images, qualities, method)],
+    )
+    return tf.ensure_shape(found, images.shape)
 
 
 def _halves(images: tf.Tensor, qualities: tuple[tf.Tensor, ...], batch: tf.Tensor, method: int) -> tf.Tensor:
-    """Run two halves of sizes that show at run time, either of which may be empty."""
+    """Run two halves, either of which may be empty, side by side, each operation after operation.
+
+    Most operations are so small that handing them from thread to thread costs more than they do.
+    """
     middle = batch // 2
     halves = []
     for half in (slice(middle), slice(middle, None)):
         some, about = images[half], tuple(part[half] for part in qualities)
-        halves.append(_unless_empty(some, about, method))
+        with tf.experimental.function_executor_type("SINGLE_THREADED_EXECUTOR"):
+            halves.append(_unless_empty(some, about, method))
     return tf.concat(halves, axis=0)
 
 
 def _unless_empty(images: tf.Tensor, qualities: tuple[tf.Tensor, ...], method: int) -> tf.Tensor:
     return tf.cond(
-        tf.shape(images)[0] > 0, lambda: _half(images, *qualities, method=method, count=None), lambda: images
+        tf.shape(images)[0] > 0, lambda: _piece(images, *qualities, method=method, count=None), lambda: images
     )
 
 
+def _is_compiled() -> bool:
+    """Return whether the graph that is being built is for XLA (there is no public way to ask)."""
+    from tensorflow.python.ops import control_flow_util
+
+    inside: bool = control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+    return inside
+
+
 @tf.function(autograph=False)
-def _half(
+def _piece(
     images: tf.Tensor,
     quantiser_of_alpha: tf.Tensor,
     quality: tf.Tensor,
