@@ -17,10 +17,9 @@ from tf_lowdef.webp.graph.epochs import EXACT_COUNT
 from tf_lowdef.webp.graph.layout import Grid, from_macroblocks, to_macroblocks
 from tf_lowdef.webp.graph.loop_filter import loop_filter
 from tf_lowdef.webp.graph.segments import assign, strengthen
+from tf_lowdef.webp.pillow import MAX_GRAPH_METHOD as MAX_METHOD
 from tf_lowdef.webp.pillow import check_method, check_quality, check_side
-
-MAX_METHOD = 4
-"""Methods 5 and 6 quantise with a trellis search, which this codec does not have."""
+from tf_lowdef.webp.tracing import is_compiled
 
 
 def roundtrip(images: Any, quality: Any = 60, method: int = 4) -> tf.Tensor:
@@ -60,7 +59,7 @@ def roundtrip(images: Any, quality: Any = 60, method: int = 4) -> tf.Tensor:
             "A `quality` tensor must hold one quality per image. "
             f"Received: shape={qualities[1].shape} for {images.shape[0]} images"
         )
-    compiled = not tf.executing_eagerly() and _is_compiled()
+    compiled = is_compiled()
     count = images.shape[0] if compiled else None
     return _run(images, *qualities, method=int(method), compiled=compiled, count=count)
 
@@ -182,14 +181,6 @@ def _unless_empty(images: tf.Tensor, qualities: tuple[tf.Tensor, ...], method: i
     return tf.cond(
         tf.shape(images)[0] > 0, lambda: _piece(images, *qualities, method=method, count=None), lambda: images
     )
-
-
-def _is_compiled() -> bool:
-    """Return whether the graph that is being built is for XLA (there is no public way to ask)."""
-    from tensorflow.python.ops import control_flow_util
-
-    inside: bool = control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
-    return inside
 
 
 @tf.function(autograph=False)
