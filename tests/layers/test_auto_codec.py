@@ -1,13 +1,17 @@
 """``codec="auto"``: Pillow where Python can be called on a CPU, the graph everywhere else."""
 
+import importlib
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tf_lowdef import RandomWebPLayer, WebPLayer, codec_scope
-from tf_lowdef.layers import codec_scope as scope
+
 from tf_lowdef.serving.graph_ops import uses
+
+scope = importlib.import_module("tf_lowdef.layers.codec_scope")  # the package names the function
 
 SHAPE = (17, 23, 3)
 

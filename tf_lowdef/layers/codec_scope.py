@@ -17,6 +17,7 @@ _DATASETS = ("tensorflow.python.data.ops",)
 """Modules that trace a function for a SavedModel, and for a dataset."""
 
 _SCOPE: ContextVar[str | None] = ContextVar("tf_lowdef_codec", default=None)
+_JIT_COMPILE: ContextVar[bool] = ContextVar("tf_lowdef_codec_jit_compile", default=False)
 
 
 def check_codec(codec: str) -> str:
@@ -27,7 +28,7 @@ def check_codec(codec: str) -> str:
 
 
 @contextmanager
-def codec_scope(codec: str) -> Iterator[None]:
+def codec_scope(codec: str, jit_compile: bool = False) -> Iterator[None]:
     """Make every WebP layer that is called or traced inside use one codec.
 
     It reaches layers that are nested, shared, wrapped in ``TimeDistributed`` or part of a subclassed model, since it
@@ -36,6 +37,8 @@ def codec_scope(codec: str) -> Iterator[None]:
     Args:
         codec: ``"pillow"``, ``"graph"`` (stock TensorFlow operations, which can be exported), or ``"auto"``; see
             :class:`WebPLayer`.
+        jit_compile: Whether XLA compiles the graph codec, and it alone. That takes 10 to 30 s for every size of a
+            batch, after which it is several times as fast on a CPU.
 
     Raises:
         ValueError: There is no such codec. From a layer called inside: the codec cannot do what the layer is set to.
@@ -44,16 +47,22 @@ def codec_scope(codec: str) -> Iterator[None]:
         >>> with codec_scope("graph"):
         ...     function = tf.function(model).get_concrete_function(tf.TensorSpec((None, 224, 224, 3)))
     """
-    token = _SCOPE.set(check_codec(codec))
+    token, jit_token = _SCOPE.set(check_codec(codec)), _JIT_COMPILE.set(jit_compile)
     try:
         yield
     finally:
         _SCOPE.reset(token)
+        _JIT_COMPILE.reset(jit_token)
 
 
 def current_codec(own: str) -> str:
     """Return the codec of the scope, or a layer's own where there is no scope."""
     return _SCOPE.get() or own
+
+
+def jit_compiles() -> bool:
+    """Return whether the scope asks for the graph codec to be compiled."""
+    return _JIT_COMPILE.get()
 
 
 def choose_codec(own: str, shape: tuple[int | None, ...], able: bool) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_lowdef.layers.codec_scope import choose_codec
+from tf_lowdef.layers.codec_scope import choose_codec, jit_compiles
 from tf_lowdef.layers.draws import RandomisedLayer, draw_integers
 from tf_lowdef.layers.image_layer import Shape
 from tf_lowdef.layers.numbers import check_integer
@@ -86,7 +86,7 @@ class RandomWebPLayer(RandomisedLayer, PixelLayer):
         if choose_codec("auto", tuple(pixels.shape), self._graph_is_able()) == "graph":
             from tf_lowdef.webp import graph  # its tables and loops are for those who use it
 
-            return graph.roundtrip(pixels, qualities, self.method)
+            return graph.roundtrip(pixels, qualities, self.method, jit_compile=jit_compiles())
 
         def code_all(batch: tf.Tensor, quality: tf.Tensor) -> Any:
             images, out = batch.numpy(), batch.numpy().copy()

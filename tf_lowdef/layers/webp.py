@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_lowdef.layers.codec_scope import check_codec, choose_codec
+from tf_lowdef.layers.codec_scope import check_codec, choose_codec, jit_compiles
 from tf_lowdef.layers.image_layer import Shape
 from tf_lowdef.layers.pixel_layer import PixelLayer
 from tf_lowdef.webp import pillow
@@ -111,7 +111,7 @@ class WebPLayer(PixelLayer):
         from tf_lowdef.webp import graph  # its tables and loops are for those who use it
 
         self._check_graph()
-        return graph.roundtrip(pixels, self.quality, self.method)
+        return graph.roundtrip(pixels, self.quality, self.method, jit_compile=jit_compiles())
 
     def _graph_is_able(self) -> bool:
         return not self.lossless and self.method <= pillow.MAX_GRAPH_METHOD

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tf_lowdef.files import write_text
@@ -45,6 +46,9 @@ docker run --rm -p 8501:8501 -v "$PWD:/models/{name}:ro" tensorflow/serving \\
     --model_config_file=/models/{name}/models.config
 ```
 
+Either takes `--tensorflow_session_config_file=/models/{name}/session.config` too: the codec then takes less of the
+processor's time. Leave it out where the classifier is what takes long.
+{compiled}
 Ask it about an image file:
 
 ```
@@ -75,11 +79,27 @@ Ask it about an image file:
   in one without Python, and compares with answers that are stored beside it.
 """
 
+_COMPILED = """
+The codec is compiled by XLA, which TensorFlow Serving does on a CPU with `--xla_cpu_compilation_enabled` alone: add it
+to either command, or requests fail. Each size of a batch is compiled once, which takes 10 to 30 s and up to 1 GB. The
+warm-up requests do so for batches of {sizes} before the server takes others; a client's of another size waits. With
+`--enable_batching`, give those sizes as `allowed_batch_sizes` in the file of `--batching_parameters_file`.
+"""
+
 _LARGE = """ Pictures of this size that are very dense (noise at quality 100) may differ: libwebp's methods 3 and 4
   then halve counts that overflow 16 bits."""
 
 
-def write_readme(root: Path, network: Network, *, classes: int, top: int, probabilities: bool, pixels: bool) -> bool:
+def write_readme(
+    root: Path,
+    network: Network,
+    *,
+    classes: int,
+    top: int,
+    probabilities: bool,
+    pixels: bool,
+    compiled_for: Sequence[int] = (),
+) -> bool:
     """Write the README unless there is one that is not ours; return whether it was written."""
     file = root / README
     if file.exists() and _MARK not in file.read_text("utf-8", "replace"):
@@ -90,6 +110,7 @@ def write_readme(root: Path, network: Network, *, classes: int, top: int, probab
     text = _TEXT.format(
         mark=_MARK,
         name=name,
+        compiled=_COMPILED.format(sizes=", ".join(map(str, compiled_for))) if compiled_for else "",
         oldest=".".join(newer_ops()["oldest"].split(".")[:2]),
         defence=describe(network),
         height=height,

@@ -51,6 +51,7 @@ class Serving:
         probabilities: Whether the network gives probabilities. ``logits`` are their logarithms then, which the
             network's own logits are but for a constant in each row.
         defended_pixels: Whether to return them.
+        xla: Whether XLA compiles the codec.
 
     Attributes:
         module: Holds the weights. It does not hold the core, which would be traced and stored once more.
@@ -58,8 +59,14 @@ class Serving:
     """
 
     def __init__(
-        self, network: Network, class_names: Sequence[str], probabilities: bool, defended_pixels: bool = True
+        self,
+        network: Network,
+        class_names: Sequence[str],
+        probabilities: bool,
+        defended_pixels: bool = True,
+        xla: bool = False,
     ) -> None:
+        self._xla = xla
         self._names = tf.constant(list(class_names), tf.string)
         self._probabilities = probabilities
         self._defended = defended_pixels
@@ -91,7 +98,7 @@ class Serving:
         }
 
     def _core(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        with codec_scope("graph"):  # here, where it holds for every tracing there may be
+        with codec_scope("graph", jit_compile=self._xla):  # here, where it holds for every tracing there may be
             defended, scores = self._network.run(pixels)
         return named_outputs(
             defended if self._defended else None, scores, names=self._names, probabilities=self._probabilities

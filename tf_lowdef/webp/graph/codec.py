@@ -22,7 +22,7 @@ from tf_lowdef.webp.pillow import check_method, check_quality, check_side
 from tf_lowdef.webp.tracing import is_compiled
 
 
-def roundtrip(images: Any, quality: Any = 60, method: int = 4) -> tf.Tensor:
+def roundtrip(images: Any, quality: Any = 60, method: int = 4, *, jit_compile: bool = False) -> tf.Tensor:
     """Encode images as lossy WebP and decode them again, in TensorFlow's own operations.
 
     The pixels are those of ``tf_lowdef.webp.roundtrip``, that is of Pillow with libwebp 1.6.0 (encoders differ in their
@@ -38,6 +38,7 @@ def roundtrip(images: Any, quality: Any = 60, method: int = 4) -> tf.Tensor:
             16,383; the batch may be unknown, or empty.
         quality: 0 (smallest) to 100: a number, or an integer tensor, scalar or of shape (batch,), one per image.
         method: 0 (fast) to 4.
+        jit_compile: Whether XLA compiles the round trip, inside a graph that is not compiled itself.
 
     Returns:
         uint8, of the shape of `images`.
@@ -52,16 +53,17 @@ def roundtrip(images: Any, quality: Any = 60, method: int = 4) -> tf.Tensor:
     images = tf.convert_to_tensor(images)
     _check_images(images)
     if images.shape.rank == 3:
-        return roundtrip(images[None], quality, method)[0]
+        return roundtrip(images[None], quality, method, jit_compile=jit_compile)[0]
     qualities = _quality_tensors(quality)
     if not qualities[1].shape.is_compatible_with([1]) and not qualities[1].shape.is_compatible_with(images.shape[:1]):
         raise ValueError(
             "A `quality` tensor must hold one quality per image. "
             f"Received: shape={qualities[1].shape} for {images.shape[0]} images"
         )
-    compiled = is_compiled()
-    count = images.shape[0] if compiled else None
-    return _run(images, *qualities, method=int(method), compiled=compiled, count=count)
+    compiled = is_compiled() or jit_compile
+    count = images.shape[0] if compiled and not tf.executing_eagerly() else None
+    run = _run_compiled if jit_compile and not is_compiled() else _run
+    return run(images, *qualities, method=int(method), compiled=compiled, count=count)
 
 
 def check_graph_method(method: int) -> int:
@@ -161,6 +163,9 @@ def _run(
         [lambda: _halves(images, qualities, batch, method), lambda: _unless_empty(images, qualities, method)],
     )
     return tf.ensure_shape(found, images.shape)
+
+
+_run_compiled = tf.function(_run.python_function, jit_compile=True, autograph=False)
 
 
 def _halves(images: tf.Tensor, qualities: tuple[tf.Tensor, ...], batch: tf.Tensor, method: int) -> tf.Tensor:
