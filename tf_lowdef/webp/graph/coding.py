@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tf_lowdef.webp.graph import tables
 from tf_lowdef.webp.graph.rounding import round_level, twice
-from tf_lowdef.webp.graph.tables import Floats, Ints
+from tf_lowdef.webp.graph.tables import Floats
 from tf_lowdef.webp.graph.transform import forward_wht, inverse_wht, levels
 
 
@@ -32,7 +32,7 @@ class Quantiser:
 
     def over_blocks(self) -> Quantiser:
         """Return the same for several blocks each: (n, 1, 16)."""
-        return Quantiser(*(part[:, None] for part in (self.r, self.s, self.step)))
+        return Quantiser(*(tf.expand_dims(part, 1) for part in (self.r, self.s, self.step)))
 
     def twice(self) -> Quantiser:
         """Return the same with each row twice: (2 * n, 16)."""
@@ -44,18 +44,22 @@ class WideQuantiser:
     """libwebp's own whole-number rule, for coefficients too large for float32: the second luma transform's.
 
     Attributes:
-        rule: int32, shape (n, 2, 16): multiplier and offset, in 1/2**17.
-        step: float32, shape (n, 1, 16).
+        multiplier: float32, shape (n, 16), whole numbers, in 1/2**17.
+        offset: float32, shape (n, 16), whole numbers, in 1/2**17.
+        step: float32, shape (n, 16).
     """
 
-    rule: tf.Tensor
+    multiplier: tf.Tensor
+    offset: tf.Tensor
     step: tf.Tensor
 
     def code(self, coefficients: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return levels, without sign, and dequantised values, shape (n, modes, 16); 16,320 * 2**14 is below 2**31."""
-        scaled = tf.cast(tf.abs(coefficients), tf.int32) * self.rule[:, :1] + self.rule[:, 1:]
-        found = tf.cast(tf.bitwise.right_shift(scaled, 17), tf.float32)
-        return found, tf.sign(coefficients) * (found * self.step)
+        """Return the levels, without sign, and dequantised values of coefficients, all float64, (n, modes, 16)."""
+        multiplier, offset, step = (
+            tf.cast(tf.expand_dims(part, 1), tf.float64) for part in (self.multiplier, self.offset, self.step)
+        )
+        found = tf.floor((tf.abs(coefficients) * multiplier + offset) * 2.0**-17)
+        return found, tf.sign(coefficients) * (found * step)
 
 
 @dataclass(frozen=True)
@@ -85,12 +89,10 @@ class Quantisers:
             uv_index: int32, shape (n,), the index for chroma AC.
         """
         luma, chroma_ac, chroma_dc = _lookup_rows()
-        y1, y1_ac = (Quantiser(*tf.split(part, 3, axis=1)) for part in tf.split(tf.gather(luma, index), 2, axis=1))
-        rule, wide_step = wide_rows()
-        y2 = WideQuantiser(tf.gather(rule, index), tf.gather(wide_step, index))
+        table = np.concatenate([luma, wide_rows().reshape(128, 48), chroma_dc], axis=1)
+        *parts, r, s, step = tf.split(tf.gather(table, index), [16] * 9 + [1, 1, 1], axis=1)
         uv_ac = Quantiser(*tf.split(tf.gather(chroma_ac, uv_index), 3, axis=1))
-        r, s, step = tf.split(tf.gather(chroma_dc, index), 3, axis=1)
-        return cls(y1, y1_ac, y2, uv_ac, (r, s, step))
+        return cls(Quantiser(*parts[:3]), Quantiser(*parts[3:6]), WideQuantiser(*parts[6:]), uv_ac, (r, s, step))
 
 
 @lru_cache(maxsize=1)
@@ -111,10 +113,10 @@ def _lookup_rows() -> tuple[Floats, Floats, Floats]:
 
 
 @lru_cache(maxsize=1)
-def wide_rows() -> tuple[Ints, Floats]:
-    """Return, by quantiser index, rule and step of :class:`WideQuantiser`."""
+def wide_rows() -> Floats:
+    """Return multiplier, offset and step of :class:`WideQuantiser` by quantiser index, shape (128, 3, 16)."""
     rows = tables.quantiser_rows()
-    return rows["y2_rule"], rows["y2_step"][:, None]
+    return np.concatenate([rows["y2_rule"], rows["y2_step"][:, None]], axis=1).astype(np.float32)
 
 
 def code_luma_dc(coefficients: tf.Tensor, quantiser: WideQuantiser) -> tuple[tf.Tensor, tf.Tensor]:
@@ -128,7 +130,7 @@ def code_luma_dc(coefficients: tf.Tensor, quantiser: WideQuantiser) -> tuple[tf.
         Their levels without sign and the decoded DCs, each of shape (n, modes, 16).
     """
     found, dequantised = quantiser.code(forward_wht(coefficients[..., 0]))
-    return found, inverse_wht(dequantised)
+    return tf.cast(found, tf.float32), inverse_wht(dequantised)
 
 
 def code_chroma_dc(
@@ -152,8 +154,7 @@ def code_chroma_dc(
         The decoded DCs, shape (n, modes, 8); their levels with sign, of the same shape; the errors of blocks 1, 2 and
         3, shape (n, modes, 2, 3).
     """
-    r, s, step = (part[:, :, None, None] for part in quantiser)
-    diffusion = diffusion[:, :, None, None]
+    r, s, step, diffusion = (tf.reshape(part, [-1, 1, 1, 1]) for part in (*quantiser, diffusion))
     modes = dc.shape[1]
     values = tf.reshape(dc, [-1, modes, 2, 4])
 

@@ -109,12 +109,12 @@ def wht_matrix() -> Matrix:
 
 
 def forward_wht(dcs: tf.Tensor) -> tf.Tensor:
-    """Transform the 16 DCs of a macroblock, float32, shape (..., 16)."""
-    return tf.cast(tf.floor(multiply_wide(dcs, wht_matrix() / 2)), tf.float32)
+    """Transform the 16 DCs of a macroblock, float32, shape (..., 16); float64, of the same shape."""
+    return tf.floor(multiply_wide(dcs, wht_matrix() / 2))
 
 
 def inverse_wht(dequantised: tf.Tensor) -> tf.Tensor:
-    """Transform dequantised values, float32, shape (..., 16), back to 16 DCs."""
+    """Transform dequantised values, shape (..., 16), back to 16 DCs, float32."""
     return tf.cast(tf.floor(multiply_wide(dequantised, wht_matrix().T / 8, np.full(16, 3 / 8))), tf.float32)
 
 
