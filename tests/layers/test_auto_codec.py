@@ -8,7 +8,6 @@ import pytest
 import tensorflow as tf
 
 from tf_lowdef import RandomWebPLayer, WebPLayer, codec_scope
-
 from tf_lowdef.serving.graph_ops import uses
 
 scope = importlib.import_module("tf_lowdef.layers.codec_scope")  # the package names the function

@@ -30,7 +30,11 @@ DEFAULT_DEFENCE = "webp:60+flip"
 )
 @click.option("--xla", is_flag=True, help="Let XLA compile the codec in the server, which must allow it.")
 @click.option(
-    "--batch-size", "batch_sizes", type=click.IntRange(min=1), multiple=True, metavar="N",
+    "--batch-size",
+    "batch_sizes",
+    type=click.IntRange(min=1),
+    multiple=True,
+    metavar="N",
     help="With --xla, sizes to compile at the server's start; may be repeated.  [default: 1, 8, 32]",
 )
 @click.option("--no-defended-pixels", is_flag=True, help="Leave the pixels behind the defence out of the answers.")

@@ -97,7 +97,7 @@ def has_gpu() -> bool:
 
 def _traced_by(modules: tuple[str, ...]) -> bool:
     """Return whether a function of one of some packages is on the stack; neither says so in another way."""
-    frame = sys._getframe()  # noqa: SLF001
+    frame = sys._getframe()
     while frame.f_back is not None:
         frame = frame.f_back
         if frame.f_globals.get("__name__", "").startswith(modules):

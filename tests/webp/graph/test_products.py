@@ -81,9 +81,18 @@ def test_every_product_of_the_graph_is_a_known_one(method):
     assert products > 10
 
 
-@pytest.mark.parametrize("op", ["tf.matmul(x, x)", "tf.einsum('ij,jk->ik', x, x)", "tf.nn.conv1d(x[None], x[None], 1, 'SAME')"])
-def test_a_product_of_another_kind_is_noticed(op):
-    function = tf.function(lambda x: eval(op, {"tf": tf, "x": x}), autograph=False)  # noqa: S307
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda x: tf.matmul(x, x),
+        lambda x: tf.linalg.matmul(x[None], x[None]),
+        lambda x: tf.tensordot(x, x, 1),
+        lambda x: tf.einsum("ij,jk->ik", x, x),
+        lambda x: tf.nn.conv1d(x[None], x[None], 1, "SAME"),
+    ],
+)
+def test_a_product_of_another_kind_is_noticed(other):
+    function = tf.function(other, autograph=False)
     nodes = function.get_concrete_function(tf.TensorSpec([4, 4])).graph.as_graph_def().node
     assert any(_is_product(node.op) and rounding.PRODUCT_SCOPE not in node.name for node in nodes)
 

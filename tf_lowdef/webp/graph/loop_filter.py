@@ -96,7 +96,9 @@ def _limits_index() -> Index:
     return np.array(edges, np.int32).ravel()
 
 
-def _filter_lines(strip: tf.Tensor, tile: tf.Tensor, outer: tf.Tensor, inside: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _filter_lines(
+    strip: tf.Tensor, tile: tf.Tensor, outer: tf.Tensor, inside: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Filter the edges at 0, 4, 8 and 12 along the lines.
 
     Args:
