@@ -156,7 +156,7 @@ def _run(
         tf.broadcast_to(part, [batch, *part.shape[1:]]) for part in (quantiser_of_alpha, quality, diffused)
     )
     if compiled:
-        return _piece(images, *qualities, method=method, count=count)
+        return _piece(images, *qualities, method=method, compiled=True, count=count)
     elsewhere = tf.raw_ops.DeviceIndex(device_names=["CPU"])  # 0 on a CPU
     found = tf.switch_case(
         elsewhere,
@@ -184,7 +184,7 @@ def _halves(images: tf.Tensor, qualities: tuple[tf.Tensor, ...], batch: tf.Tenso
 
 def _unless_empty(images: tf.Tensor, qualities: tuple[tf.Tensor, ...], method: int) -> tf.Tensor:
     return tf.cond(
-        tf.shape(images)[0] > 0, lambda: _piece(images, *qualities, method=method, count=None), lambda: images
+        tf.shape(images)[0] > 0, lambda: _piece(images, *qualities, method=method, compiled=False, count=None), lambda: images
     )
 
 
@@ -195,16 +195,17 @@ def _piece(
     quality: tf.Tensor,
     diffused: tf.Tensor,
     method: int,
+    compiled: bool,
     count: int | None,
 ) -> tf.Tensor:
-    """Run some images; a function of its own, so that the graph holds it once. `count` as in :func:`_run`."""
+    """Run some images; a function of its own, so that the graph holds it once. the last two as in :func:`_run`."""
     images = tf.ensure_shape(images, [count, *images.shape[1:]])
     height, width = images.shape[1], images.shape[2]
     grid = Grid(height, width)
     blocks = to_macroblocks(*rgb_to_yuv(images), grid)
     analysis = analyse(blocks, grid, method, quality)
     segments = assign(analysis, quantiser_of_alpha)
-    encoded = encode(blocks, side_information(analysis, segments, diffused), grid, method)
+    encoded = encode(blocks, side_information(analysis, segments, diffused), grid, method, compiled)
     by_image = tf.transpose(segments.segment)
     levels = segments.filter_level if encoded.edge is None else strengthen(segments, encoded.edge)
     level = tf.transpose(tf.gather(levels, by_image, batch_dims=1))

@@ -7,13 +7,14 @@ Scores are in 1/256 of libwebp's, so that a squared error counts once.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
 from tf_lowdef.webp.graph import intra4, prediction, tables
-from tf_lowdef.webp.graph.coding import Quantisers, code_chroma_dc, code_luma_dc
+from tf_lowdef.webp.graph.coding import Quantiser, Quantisers, code_chroma_dc, code_luma_dc
 from tf_lowdef.webp.graph.rounding import round_pixel
 from tf_lowdef.webp.graph.transform import forward, inverse
 
@@ -44,7 +45,9 @@ class Coded:
     chroma_mode: tf.Tensor
 
 
-def code_macroblocks(source: tf.Tensor, edges: tf.Tensor, dc: tf.Tensor, side: tf.Tensor, method: int) -> Coded:
+def code_macroblocks(
+    source: tf.Tensor, edges: tf.Tensor, dc: tf.Tensor, side: tf.Tensor, method: int, compiled: bool
+) -> Coded:
     """Decide the modes of macroblocks and code them.
 
     Args:
@@ -53,6 +56,7 @@ def code_macroblocks(source: tf.Tensor, edges: tf.Tensor, dc: tf.Tensor, side: t
         dc: float32, shape (n, 3), see ``prediction.Borders``.
         side: float32, shape (n, 6), see ``encode.side_information``.
         method: 0, 1 or 2.
+        compiled: Whether this is for XLA.
     """
     index = tf.cast(side, tf.int32)
     quantisers = Quantisers.of(index[:, 0], index[:, 1])
@@ -63,13 +67,15 @@ def code_macroblocks(source: tf.Tensor, edges: tf.Tensor, dc: tf.Tensor, side: t
     luma_mode, luma_score = _luma_mode(luma_error, forced, dc)
     chroma_mode = index[:, 5] if method == 0 else _chroma_mode(chroma_error)
     pixels16, inner = _code_whole(source, whole, luma_mode, chroma_mode, quantisers, side[:, 2:3])
-    luma4, modes4, score4 = _code_i4(source, edges, quantisers)
     if method == 2:
+        luma4, modes4, score4 = _code_i4(source, edges, quantisers.y1)
         penalty = 1000 / 256 * tables.quantiser_rows()["average_y1"].astype(np.float64) ** 2
         better = score4 + tf.gather(penalty, index[:, 0]) < luma_score - 4 * _TIE
         use_i4 = tf.expand_dims(tf.logical_and(better, tf.logical_not(forced)), 1)
     else:
         use_i4 = side[:, 4:5] > 0.0
+        search = _code_i4 if compiled else functools.partial(_code_some_i4, tf.squeeze(use_i4, 1))
+        luma4, modes4, *_ = search(source, edges, quantisers.y1)
     modes16 = tf.cast(luma_mode, tf.float32)[:, None]
     return Coded(
         pixels=tf.concat([tf.where(use_i4, luma4, pixels16[:, :256]), pixels16[:, 256:]], axis=1),
@@ -126,7 +132,25 @@ def _code_whole(
     return round_pixel(predicted + residual), inner[:, None]
 
 
-def _code_i4(source: tf.Tensor, edges: tf.Tensor, quantisers: Quantisers) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def _code_some_i4(
+    wanted: tf.Tensor, source: tf.Tensor, edges: tf.Tensor, quantiser: Quantiser
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Code those macroblocks that are `wanted` in 4x4 blocks: pixels (n, 256), modes (n, 16), of the others zeros."""
+    rows = tf.where(wanted)
+    count = tf.shape(source)[0]
+
+    def code() -> tf.Tensor:
+        parts = (source, edges, quantiser.r, quantiser.s, quantiser.step)
+        source_, edges_, *quantiser_ = (tf.gather_nd(part, rows) for part in parts)
+        pixels, modes, _ = _code_i4(source_, edges_, Quantiser(*quantiser_))
+        return tf.scatter_nd(rows, tf.concat([pixels, modes], axis=1), tf.cast(tf.stack([count, 272]), tf.int64))
+
+    together = tf.cond(tf.reduce_any(wanted), code, lambda: tf.zeros([count, 272]))
+    pixels, modes = tf.split(tf.ensure_shape(together, [None, 272]), [256, 16], axis=1)
+    return pixels, modes
+
+
+def _code_i4(source: tf.Tensor, edges: tf.Tensor, y1: Quantiser) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Code luma in 4x4 blocks: pixels (n, 256), modes (n, 16), sum of scores (n,)."""
     ties = np.arange(prediction.NUM_I4_MODES) * _TIE
     costs = tf.constant(tables.FIXED_COST_I4 * (_LAMBDA_I4 / 256) + ties, tf.float64)
@@ -134,7 +158,7 @@ def _code_i4(source: tf.Tensor, edges: tf.Tensor, quantisers: Quantisers) -> tup
     own = np.append(intra4.OWN_PIXELS, np.arange(prediction.TOP_MODES, prediction.ALL_EDGES)).astype(np.int32)
     kept = tf.gather(edges, own, axis=1)
     blocks = tf.reshape(source[:, :256], [-1, 16, 16])
-    by_size = {1: quantisers.y1, 2: quantisers.y1.twice()}
+    by_size = {1: y1, 2: y1.twice()}
     coded: list[tf.Tensor] = []
     scores = []
     for sub_step in way.sub_steps():

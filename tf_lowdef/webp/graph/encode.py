@@ -66,7 +66,7 @@ def side_information(analysis: Analysis, segments: Segments, diffused: tf.Tensor
     return tf.stack([tf.cast(part, tf.float32) for part in parts], axis=-1)
 
 
-def encode(blocks: tf.Tensor, side: tf.Tensor, grid: Grid, method: int) -> Encoded:
+def encode(blocks: tf.Tensor, side: tf.Tensor, grid: Grid, method: int, compiled: bool = False) -> Encoded:
     """Encode and decode macroblocks.
 
     Methods 3 and 4 go their own way, see ``encode_rd``. For methods 0 to 2 the wavefront goes along x + 2 * y, since a
@@ -77,6 +77,7 @@ def encode(blocks: tf.Tensor, side: tf.Tensor, grid: Grid, method: int) -> Encod
         side: float32, shape (count, batch, 6), of :func:`side_information`.
         grid: The picture's grid.
         method: 0 to 4.
+        compiled: Whether this is for XLA, which needs to know how many macroblocks are in a step.
     """
     if method >= 3:
         found = encode_rd(blocks, side, grid, method)
@@ -109,6 +110,7 @@ def encode(blocks: tf.Tensor, side: tf.Tensor, grid: Grid, method: int) -> Encod
             tf.reshape(weights, [lanes * batch, 3]),
             now[:, 384:],
             method,
+            compiled,
         )
         result = _result(coded)
         left = tf.reshape(tf.gather(result, _features_index(), axis=1), [lanes, batch, _FEATURES])
