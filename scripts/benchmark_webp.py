@@ -6,6 +6,7 @@ Example:
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import time
@@ -48,6 +49,12 @@ def codec(method: int, quality: int, size: int, batch: int | None) -> Any:
         jit_compile=batch is not None,
         autograph=False,
     )
+
+
+def call(function: Any, pixels: tf.Tensor) -> Pixels:
+    """Run the codec and wait for what comes out."""
+    found: Pixels = function(pixels).numpy()
+    return found
 
 
 def first_call(function: Any, pixels: Pixels, expected: Pixels) -> float:
@@ -94,8 +101,8 @@ def main(
             functions = {"graph": plain, **({"xla": codec(method, quality, size, batch)} if xla else {})}
             firsts = [first_call(function, some, expected) for function in functions.values()]
             calls: dict[str, Callable[[], object]] = {
-                "pillow": lambda: pillow.roundtrip(some, quality, method, num_threads=1),  # noqa: B023
-                **{name: lambda function=f: function(given).numpy() for name, f in functions.items()},  # noqa: B023
+                "pillow": functools.partial(pillow.roundtrip, some, quality, method, num_threads=1),
+                **{name: functools.partial(call, function, given) for name, function in functions.items()},
             }
             times = best(calls, repeats)
             cells = [f"{1000 * times['pillow'][0] / batch:.1f}"]

@@ -17,9 +17,10 @@ from tf_lowdef.webp.graph.epochs import EXACT_COUNT
 from tf_lowdef.webp.graph.layout import Grid, from_macroblocks, to_macroblocks
 from tf_lowdef.webp.graph.loop_filter import loop_filter
 from tf_lowdef.webp.graph.segments import assign, strengthen
-from tf_lowdef.webp.pillow import MAX_GRAPH_METHOD as MAX_METHOD
-from tf_lowdef.webp.pillow import check_method, check_quality, check_side
+from tf_lowdef.webp.pillow import MAX_GRAPH_METHOD, check_method, check_quality, check_side
 from tf_lowdef.webp.tracing import is_compiled
+
+MAX_METHOD = MAX_GRAPH_METHOD
 
 
 def roundtrip(images: Any, quality: Any = 60, method: int = 4, *, jit_compile: bool = False) -> tf.Tensor:
