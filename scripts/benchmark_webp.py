@@ -84,14 +84,12 @@ def main(
     folder: Path | None,
     xla: bool,
 ) -> None:
-    """Print a Markdown table: milliseconds an image, and the ratio to Pillow's (that of processor times in brackets)."""
+    """Print a Markdown table: milliseconds an image, and the ratio to Pillow's (of processor times in brackets)."""
     count = max(batches)
     pixels = from_folder(folder, count, size) if folder else made_up(count, size, seed=0)
     version = f"TensorFlow {tf.__version__}, Pillow with libwebp {libwebp_version()}"
     click.echo(f"{version}, {available_cores()} cores, {platform.machine()}, {size}x{size}, quality {quality}\n")
-    click.echo(
-        "| method | batch | Pillow, ms | graph, ms | ratio | with XLA, ms | ratio | first call, s |"
-    )
+    click.echo("| method | batch | Pillow, ms | graph, ms | ratio | with XLA, ms | ratio | first call, s |")
     click.echo("|---|---|---|---|---|---|---|---|")
     for method in methods:
         plain = codec(method, quality, size, None)

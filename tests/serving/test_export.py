@@ -14,7 +14,6 @@ from tf_lowdef.webp import graph
 
 FILES = {
     "models.config",
-    "session.config",
     "README.md",
     "1/saved_model.pb",
     "1/fingerprint.pb",

@@ -1,17 +1,13 @@
-"""Exports whose codec XLA compiles, and the session configuration that lies beside every export."""
+"""Exports whose codec XLA compiles."""
 
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
-from google.protobuf import text_format
 
 from tf_lowdef import FlipLayer, WebPLayer, serving
 from tf_lowdef.serving.graph_ops import uses
 from tf_lowdef.serving.saved_model import read_meta_graph
-from tf_lowdef.serving.signatures import DEFENDED, PIXELS_INPUT
 from tf_lowdef.serving.warmup import read_warmup
-from tf_lowdef.webp import pillow
 
 
 @pytest.fixture(scope="module")
@@ -56,24 +52,6 @@ def test_batch_sizes_are_checked_first(sizes, tmp_path, small_base):
     with pytest.raises(ValueError, match=r"`batch_sizes` must be positive integers.*Received: \["):
         serving.export(keras.Sequential([FlipLayer(), small_base()]), tmp_path / "m", xla=True, batch_sizes=sizes)
     assert not (tmp_path / "m").exists()
-
-
-def test_the_session_configuration_is_one_that_serves(small_export):
-    config = tf.compat.v1.ConfigProto()
-    text_format.Parse((small_export / "session.config").read_text(), config)
-    assert config.experimental.executor_type == "SINGLE_THREADED_EXECUTOR"
-    pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8)
-    with tf.compat.v1.Session(graph=tf.Graph(), config=config) as session:
-        meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], str(small_export / "1"))
-        signature = meta_graph.signature_def["serving_default"]
-        found = session.run(signature.outputs[DEFENDED].name, {signature.inputs[PIXELS_INPUT].name: pixels})
-    np.testing.assert_array_equal(found, pillow.roundtrip(pixels, 60, 0)[:, :, ::-1])
-
-
-def test_a_session_configuration_of_somebody_else_is_left_alone(tmp_path, small_base):
-    (tmp_path / "session.config").write_text("mine")
-    serving.export(keras.Sequential([FlipLayer(), small_base()]), tmp_path / ".." / tmp_path.name)
-    assert (tmp_path / "session.config").read_text() == "mine"
 
 
 def _tensor(given):

@@ -16,14 +16,7 @@ from tf_lowdef.attacks.model_fn import are_probabilities
 from tf_lowdef.models import load_model
 from tf_lowdef.serving.expected import LOGITS_TOLERANCE, write_expected
 from tf_lowdef.serving.graph_ops import layer_of, unservable
-from tf_lowdef.serving.layout import (
-    check_free,
-    check_version,
-    model_name,
-    new_version,
-    write_config,
-    write_session_config,
-)
+from tf_lowdef.serving.layout import check_free, check_version, model_name, new_version, write_config
 from tf_lowdef.serving.network import CHANNELS, Network, all_layers, take_apart
 from tf_lowdef.serving.readme import write_readme
 from tf_lowdef.serving.samples import Expected, Pixels, make_expected, make_samples, reference
@@ -51,8 +44,8 @@ def export(
     of :func:`~tf_lowdef.serving.decode.decode_batch`.
 
     ``PATH/VERSION`` gets the SavedModel, warm-up requests and the expected answers to the samples (for
-    ``tf-lowdef serve-check``); ``PATH`` gets ``models.config``, ``session.config`` and ``README.md``, unless there are
-    such files of somebody else's. The version appears under its name only when it is whole.
+    ``tf-lowdef serve-check``); ``PATH`` gets ``models.config`` and ``README.md``, unless there are such files of
+    somebody else's. The version appears under its name only when it is whole.
 
     Args:
         model: A Keras model from RGB pixels in [0, 255], shape (batch, height, width, 3) with static height and width,
@@ -110,7 +103,6 @@ def export(
         write_warmup(folder, model_name(root), expected, sizes)
         write_expected(folder, expected)
     write_config(root)
-    write_session_config(root)
     top = min(TOP, len(names))
     write_readme(
         root, network, classes=len(names), top=top, probabilities=probabilities, pixels=with_pixels,

@@ -13,7 +13,6 @@ from pathlib import Path
 from tf_lowdef.files import sync_folder, write_text
 
 CONFIG = "models.config"
-SESSION_CONFIG = "session.config"
 README = "README.md"
 MODEL_FILE = "saved_model.pb"
 
@@ -29,12 +28,6 @@ model_config_list {{
     model_platform: "tensorflow"
   }}
 }}
-"""
-
-_SESSION_TEXT = """\
-# One thread runs a request's operations one after another; large operations still use them all. The codec's are so
-# small that handing them from thread to thread costs more than they do.
-experimental { executor_type: "SINGLE_THREADED_EXECUTOR" }
 """
 
 
@@ -107,14 +100,6 @@ def write_config(root: Path) -> bool:
     if (root / CONFIG).exists():
         return False
     write_text(root / CONFIG, _CONFIG_TEXT.format(name=model_name(root)))
-    return True
-
-
-def write_session_config(root: Path) -> bool:
-    """Write ``session.config``, a ``ConfigProto``, unless there is one; return whether it was."""
-    if (root / SESSION_CONFIG).exists():
-        return False
-    write_text(root / SESSION_CONFIG, _SESSION_TEXT)
     return True
 
 

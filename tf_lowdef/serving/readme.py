@@ -45,9 +45,6 @@ or, to serve it beside others, with the `models.config` here:
 docker run --rm -p 8501:8501 -v "$PWD:/models/{name}:ro" tensorflow/serving \\
     --model_config_file=/models/{name}/models.config
 ```
-
-Either takes `--tensorflow_session_config_file=/models/{name}/session.config` too: the codec then takes less of the
-processor's time. Leave it out where the classifier is what takes long.
 {compiled}
 Ask it about an image file:
 

@@ -172,7 +172,8 @@ _run_compiled = tf.function(_run.python_function, jit_compile=True, autograph=Fa
 def _halves(images: tf.Tensor, qualities: tuple[tf.Tensor, ...], batch: tf.Tensor, method: int) -> tf.Tensor:
     """Run two halves, either of which may be empty, side by side, each operation after operation.
 
-    Most operations are so small that handing them from thread to thread costs more than they do.
+    Most operations are so small that handing them from thread to thread costs more than they do. What runs like that
+    must hold no condition and no call of a function, see ``control``.
     """
     middle = batch // 2
     halves = []
@@ -185,7 +186,9 @@ def _halves(images: tf.Tensor, qualities: tuple[tf.Tensor, ...], batch: tf.Tenso
 
 def _unless_empty(images: tf.Tensor, qualities: tuple[tf.Tensor, ...], method: int) -> tf.Tensor:
     return tf.cond(
-        tf.shape(images)[0] > 0, lambda: _piece(images, *qualities, method=method, compiled=False, count=None), lambda: images
+        tf.shape(images)[0] > 0,
+        lambda: _piece(images, *qualities, method=method, compiled=False, count=None),
+        lambda: images,
     )
 
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from tf_lowdef.webp.graph import intra4, prediction, tables
 from tf_lowdef.webp.graph.coding import Quantiser, Quantisers, code_chroma_dc, code_luma_dc
+from tf_lowdef.webp.graph.control import replace_if
 from tf_lowdef.webp.graph.rounding import round_pixel
 from tf_lowdef.webp.graph.transform import forward, inverse
 
@@ -139,14 +140,15 @@ def _code_some_i4(
     rows = tf.where(wanted)
     count = tf.shape(source)[0]
 
-    def code() -> tf.Tensor:
+    def code() -> tuple[tf.Tensor]:
         parts = (source, edges, quantiser.r, quantiser.s, quantiser.step)
         source_, edges_, *quantiser_ = (tf.gather_nd(part, rows) for part in parts)
         pixels, modes, _ = _code_i4(source_, edges_, Quantiser(*quantiser_))
-        return tf.scatter_nd(rows, tf.concat([pixels, modes], axis=1), tf.cast(tf.stack([count, 272]), tf.int64))
+        coded = tf.scatter_nd(rows, tf.concat([pixels, modes], axis=1), tf.cast(tf.stack([count, 272]), tf.int64))
+        return (tf.ensure_shape(coded, [None, 272]),)
 
-    together = tf.cond(tf.reduce_any(wanted), code, lambda: tf.zeros([count, 272]))
-    pixels, modes = tf.split(tf.ensure_shape(together, [None, 272]), [256, 16], axis=1)
+    (together,) = replace_if(tf.reduce_any(wanted), (tf.zeros([count, 272]),), code)
+    pixels, modes = tf.split(together, [256, 16], axis=1)
     return pixels, modes
 
 
