@@ -35,6 +35,15 @@ DEFAULT_DEFENCE = "webp:60+flip"
 @click.option(
     "--labels", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Names of the classes, one a line."
 )
+@click.option("--xla", is_flag=True, help="Let XLA compile the codec in the server, which must allow it.")
+@click.option(
+    "--batch-size",
+    "batch_sizes",
+    type=click.IntRange(min=1),
+    multiple=True,
+    metavar="N",
+    help="With --xla, sizes to compile at the server's start; may be repeated.  [default: 1, 8, 32]",
+)
 @click.option("--no-defended-pixels", is_flag=True, help="Leave the pixels behind the defence out of the answers.")
 @click.option(
     "--samples",
@@ -63,6 +72,8 @@ def command(
     weights: str | None,
     defence: str | None,
     labels: str | None,
+    xla: bool,
+    batch_sizes: tuple[int, ...],
     no_defended_pixels: bool,
     samples: str | None,
     on_bad_image: str,
@@ -79,14 +90,18 @@ def command(
     Example:
       tf-lowdef export MobileNetV2 --defence webp:60+flip --labels classes.txt --out served/mobilenet
       tf-lowdef export defended.keras --out served/mine --version 2
+      tf-lowdef export --defence webp:60,method=2+flip --xla --batch-size 1 --batch-size 16 --out served/fast
     """
     if weights is not None and (model is None or Path(model).suffix == ".keras"):
         raise click.UsageError("--weights needs the name of an application.")
+    if batch_sizes and not xla:
+        raise click.UsageError("--batch-size needs --xla.")
     from tf_lowdef.cli.quiet import import_tensorflow
 
     import_tensorflow()
     from tf_lowdef.defences import make_defence
     from tf_lowdef.serving import export
+    from tf_lowdef.serving.warmup import BATCH_SIZES
 
     if defence is None:
         defence = "none" if model is not None and Path(model).suffix == ".keras" else DEFAULT_DEFENCE
@@ -102,6 +117,8 @@ def command(
         defended_pixels=not no_defended_pixels,
         on_bad_image=on_bad_image,
         max_image_size=max_image_size,
+        xla=xla,
+        batch_sizes=batch_sizes or BATCH_SIZES,
         seed=seed,
     )
     click.echo(f"Exported: {printable(folder)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import __version__ as pillow_version
@@ -48,7 +49,7 @@ or, to serve it beside others, with the `models.config` here:
 docker run --rm -p 8501:8501 -v "$PWD:/models/{name}:ro" tensorflow/serving \\
     --model_config_file=/models/{name}/models.config
 ```
-
+{compiled}
 Ask it about an image file:
 
 ```
@@ -95,6 +96,12 @@ Look at `{valid}` before anything else. (`--on-bad-image error` exports without 
 _FAILED = """\
 A bad image (a file that is not decoded, see below) fails the whole request, and with it all those that TensorFlow
 Serving had merged into its batch. (`--on-bad-image mark` answers it with zeros and an output `{valid}` instead.)"""
+_COMPILED = """
+The codec is compiled by XLA, which TensorFlow Serving does on a CPU with `--xla_cpu_compilation_enabled` alone: add it
+to either command, or requests fail. Each size of a batch is compiled once, which takes 10 to 30 s and up to 1 GB. The
+warm-up requests do so for batches of {sizes} before the server takes others; a client's of another size waits. With
+`--enable_batching`, give those sizes as `allowed_batch_sizes` in the file of `--batching_parameters_file`.
+"""
 
 _LARGE = """ Pictures of this size that are very dense (noise at quality 100) may differ: libwebp's methods 3 and 4
   then halve counts that overflow 16 bits."""
@@ -110,6 +117,7 @@ def write_readme(
     pixels: bool,
     mark: bool,
     limit: Size,
+    compiled_for: Sequence[int] = (),
 ) -> bool:
     """Write the README unless there is one that is not ours; return whether it was written."""
     file = root / README
@@ -121,6 +129,7 @@ def write_readme(
     text = _TEXT.format(
         mark=_MARK,
         name=name,
+        compiled=_COMPILED.format(sizes=", ".join(map(str, compiled_for))) if compiled_for else "",
         oldest=".".join(newer_ops()["oldest"].split(".")[:2]),
         defence=describe(network),
         height=height,

@@ -57,6 +57,7 @@ class Serving:
         defended_pixels: Whether to return them.
         mark: Whether bad images are marked.
         limit: Height and width in pixels that a file may have at most.
+        xla: Whether XLA compiles the codec.
 
     Attributes:
         module: Holds the weights. It does not hold the core, which would be traced and stored once more.
@@ -72,7 +73,9 @@ class Serving:
         defended_pixels: bool = True,
         mark: bool = True,
         limit: Size = LIMIT,
+        xla: bool = False,
     ) -> None:
+        self._xla = xla
         self._names = tf.constant(list(class_names), tf.string)
         self._probabilities = probabilities
         self._defended = defended_pixels
@@ -118,7 +121,7 @@ class Serving:
         return {**marked, VALID: valid}
 
     def _core(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        with codec_scope("graph"):  # here, where it holds for every tracing there may be
+        with codec_scope("graph", jit_compile=self._xla):  # here, where it holds for every tracing there may be
             defended, scores = self._network.run(pixels)
         return named_outputs(
             defended if self._defended else None, scores, names=self._names, probabilities=self._probabilities
