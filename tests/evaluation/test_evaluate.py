@@ -7,7 +7,7 @@ from PIL import Image
 
 from tf_lowdef import FlipLayer, WebPLayer, evaluate
 from tf_lowdef.attacks import BIM
-from tf_lowdef.data.image_data import load_data
+from tf_lowdef.data.load import load
 from tf_lowdef.evaluation.images.selection import select_images
 from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.results.paths import folder_name
@@ -106,7 +106,7 @@ def test_batch_size_and_files_change_no_count(run, model, csv_data):
 
 def test_limit_draws_by_seed(model, dataset):
     def used(seed):
-        data = load_data(dataset, None)
+        data = load(dataset, None)
         return select_images(data, RunModels(model, {}), limit=6, seed=seed).indices
 
     assert used(0) == used(0)

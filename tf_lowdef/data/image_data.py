@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from tf_lowdef.data.files import SourceFile, find_labelled_files
-from tf_lowdef.files import ImageReadError, read_rgb
+from tf_lowdef.files import ImageReadError
 from tf_lowdef.threads import for_each
 
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 Size = tuple[int, int]
+ClassNames = tuple[str, ...]
 
-TFDS = "tfds:"
-"""How data of TensorFlow Datasets are named: ``tfds:NAME/SPLIT``, as in ``tfds:imagenet_v2/test``."""
+GREY, RGB = 1, 3
+
+
+class Wanted(NamedTuple):
+    """What images a model takes.
+
+    Attributes:
+        size: Height and width that images are resized to, None for their own.
+        channels: 1 (grey) or 3 (RGB).
+        classes: How many classes it tells apart, None where that is not known.
+    """
+
+    size: Size | None = None
+    channels: int = RGB
+    classes: int | None = None
+
+    def fit(self, pixels: Pixels) -> Pixels:
+        """Return uint8 RGB pixels of shape (height, width, 3) as the model takes them: grey first, then resized."""
+        if self.channels == GREY:
+            pixels = to_grey(pixels)
+        return pixels if self.size is None else resize(pixels, self.size)
 
 
 @dataclass(frozen=True)
@@ -32,8 +49,9 @@ class ImageData:
         source: What a person calls it: a path, ``"demo"`` or ``"arrays"``.
         names: One unique name an image, a relative path without its suffix: what its adversarial image is called.
         labels: int64, shape (n,), 0-based class indices.
-        read: Gives image `i` as uint8 of shape (height, width, 3); raises ImageReadError.
+        read: Gives image `i` as uint8 of shape (height, width, channels); raises ImageReadError.
         digest: Gives a hash of some images and their labels, by index, as hexadecimal text.
+        class_names: The name of each class, by index; None where the data name none.
     """
 
     source: str
@@ -41,6 +59,7 @@ class ImageData:
     labels: Labels
     read: Callable[[int], Pixels]
     digest: Callable[[Sequence[int]], str]
+    class_names: ClassNames | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -67,78 +86,30 @@ class ImageData:
         return [found[index] for index in indices if index in found], reasons
 
 
-def load_data(data: Any, size: Size | None) -> ImageData:
-    """Return the images that `data` names.
-
-    Args:
-        data: A CSV with the columns ``file,label``; a folder of class folders, named by index or by wnid;
-            ``"tfds:NAME/SPLIT"`` for TensorFlow Datasets; or a pair of arrays (images, labels), the images uint8 of
-            shape (n, height, width, 3).
-        size: Height and width that files are resized to with Pillow's bicubic filter, so that images are attacked at
-            the size at which the defence and the model see them; None leaves them as they are.
-
-    Raises:
-        FileNotFoundError: There is no such file or folder.
-        ValueError: It holds no labelled images, or is of another kind.
-    """
-    if isinstance(data, tuple | list) and len(data) == 2:
-        return _from_arrays(data[0], data[1], size)
-    if not isinstance(data, str | Path):
-        raise ValueError(
-            "`data` must be a CSV, a folder of class folders, or a pair of arrays (images, labels). "
-            f"Received: {type(data).__name__}"
-        )
-    if str(data).startswith(TFDS):
-        from tf_lowdef.data.tfds import load_tfds
-
-        return load_tfds(str(data), size)
-    return _from_files(str(data), find_labelled_files(Path(data)), size)
-
-
 def resize(pixels: Pixels, size: Size) -> Pixels:
-    """Resize uint8 of shape (height, width, 3) to `size` (height, width) with Pillow's bicubic filter."""
+    """Resize uint8 of shape (height, width, 1 or 3) to `size` (height, width) with Pillow's bicubic filter."""
     height, width = size
     if pixels.shape[:2] == size:
         return pixels
-    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC))
+    plane = pixels[..., 0] if pixels.shape[2] == GREY else pixels
+    return np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.BICUBIC)).reshape(*size, -1)
 
 
-def _from_files(source: str, files: list[SourceFile], size: Size | None) -> ImageData:
-    def read(index: int) -> Pixels:
-        pixels = read_rgb(files[index].path)
-        return pixels if size is None else resize(pixels, size)
-
-    def digest(indices: Sequence[int]) -> str:
-        total = hashlib.sha256()
-        for file in (files[index] for index in indices):
-            total.update(f"{file.name}\0{file.label}\0".encode("utf-8", "surrogateescape"))
-            try:
-                total.update(hashlib.sha256(file.path.read_bytes()).digest())
-            except OSError:
-                total.update(b"unreadable")
-        return total.hexdigest()
-
-    labels = np.array([file.label for file in files], np.int64)
-    return ImageData(source, [file.name for file in files], labels, read, digest)
+def to_grey(pixels: Pixels) -> Pixels:
+    """Return RGB pixels as Pillow's ``convert("L")`` has them: uint8 of shape (height, width, 1)."""
+    return np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
 
 
-def _from_arrays(images: Any, labels: Any, size: Size | None) -> ImageData:
-    images, labels = np.asarray(images), np.asarray(labels)
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
-        raise ValueError(
-            f"Images must be uint8 of shape (n, height, width, 3). Received: dtype={images.dtype}, shape={images.shape}"
-        )
-    if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(
-            f"Labels must be integers of shape ({len(images)},). Received: dtype={labels.dtype}, shape={labels.shape}"
-        )
-    if size is not None and images.shape[1:3] != size:
-        raise ValueError(f"The model takes images of {size[0]} x {size[1]}. Received: shape={images.shape}")
+def numbered(count: int) -> list[str]:
+    """Return the names of images that have none: their index, all of one length."""
+    width = len(str(max(count - 1, 0)))
+    return [f"{index:0{width}d}" for index in range(count)]
 
-    def digest(indices: Sequence[int]) -> str:
-        used = list(indices)
-        return hashlib.sha256(images[used].tobytes() + labels[used].astype(np.int64).tobytes()).hexdigest()
 
-    width = len(str(max(len(images) - 1, 0)))
-    names = [f"{index:0{width}d}" for index in range(len(images))]
-    return ImageData("arrays", names, labels.astype(np.int64), lambda index: images[index], digest)
+def describe_classes(class_names: ClassNames | None, most: int = 20) -> str | None:
+    """Return a line that tells which label is which class; None where nothing is known."""
+    if class_names is None:
+        return None
+    shown = ", ".join(f"{index} {name}" for index, name in enumerate(class_names[:most]))
+    more = len(class_names) - most
+    return f"Classes: {shown}" + (f", and {more} more" if more > 0 else "")

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from tf_lowdef.attacks import Attack
-from tf_lowdef.data.image_data import load_data
+from tf_lowdef.data.load import load
 from tf_lowdef.evaluation.attackers.adaptive import AdaptiveAttacker
 from tf_lowdef.evaluation.attackers.one_model import OneModelAttacker
 from tf_lowdef.evaluation.images.reading import read_images
@@ -108,7 +108,7 @@ def evaluate(
     _check_counts(limit, batch_size)
     check_surrogate(surrogate, model, plan.threats)
     size, classes = input_size(model), class_count(model)
-    images = load_data(data, size)
+    images = load(data, size)
     check_labels(images.labels, list(images.names), classes)
     settings = {"limit": limit, "only_correct": only_correct, "batch_size": batch_size}
     identity = describe_identity(model, surrogate, images, {**plan.describe(), **settings}, seed)

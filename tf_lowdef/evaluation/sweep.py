@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.attacks import Attack
-from tf_lowdef.data.image_data import load_data
+from tf_lowdef.data.load import load
 from tf_lowdef.evaluation.costs import webp_costs
 from tf_lowdef.evaluation.evaluator import Progress, evaluate
 from tf_lowdef.evaluation.images.selection import stack
@@ -180,7 +180,7 @@ def sweep(
         )  # fmt: skip
         count = len(results.row(CLEAN, BARE).per_image)
         first = first_half(count, seed)
-        source = load_data(data, input_size(model))
+        source = load(data, input_size(model))
         pixels = stack(source.read_batch(list(range(min(COST_IMAGES, len(source)))))[0], source.source)
         rows = [_row(results, defence, first, pixels) for defence in defences]
         found = choose(rows, max_clean_drop, results)

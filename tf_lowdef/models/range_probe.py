@@ -151,7 +151,10 @@ def _through(front: Sequence[Any], assumed: InputRange, images: Pixels) -> npt.N
     if not front:
         return images.astype(np.float32)
     # layers of this package have ranges, never a preprocessing
-    return (np.concatenate(out) - np.float32(assumed.offset)) / np.float32(assumed.scale)
+    values = np.concatenate(out)
+    offset, scale = (np.asarray(each, np.float32) for each in (assumed.offset, assumed.scale))
+    pixels: npt.NDArray[np.float32] = (values - offset) / scale
+    return pixels
 
 
 def _split(network: Any) -> tuple[list[Any], Any]:

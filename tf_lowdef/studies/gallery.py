@@ -13,7 +13,7 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.data.image_data import load_data
+from tf_lowdef.data.load import load
 from tf_lowdef.evaluation.models.predict import Predictor, input_size
 from tf_lowdef.files import read_rgb, write_png
 from tf_lowdef.layers import parse_defence
@@ -78,7 +78,7 @@ def make_gallery(
     choices, selection = choose(results, Path(folder))
     if not choices:
         return None
-    images = load_data(data, input_size(model))
+    images = load(data, input_size(model))
     places = {name: place for place, name in enumerate(images.names)}
     if class_names is None:
         class_names = names_in(data)
