@@ -45,7 +45,7 @@ def test_images_and_labels_are_those_of_the_set(mocked):
         images, failed = data.read_batch(list(order))
         assert failed == {}
         np.testing.assert_array_equal(images, [expected[index][0] for index in order])
-    assert data.class_names[:2] == ("airplane", "automobile")
+    assert data.class_names == tuple(map(str, range(10)))  # as the mock has them
     assert data.read(4).shape == (32, 32, 3)
     assert load("tfds:cifar10/test", (8, 16)).read(4).shape == (8, 16, 3)
     assert data.digest([1, 2]) == load("tfds:cifar10/test", None).digest([1, 2]) != data.digest([2, 1])
