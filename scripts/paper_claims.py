@@ -14,7 +14,7 @@ import click
 import numpy as np
 
 from tf_lowdef.cli.options import check_model_options, model_options, open_classifier
-from tf_lowdef.data.load import load
+from tf_lowdef.data.load import load_data
 from tf_lowdef.evaluation.models.predict import input_size
 from tf_lowdef.results.table import markdown_table
 from tf_lowdef.studies import block_study, cam_study, cam_table, perturbation_study
@@ -31,7 +31,7 @@ def main(model: str | None, weights: str | None, data: str | None, attack: str, 
     """Print three tables in Markdown."""
     check_model_options(model, weights, data)
     classifier, source = open_classifier(model, weights, data)
-    found = load(source, input_size(classifier))
+    found = load_data(source, input_size(classifier))
     images = np.stack([found.read(place) for place in range(len(found))[:limit]])
     labels = found.labels[:limit]
     click.echo(f"{len(images)} images of {found.source}, {attack}\n")

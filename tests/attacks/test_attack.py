@@ -75,7 +75,7 @@ def test_result_is_whole(task, attack: Attack):
 @bounded_attack
 @settings(max_examples=15, deadline=None)
 @given(
-    epsilon=st.floats(0, 60, width=32),
+    epsilon=st.just(0.0) | st.floats(0.5, 60, width=32),
     images=hnp.arrays(np.uint8, (3, 16, 16, 3), elements=st.sampled_from([0, 1, 2, 100, 128, 254, 255])),
     seed=st.integers(0, 2**32),
 )
@@ -215,3 +215,17 @@ def test_describe_has_the_same_keys_for_all():
     assert all(set(attack.describe()) == keys for attack in ROWS.values())
     assert BIM(4).describe()["step_size"] == 1
     assert PGD(4, steps=20).describe()["step_size"] == 0.5
+
+
+@bounded_attack
+@pytest.mark.parametrize("epsilon", [0.03, 8 / 255, 0.49])
+def test_an_epsilon_of_images_in_0_to_1_is_refused_with_the_units(make, epsilon):
+    with pytest.raises(ValueError, match=rf"grey levels of 255.*Received: epsilon={epsilon}.* {255 * epsilon:g} grey"):
+        make(epsilon)
+
+
+def test_the_result_knows_which_images_moved(task):
+    images, labels = task.images[:4], task.labels[:4]
+    assert BIM(4)(task.model, images, labels).moved.all()
+    assert not BIM(0)(task.model, images, labels).moved.any()
+    assert not Square(0.5)(task.model, images, labels).moved.any()

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tf_lowdef import evaluate
-from tf_lowdef.data.load import load
+from tf_lowdef.data.load import load_data
 
 COUNT = 11
 
@@ -23,7 +23,7 @@ def tfds():
 @pytest.fixture
 def mocked(tfds):
     with tfds.testing.mock_data(num_examples=COUNT):
-        yield tfds.load("cifar10", split="test")
+        yield tfds.load_data("cifar10", split="test")
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def classifier():
 
 
 def test_images_and_labels_are_those_of_the_set(mocked):
-    data = load("tfds:cifar10/test", None)
+    data = load_data("tfds:cifar10/test", None)
     expected = [(example["image"], int(example["label"])) for example in mocked.as_numpy_iterator()]
     assert len(data) == COUNT
     assert data.labels.tolist() == [label for _, label in expected]
@@ -47,12 +47,12 @@ def test_images_and_labels_are_those_of_the_set(mocked):
         np.testing.assert_array_equal(images, [expected[index][0] for index in order])
     assert data.class_names == tuple(map(str, range(10)))  # as the mock has them
     assert data.read(4).shape == (32, 32, 3)
-    assert load("tfds:cifar10/test", (8, 16)).read(4).shape == (8, 16, 3)
-    assert data.digest([1, 2]) == load("tfds:cifar10/test", None).digest([1, 2]) != data.digest([2, 1])
+    assert load_data("tfds:cifar10/test", (8, 16)).read(4).shape == (8, 16, 3)
+    assert data.digest([1, 2]) == load_data("tfds:cifar10/test", None).digest([1, 2]) != data.digest([2, 1])
 
 
 def test_a_pass_forward_is_one_pass(mocked, monkeypatch):
-    data, begun = load("tfds:cifar10/test", None), []
+    data, begun = load_data("tfds:cifar10/test", None), []
     examples = data.stream._examples
 
     class Counted:
@@ -79,7 +79,7 @@ def test_an_evaluation_that_goes_on(mocked, classifier, tmp_path):
 
 
 def test_what_cannot_be_decoded_is_named(mocked, monkeypatch):
-    data = load("tfds:cifar10/test", None)
+    data = load_data("tfds:cifar10/test", None)
     buffer = io.BytesIO()
     Image.new("L", (5, 4), 7).save(buffer, "PNG")
     monkeypatch.setattr(data.stream, "read", lambda indices: {0: b"no image", 1: buffer.getvalue()})
@@ -92,18 +92,18 @@ def test_what_cannot_be_decoded_is_named(mocked, monkeypatch):
 def test_weights_beside_image_and_label_are_left_out(mocked, tfds, monkeypatch):
     info = tfds.builder("cifar10").info
     monkeypatch.setattr(type(info), "supervised_keys", property(lambda self: ("image", "label", "id")))
-    assert load("tfds:cifar10/test", None).read(0).shape == (32, 32, 3)
+    assert load_data("tfds:cifar10/test", None).read(0).shape == (32, 32, 3)
     monkeypatch.setattr(type(info), "supervised_keys", property(lambda self: ({"a": "image"}, "label")))
     with pytest.raises(ValueError, match="one image and one label an example"):
-        load("tfds:cifar10/test", None)
+        load_data("tfds:cifar10/test", None)
 
 
 @pytest.mark.parametrize("name", ["tfds:cifar10", "tfds:/test", "tfds:cifar10/"])
 def test_a_name_without_a_split_is_refused(tfds, name):
     with pytest.raises(ValueError, match="tfds:NAME/SPLIT. Received: 'tfds:"):
-        load(name, None)
+        load_data(name, None)
 
 
 def test_a_set_that_is_none(tfds):
     with pytest.raises(ValueError, match="tfds:no_such_set_at_all/test: "):
-        load("tfds:no_such_set_at_all/test", None)
+        load_data("tfds:no_such_set_at_all/test", None)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from tf_lowdef import FlipLayer, WebPLayer, evaluate
 from tf_lowdef.attacks import BIM
-from tf_lowdef.data.load import load
+from tf_lowdef.data.load import load_data
 from tf_lowdef.evaluation.images.selection import select_images
 from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.results.paths import folder_name
@@ -106,7 +106,7 @@ def test_batch_size_and_files_change_no_count(run, model, csv_data):
 
 def test_limit_draws_by_seed(model, dataset):
     def used(seed):
-        data = load(dataset, None)
+        data = load_data(dataset, None)
         return select_images(data, RunModels(model, {}), limit=6, seed=seed).indices
 
     assert used(0) == used(0)
@@ -221,3 +221,10 @@ def test_not_a_number_in_the_outputs_is_named(dataset):
     outputs = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(float("nan"))(inputs))
     with pytest.raises(ValueError, match="output is NaN or infinite for image 0"):
         evaluate(keras.Model(inputs, keras.layers.Dense(4)(outputs)), dataset, [], ["none"])
+
+
+def test_the_warning_near_chance_counts_the_images_of_the_table(model, dataset):
+    images, labels = dataset
+    results = evaluate(model, (images, (labels + 2) % 4), [], ["none"], limit=7, batch_size=5)
+    (warning,) = [each for each in results.warnings if "near chance" in each]
+    assert f"accuracy is {results.rows[0].top1:.1%}" in warning

@@ -10,14 +10,17 @@ import numpy as np
 import tensorflow as tf
 from cleverhans.tf2.utils import compute_gradient
 
-from tf_lowdef.attacks.checks import Labels
 from tf_lowdef.attacks.result import Floats
+from tf_lowdef.validation import Labels
 
 NO_DIVISION_BY_ZERO = 1e-12
 """What the DLR loss adds to its denominator (Croce and Hein 2020, the released code)."""
 
 Loss = Callable[[Any, Any, Any], Any]
 """From logits (n, classes), true classes (n,) and targets (n,) to a loss for each image, (n,)."""
+
+_EXPONENT = 0x7F800000
+"""The bits of a float32 that hold its exponent (IEEE 754): alone, they are the power of two below it."""
 
 _SPARSE = tf.nn.sparse_softmax_cross_entropy_with_logits
 
@@ -75,13 +78,18 @@ def cross_entropy_gradient(model_fn: Any, x: Any, labels: Any) -> tuple[Any, Any
 
     cleverhans' `tf.function` around it would be traced for every batch size, and keep every model alive.
     """
-    logits = []
+    seen: list[Any] = []
 
     def look(points: Any) -> Any:
-        logits.append(model_fn(points))
-        return logits[0]
+        seen.append(model_fn(points))
+        return seen[0]
 
-    return _required(compute_gradient.python_function(look, _SPARSE, x, labels, False)), logits[0]
+    def scaled(labels: Any, logits: Any) -> Any:
+        seen.extend(_linearised(cross_entropy, logits, labels, labels))
+        return seen[2]
+
+    gradient = _required(compute_gradient.python_function(look, scaled, x, labels, False))
+    return _unscaled(gradient, seen[3]), seen[0]
 
 
 def _loss_and_gradient(model_fn: Any, x: Any, labels: Any, targets: Any, *, loss: Loss) -> Any:
@@ -89,8 +97,38 @@ def _loss_and_gradient(model_fn: Any, x: Any, labels: Any, targets: Any, *, loss
     with tf.GradientTape() as tape:
         tape.watch(x)
         logits = model_fn(x)
+        losses, linear, scale = _linearised(loss, logits, labels, targets)
+    return logits, losses, _unscaled(_required(tape.gradient(linear, x)), scale)
+
+
+def _linearised(loss: Loss, logits: Any, labels: Any, targets: Any) -> tuple[Any, Any, Any]:
+    """Return a loss, and a linear function of the logits with its gradient, brought to the size of one.
+
+    A confident model's loss has gradients far below what half precision can hold, so that a model under
+    ``mixed_float16`` would pass on zeros and look robust. The scale is a power of two: in single precision no bit of a
+    gradient changes.
+
+    Args:
+        loss: What to linearise.
+        logits: float32, (n, classes), inside the tape of whoever follows them back to the pixels.
+        labels: As the loss takes them.
+        targets: The same.
+
+    Returns:
+        The losses, (n,); the linear function, (n,); by what its gradient has to be multiplied, (n,).
+    """
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
         losses = loss(logits, labels, targets)
-    return logits, losses, _required(tape.gradient(losses, x))
+    upstream = tape.gradient(losses, logits)
+    largest = tf.reduce_max(tf.abs(upstream), axis=1)
+    exponent = tf.bitwise.bitwise_and(tf.bitcast(largest, tf.int32), _EXPONENT)
+    scale = tf.where((exponent == 0) | (exponent == _EXPONENT), 1.0, tf.bitcast(exponent, tf.float32))
+    return losses, tf.reduce_sum(tf.stop_gradient(upstream / scale[:, None]) * logits, axis=1), scale
+
+
+def _unscaled(gradient: Any, scale: Any) -> Any:
+    return gradient * tf.reshape(scale, [-1, *[1] * (gradient.shape.rank - 1)])
 
 
 # One function a loss, for ever: `ModelFn.compiled` finds what it has traced by it.

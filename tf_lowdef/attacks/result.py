@@ -57,9 +57,15 @@ class AttackResult:
     loss_end: Floats | None = None
     nonfinite_gradient: Bools | None = None
 
+    @property
+    def moved(self) -> Bools:
+        """bool, (n,): whether any pixel of the image was changed. An attack that moves none says nothing."""
+        moved: Bools = self.linf > 0
+        return moved
+
 
 @dataclass(frozen=True)
-class Found:
+class Perturbed:
     """What an attack's `run` gives back for one batch.
 
     Attributes:

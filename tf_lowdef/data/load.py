@@ -21,7 +21,7 @@ from tf_lowdef.data.tfds import TFDS, load_tfds
 from tf_lowdef.files import read_rgb
 
 
-def load(
+def load_data(
     data: Any,
     size: Size | None = None,
     channels: int = RGB,

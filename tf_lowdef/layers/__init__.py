@@ -26,11 +26,20 @@ from tf_lowdef.layers.random_flip import RandomFlipLayer
 from tf_lowdef.layers.random_webp import RandomWebPLayer
 from tf_lowdef.layers.resize_pad import ResizePadLayer
 from tf_lowdef.layers.shift import ShiftLayer
-from tf_lowdef.layers.spec import defence_spec, parse_defence
+from tf_lowdef.layers.spec import (
+    NO_DEFENCE,
+    check_draws,
+    defence_spec,
+    grammar,
+    grammar_lines,
+    layer_kind,
+    parse_defence,
+)
 from tf_lowdef.layers.total_variation import TotalVariationLayer
 from tf_lowdef.layers.webp import WebPLayer
 
 __all__ = [
+    "NO_DEFENCE",
     "BitDepthLayer",
     "FlipLayer",
     "FloatLayer",
@@ -51,10 +60,14 @@ __all__ = [
     "ShiftLayer",
     "TotalVariationLayer",
     "WebPLayer",
+    "check_draws",
     "codec_scope",
     "count_copies",
     "defence_spec",
     "draw_scope",
+    "grammar",
+    "grammar_lines",
     "is_randomised",
+    "layer_kind",
     "parse_defence",
 ]

@@ -10,7 +10,8 @@ import tensorflow as tf
 from tf_lowdef.layers import wavelet
 from tf_lowdef.layers.draws import RandomisedLayer, draw_uniform, to_integers
 from tf_lowdef.layers.float_layer import FloatLayer
-from tf_lowdef.layers.numbers import check_integer, check_number
+from tf_lowdef.layers.spec import grammar
+from tf_lowdef.validation import check_integer, check_number
 
 YCBCR = ((0.299, -0.168736, 0.5), (0.587, -0.331264, -0.418688), (0.114, 0.5, -0.081312))
 """From RGB to luma and chroma (ITU-R BT.601, full range, as in JPEG; T.871 section 7), one column each."""
@@ -19,6 +20,7 @@ RGB = ((1.0, 1.0, 1.0), (0.0, -0.344136, 1.772), (1.402, -0.714136, 0.0))
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
+@grammar("deflection")
 class PixelDeflectionLayer(RandomisedLayer, FloatLayer):
     """Replaces some pixels by random ones near them, then denoises luma and chroma with wavelets.
 

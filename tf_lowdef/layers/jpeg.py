@@ -9,12 +9,14 @@ import tensorflow as tf
 
 from tf_lowdef.layers.image_layer import Shape
 from tf_lowdef.layers.pixel_layer import PixelLayer
+from tf_lowdef.layers.spec import grammar
 
 MAX_SIDE = 65500
 """The longest side in pixels that libjpeg encodes (JPEG_MAX_DIMENSION in its jmorecfg.h)."""
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
+@grammar("jpeg")
 class JPEGLayer(PixelLayer):
     """Compresses images with JPEG and decompresses them again.
 

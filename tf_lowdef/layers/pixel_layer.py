@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tf_lowdef.layers.compiled import call_compiled
 from tf_lowdef.layers.image_layer import ImageLayer
+from tf_lowdef.validation import check_choice
 
 GRADIENTS = ("straight_through", "none")
 
@@ -45,9 +46,7 @@ class PixelLayer(ImageLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if gradient not in GRADIENTS:
-            raise ValueError(f"`gradient` must be one of {GRADIENTS}. Received: gradient={gradient!r}")
-        self.gradient = gradient
+        self.gradient = check_choice("gradient", gradient, GRADIENTS)
         self.value_range = check_value_range(value_range)
 
     def transform_pixels(self, pixels: tf.Tensor) -> tf.Tensor:

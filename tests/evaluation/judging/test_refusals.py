@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 
 from tf_lowdef import WebPLayer, evaluate
-from tf_lowdef.evaluation.attackers.adaptive import Attacked
-from tf_lowdef.evaluation.judging.outcomes import Made, Outcome
-from tf_lowdef.evaluation.judging.refusals import gradient_reasons, worst_case_reasons
+from tf_lowdef.evaluation.judging.outcomes import Attacked, Made, Outcome
+from tf_lowdef.evaluation.judging.refusals import attack_reasons, worst_case_reasons
 from tf_lowdef.report import conclusion, to_markdown
 
 N = 200
@@ -95,11 +94,11 @@ def test_doubling_the_steps_must_not_matter():
 def test_bad_gradients_are_named(flags, text):
     made = outcome(N, "pgd:4", 4).made
     getattr(made, flags)[:2] = True
-    assert gradient_reasons(made) == []
+    assert attack_reasons(made) == []
     getattr(made, flags)[2] = True
-    assert gradient_reasons(made) == [text]
+    assert attack_reasons(made) == [text]
     made.gradient = False
-    assert gradient_reasons(made) == []
+    assert attack_reasons(made) == []
 
 
 def masked_models(model, stop_layer):
@@ -153,3 +152,18 @@ def test_undefended_rows_are_not_refused(model, dataset):
     attacks = ["fgsm:1", "fgsm:2", "fgsm:4", "bim:4"]
     results = evaluate(model, dataset, attacks, ["none", "webp:60"], ["oblivious", "adaptive"])
     assert [row.unreliable for row in results.rows if row.defence == "none"] == [None] * (1 + 2 * 4 + 3)
+
+
+@pytest.mark.parametrize("attack", ["square:0.5,queries=20", "bim:0.5", "fgsm:0.7"])
+@pytest.mark.parametrize("threat", ["oblivious", "adaptive"])
+def test_an_attack_that_moves_no_pixel_lets_nothing_hold(model, dataset, attack, threat):
+    results = evaluate(model, dataset, [attack], ["none", "webp:60"], threat, limit=10, only_correct=True)
+    attacked = [row for row in results.rows if row.attack != "none"]
+    assert attacked
+    assert all(row.unreliable is not None for row in attacked)
+    assert "is not known to hold" in conclusion(results) or "is not known: " in conclusion(results)
+
+
+def test_square_that_moves_pixels_is_believed(model, dataset):
+    results = evaluate(model, dataset, ["square:4,queries=20"], ["none"], limit=10)
+    assert results.row("square:4,queries=20", "none").unreliable is None

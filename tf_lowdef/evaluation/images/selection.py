@@ -26,8 +26,7 @@ class Selection:
         indices: Into the data, ascending.
         skipped: The name of each image that could not be read, with the reason.
         left_out: Images passed over because the bare model misclassifies them.
-        correct: For each index, whether the bare model classifies the image correctly.
-        seen_labels: The labels of every image that was classified, chosen or not; int64.
+        seen_labels: The labels of every image up to the last one that is used; int64.
         seen_predictions: What the bare model says of them; int64.
         warnings: What `check` had to say of the first batch.
         digests: For each image that was classified, by index, a hash of its pixels.
@@ -35,7 +34,6 @@ class Selection:
 
     indices: list[int] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
-    correct: dict[int, bool] = field(default_factory=dict)
     left_out: int = 0
     seen_labels: Labels = field(default_factory=lambda: np.zeros(0, np.int64))
     seen_predictions: Labels = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -147,14 +145,15 @@ def _select_from(selection: Selection, data: ImageData, record: Record, only_cor
     if not readable:
         return
     labels, predictions = data.labels[readable], record["predictions"]
-    selection.seen_labels = np.concatenate([selection.seen_labels, labels])
-    selection.seen_predictions = np.concatenate([selection.seen_predictions, predictions])
     selection.digests.update(zip(readable, (digest.tobytes() for digest in record["digests"]), strict=True))
     correct = dict(zip(readable, (predictions == labels).tolist(), strict=True))
-    selection.correct.update(correct)
-    chosen = [index for index in readable if correct[index] or not only_correct]
-    selection.left_out += len(readable) - len(chosen)
-    selection.indices += chosen[: wanted - len(selection.indices)]
+    chosen = [index for index in readable if correct[index] or not only_correct][: wanted - len(selection.indices)]
+    selection.indices += chosen
+    # what a batch holds beyond the last image that is wanted has no part in the run, and none in what is said of it
+    seen = readable.index(chosen[-1]) + 1 if len(selection.indices) >= wanted else len(readable)
+    selection.left_out += seen - len(chosen)
+    selection.seen_labels = np.concatenate([selection.seen_labels, labels[:seen]])
+    selection.seen_predictions = np.concatenate([selection.seen_predictions, predictions[:seen]])
 
 
 def _nothing_left(data: ImageData, selection: Selection) -> str:

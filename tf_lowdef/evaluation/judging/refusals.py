@@ -10,9 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.evaluation.attackers.adaptive import SANITY_EPSILON, Attacked
-from tf_lowdef.evaluation.judging.outcomes import Made, Outcome, made_for, worst_of
-from tf_lowdef.results.results import CLEAN, Row
+from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, Attacked, Made, Outcome, made_for, worst_of
+from tf_lowdef.results import Row
 from tf_lowdef.results.statistics import mcnemar
 
 FEW = 0.01
@@ -27,27 +26,32 @@ DOUBLING = 0.01
 Flags = npt.NDArray[np.bool_]
 
 
-def gradient_reasons(made: Made | None) -> list[str]:
-    """Return why an attack's gradients say nothing: they are missing, zero or not finite, or they lead nowhere.
+def attack_reasons(made: Made | None) -> list[str]:
+    """Return why an attack says nothing: it moved no pixel, or its gradients are missing, zero, not finite, no use.
 
     Athalye et al. 2018, section 3.1 (obfuscated gradients); Carlini et al. 2019, section 4.7 (layers without a
     derivative) and section 4.8 (an attack whose loss does not move has not converged); Tramer et al. 2020 (a loss that
     does not measure success makes a defence look strong).
 
     Args:
-        made: What the attack did; None gives no reason, and neither does an attack without gradients.
+        made: What the attack did; None gives no reason.
     """
-    if made is None or not made.gradient:
+    if made is None:
         return []
     if made.missing:
         return ["the model gives no gradient"]
     counted = made.tried & made.attackable
     total = int(counted.sum())
-    found = {
-        "nothing but zero gradients": made.zero_gradient,
-        "gradients that are NaN or infinite": made.nonfinite_gradient,
-        "a loss that did not move": made.still & ~made.zero_gradient & ~made.success,
-    }
+    unmoved = {"not a pixel changed": (made.linf == 0) & ~made.success}
+    found = (
+        unmoved
+        if not made.gradient
+        else {
+            "nothing but zero gradients": made.zero_gradient,
+            "gradients that are NaN or infinite": made.nonfinite_gradient,
+            "a loss that did not move": made.still & ~made.zero_gradient & ~made.success,
+        }
+    )
     counts = {what: int((flags & counted).sum()) for what, flags in found.items()}
     return [f"{what} on {count} of {total} images" for what, count in counts.items() if count > FEW * total]
 
@@ -73,9 +77,9 @@ def worst_case_reasons(
     mine = made_for(attacked.outcomes, epsilon)
     fooled = _fooled(clean, mine, epsilon)
     by_gradient = [outcome for outcome in mine if outcome.made is not None and outcome.made.gradient]
-    reasons = []
-    if by_gradient and all(outcome.unreliable for outcome in by_gradient):
-        reasons += by_gradient[0].unreliable
+    telling, reasons = by_gradient or mine, list[str]()
+    if telling and all(outcome.unreliable for outcome in telling):
+        reasons += telling[0].unreliable
     reasons += [
         f"at epsilon {less:g} the attacks fool more images than at {epsilon:g}"
         for less in smaller
@@ -84,7 +88,7 @@ def worst_case_reasons(
     without = [outcome for outcome in mine if outcome.made is not None and not outcome.made.gradient]
     if without and _beaten(_fooled(clean, without, epsilon), _fooled(clean, by_gradient, epsilon)):
         reasons.append("an attack without gradients fools more images than those with")
-    for threat in sorted({outcome.threat for outcome in others if outcome.attack != CLEAN}):
+    for threat in sorted({outcome.threat for outcome in others if outcome.threat is not None}):
         theirs = [outcome for outcome in others if outcome.threat == threat]
         if _beaten(_fooled(clean, theirs, epsilon), fooled):
             reasons.append(f"{threat} images fool it more often than adaptive ones")
@@ -119,14 +123,14 @@ def doubling_fall(clean: Outcome, others: Sequence[Outcome], attacked: Attacked,
 
 
 def mark(outcomes: Sequence[Outcome]) -> None:
-    """Note in each outcome why its attack's gradients are not to be trusted."""
+    """Note in each outcome why its attack is not to be trusted."""
     for outcome in outcomes:
-        outcome.unreliable = gradient_reasons(outcome.made)
+        outcome.unreliable = attack_reasons(outcome.made)
 
 
 def unreliable_warnings(rows: Sequence[Row]) -> list[str]:
     """Return a warning for every reason for which rows are unreliable, with the rows that it is about."""
-    found: dict[tuple[str, str, str], list[str]] = {}
+    found: dict[tuple[str | None, str, str], list[str]] = {}
     for row in rows:
         if row.unreliable is not None:
             found.setdefault((row.threat, row.attack, row.unreliable), []).append(row.defence)
