@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.attacks.labels import as_labels
 from tf_lowdef.data.image_data import GREY, RGB, ImageData, Pixels, Wanted, numbered
+from tf_lowdef.validation import check_labels
 
 ValueRange = tuple[float, float]
 
@@ -25,7 +25,7 @@ def from_arrays(images: Any, labels: Any, wanted: Wanted, value_range: ValueRang
 
     Args:
         images: Shape (n, height, width, channels), or (n, height, width) for grey; see `to_pixels` for dtypes.
-        labels: Class indices or one-hot; see `as_labels`.
+        labels: Class indices or one-hot; see `check_labels`.
         wanted: What the model takes.
         value_range: Of float images.
 
@@ -34,7 +34,7 @@ def from_arrays(images: Any, labels: Any, wanted: Wanted, value_range: ValueRang
         ValueError: A shape or value is another.
     """
     array = check_shape(np.asarray(images), wanted, "n, ")
-    indices = as_labels(labels, len(array))
+    indices = check_labels("labels", labels, len(array))
     if array.dtype.kind == "f":
         say_rounded(value_range)
     pixels = to_pixels(array, value_range)

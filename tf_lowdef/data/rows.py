@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tf_lowdef.attacks.labels import as_labels
 from tf_lowdef.data.image_data import ClassNames, ImageData, Pixels, Wanted, numbered
 from tf_lowdef.files import ImageReadError, to_rgb
+from tf_lowdef.validation import check_labels
 
 _IMAGES = ("image", "img", "picture")
 _LABELS = ("label", "labels", "fine_label", "class")
@@ -38,7 +38,7 @@ def from_rows(data: Any, wanted: Wanted) -> ImageData:
     """
     columns = list(data[0])
     image, label = _column(columns, _IMAGES, "Pillow images"), _column(columns, _LABELS, "class indices")
-    labels = as_labels(list(_values(data, label)), len(data))
+    labels = check_labels("labels", list(_values(data, label)), len(data))
 
     def read(index: int) -> Pixels:
         picture = data[index][image]

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tf_lowdef.attacks.labels import as_labels
 from tf_lowdef.data.arrays import ValueRange, check_shape, say_rounded, to_pixels
 from tf_lowdef.data.image_data import ImageData, Pixels, Wanted
 from tf_lowdef.data.stream import Stream, streamed
+from tf_lowdef.validation import check_labels
 
 _PEEKED = 32
 """Images that are looked at to see whether floats are in a range."""
@@ -59,7 +59,7 @@ def from_dataset(data: Any, wanted: Wanted, value_range: ValueRange | None = Non
 
     decode(first[0])
     names = getattr(data, "class_names", None)
-    return streamed("tf.data", stream, as_labels(raw, len(raw)), decode, tuple(names) if names else None)
+    return streamed("tf.data", stream, check_labels("labels", raw, len(raw)), decode, tuple(names) if names else None)
 
 
 def _examples(data: Any) -> Any:
