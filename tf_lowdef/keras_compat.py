@@ -24,3 +24,13 @@ def output_shapes(layer: Any) -> list[tuple[Any, ...]]:
     `_inbound_nodes`, since the public `Layer.output` is that of the first call alone.
     """
     return [tuple(output.shape[1:]) for node in layer._inbound_nodes for output in node.outputs]
+
+
+def producer(tensor: Any) -> tuple[Any, list[Any]]:
+    """Return the layer or operation that a symbolic tensor comes out of, and the tensors that go into it there.
+
+    `_keras_history` and `_inbound_nodes`, since the public `Layer.input` and `Layer.output` are those of the first call
+    alone, which may be one in another model.
+    """
+    operation, node, _ = tensor._keras_history
+    return operation, list(operation._inbound_nodes[node].input_tensors)

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from tf_lowdef.keras_compat import producer
 from tf_lowdef.layers import MeanOfCopies
 from tf_lowdef.models.adapter_layers import LogProbabilities, TwoLogits
 
@@ -60,7 +61,7 @@ def find_head(model: Any) -> tuple[str | None, Any]:
 
 def _take_off(tensor: Any) -> tuple[str | None, Any]:
     """Return what a tensor's last operation is, and the tensor as it is without it."""
-    operation, inputs = _producer(tensor)
+    operation, inputs = producer(tensor)
     if is_graph(operation):
         head, inner = find_head(operation)
         return head, tensor if inner is operation else inner(*inputs)
@@ -112,12 +113,6 @@ def _without_activation(layer: Any) -> Any:
 def _again(layer: Any) -> Any:
     config = layer.get_config()
     return type(layer).from_config({**config, "name": f"{layer.name}_logits"})
-
-
-def _producer(tensor: Any) -> tuple[Any, list[Any]]:
-    """Return the operation that a symbolic tensor comes from, and the tensors that went into it."""
-    operation, node, _ = tensor._keras_history
-    return operation, list(operation._inbound_nodes[node].input_tensors)
 
 
 @functools.cache
