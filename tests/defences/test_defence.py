@@ -38,7 +38,7 @@ def images(dataset):
         (("mine", [WebPLayer(60)]), "mine"),
         ((" mine ", "webp:60"), "mine"),
         (("webp:60", WebPLayer(60)), "webp:60"),
-        (Defence("mine", (FlipLayer(),)), "mine"),
+        (Defence("mine", [FlipLayer()]), "mine"),
     ],
 )
 def test_whatever_is_written_has_a_name(what, name):
@@ -93,6 +93,15 @@ def test_what_is_no_defence_is_named(what, error, message):
     with pytest.raises(error, match=message) as caught:
         make_defence(what)
     assert "\n" not in str(caught.value)
+
+
+def test_a_defence_is_checked_where_it_is_made():
+    layer = FlipLayer()
+    assert Defence("mine", layer).layers == Defence("mine", [layer]).layers == (layer,)
+    with pytest.raises(TypeError, match="Received: 5"):
+        Defence("mine", [5])
+    with pytest.raises(ValueError, match="'none' means other layers"):
+        evaluate(None, None, defences=[Defence("none", [FlipLayer()])])
 
 
 def test_names_of_a_run():

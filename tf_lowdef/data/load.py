@@ -75,6 +75,27 @@ def load_data(
     return found if labels is None else replace(found, class_names=_listed(Path(labels), classes))
 
 
+def image_shape_of(data: Any) -> tuple[int, int, int] | None:
+    """Return (height, width, channels) of the images in arrays or a ``tf.data.Dataset``; None where they do not tell.
+
+    Args:
+        data: What `load_data` takes.
+    """
+    shape: Any = None
+    if isinstance(data, ImageData):
+        shape = data.read(0).shape if len(data) else None
+    elif is_dataset(data):
+        spec = data.element_spec
+        image = spec.get("image") if isinstance(spec, dict) else spec[0] if isinstance(spec, tuple) else None
+        shape = tuple(getattr(image, "shape", ()))[-3:]
+    elif isinstance(data, tuple | list) and len(data) == 2 and not isinstance(data[0], Mapping):
+        array = np.asarray(data[0])
+        shape = (*array.shape[1:], 1) if array.ndim == 3 else array.shape[1:]
+    if shape is None or len(shape) != 3 or None in shape:
+        return None
+    return int(shape[0]), int(shape[1]), int(shape[2])
+
+
 def _unknown(data: Any) -> str:
     if isinstance(data, Mapping) and data and all(is_dataset(part) or is_rows(part) for part in data.values()):
         return f"`data` holds the parts of a data set, {', '.join(map(str, data))}; give one of them"

@@ -34,14 +34,24 @@ Keys = npt.NDArray[np.int64]
 class Defence:
     """Layers in front of a classifier. :func:`make_defence` makes one of whatever a user writes.
 
-    Attributes:
+    A subclass may stand in another way in front of a classifier: it overrides :meth:`in_front_of` and :meth:`merge`.
+
+    Args:
         name: What results call it: its text, such as ``"webp:60+flip"``, wherever it has one.
         layers: Keras layers in the order that the image meets them, from pixels in [0, 255] to such pixels; none for
             the bare classifier.
+
+    Raises:
+        TypeError: Something among `layers` is none.
+        ValueError: Two of them would draw the same.
     """
 
     name: str
-    layers: tuple[Any, ...] = ()
+    layers: Sequence[Any] = ()
+
+    def __post_init__(self) -> None:
+        """Check the layers."""
+        object.__setattr__(self, "layers", _check_layers(self.layers))
 
     @property
     def copies(self) -> int:
@@ -135,6 +145,20 @@ class Defence:
         )
 
 
+def _check_layers(layers: Any) -> tuple[Any, ...]:
+    """Return the layers; TypeError where one is none, ValueError where two would draw the same."""
+    found = tuple(layers) if isinstance(layers, Sequence) and not isinstance(layers, str) else (layers,)
+    for each in found:
+        if not isinstance(each, keras.layers.Layer):
+            a_class = isinstance(each, type) and issubclass(each, keras.layers.Layer)
+            raise TypeError(
+                "A defence is a text such as 'webp:60+flip', a Keras layer, several of them, or a pair (name, layers). "
+                f"Received: {each!r}" + (f"; make a layer of the class: {each.__name__}(...)" if a_class else "")
+            )
+    check_draws(found)
+    return found
+
+
 def _takes_pixels(layer: Any) -> bool:
     """Return whether a layer is known to take pixels in [0, 255], integers too, and to give such."""
     return type(layer).__module__.startswith("tf_lowdef.") and getattr(layer, "value_range", (0, 255)) == (0, 255)
@@ -169,22 +193,14 @@ def make_defence(what: Any) -> Defence:
         ValueError: A text is wrong, two layers would draw the same, or a given name is the text of other layers.
     """
     if isinstance(what, Defence):
-        return what
+        return replace(what, name=check_name(what.name, what.layers))
     if isinstance(what, tuple) and len(what) == 2 and isinstance(what[0], str):
-        named = make_defence(what[1])
-        return replace(named, name=check_name(what[0], named.layers))
+        return make_defence(replace(make_defence(what[1]), name=what[0]))
     if isinstance(what, str):
         what = parse_defence(what)
-    layers = (what,) if isinstance(what, keras.layers.Layer) else tuple(what) if isinstance(what, Sequence) else None
-    wrong = [what] if layers is None else [each for each in layers if not isinstance(each, keras.layers.Layer)]
-    if layers is None or wrong:
-        a_class = isinstance(wrong[0], type) and issubclass(wrong[0], keras.layers.Layer)
-        raise TypeError(
-            "A defence is a text such as 'webp:60+flip', a Keras layer, a sequence of layers or a pair (name, layers). "
-            f"Received: {wrong[0]!r}" + (f"; make a layer of the class: {wrong[0].__name__}(...)" if a_class else "")
-        )
-    check_draws(layers)
-    return Defence(layers_name(layers), layers)
+    elif not isinstance(what, Sequence):
+        what = [what]
+    return Defence(layers_name(_check_layers(what)), tuple(what))
 
 
 def name_defences(defences: Any) -> dict[str, Defence]:

@@ -10,8 +10,8 @@ import tensorflow as tf
 from tf_lowdef.layers import wavelet
 from tf_lowdef.layers.draws import RandomisedLayer, draw_uniform, to_integers
 from tf_lowdef.layers.float_layer import FloatLayer
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.grey import GREY
-from tf_lowdef.layers.spec import grammar
 from tf_lowdef.validation import check_integer, check_number
 
 YCBCR = ((0.299, -0.168736, 0.5), (0.587, -0.331264, -0.418688), (0.114, 0.5, -0.081312))

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.image_layer import ImageLayer
-from tf_lowdef.layers.spec import grammar
 from tf_lowdef.validation import check_choice
 
 FLIP_AXES = {"horizontal": (2,), "vertical": (1,), "both": (1, 2)}

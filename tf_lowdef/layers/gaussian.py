@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tf_lowdef.layers.borders import convolve
 from tf_lowdef.layers.float_layer import FloatLayer
-from tf_lowdef.layers.spec import grammar
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.validation import check_number
 
 TRUNCATE = 4.0

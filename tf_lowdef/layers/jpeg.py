@@ -7,9 +7,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.image_layer import Shape
 from tf_lowdef.layers.pixel_layer import PixelLayer
-from tf_lowdef.layers.spec import grammar
 
 MAX_SIDE = 65500
 """The longest side in pixels that libjpeg encodes (JPEG_MAX_DIMENSION in its jmorecfg.h)."""

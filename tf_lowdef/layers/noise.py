@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_lowdef.layers.draws import RandomisedLayer, draw_uniform
 from tf_lowdef.layers.float_layer import FloatLayer
-from tf_lowdef.layers.spec import grammar
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.validation import check_number
 
 

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from tf_lowdef.layers.borders import pad_symmetric
 from tf_lowdef.layers.float_layer import FloatLayer
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.parts import in_parts
-from tf_lowdef.layers.spec import grammar
 from tf_lowdef.validation import check_integer, check_number
 
 

@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from tf_lowdef.layers.draws import RandomisedLayer, draw_integers
 from tf_lowdef.layers.float_layer import FloatLayer
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.image_layer import Shape
-from tf_lowdef.layers.spec import grammar
 from tf_lowdef.validation import check_integer, check_number
 
 

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from tf_lowdef.layers.draws import RandomisedLayer, draw_uniform
-from tf_lowdef.layers.spec import grammar
+from tf_lowdef.layers.forms import grammar
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")

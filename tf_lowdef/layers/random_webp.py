@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from tf_lowdef.layers.codec_scope import current_codec
 from tf_lowdef.layers.draws import RandomisedLayer, draw_integers
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.grey import through_rgb
 from tf_lowdef.layers.image_layer import Shape
 from tf_lowdef.layers.pixel_layer import PixelLayer
-from tf_lowdef.layers.spec import grammar
 from tf_lowdef.specs import Range
 from tf_lowdef.threads import for_each
 from tf_lowdef.validation import check_integer

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from tf_lowdef.layers.draws import RandomisedLayer, draw_uniform, to_integers
 from tf_lowdef.layers.float_layer import FloatLayer
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.resample import bilinear, places
-from tf_lowdef.layers.spec import grammar
 from tf_lowdef.validation import check_number
 
 

@@ -10,8 +10,8 @@ import tensorflow as tf
 from tf_lowdef.layers.borders import convolve
 from tf_lowdef.layers.draws import RandomisedLayer, draw_uniform
 from tf_lowdef.layers.float_layer import FloatLayer
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.parts import in_parts
-from tf_lowdef.layers.spec import grammar
 from tf_lowdef.validation import check_integer, check_number
 
 PRODUCT = 1 / 8

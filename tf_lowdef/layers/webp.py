@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lowdef.layers.codec_scope import check_codec, current_codec
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.grey import through_rgb
 from tf_lowdef.layers.image_layer import Shape
 from tf_lowdef.layers.pixel_layer import PixelLayer
-from tf_lowdef.layers.spec import grammar
 from tf_lowdef.validation import check_flag
 from tf_lowdef.webp import pillow
 

@@ -41,6 +41,13 @@ def as_network(model: Any, input_shape: Any = None) -> Any:
     return _again(model, keras.Input(shape, dtype="float32", name="pixels"))
 
 
+def knows_shape(model: Any) -> bool:
+    """Return whether a model or layer says what shape of images it takes, be it that any size will do."""
+    if is_graph(model):
+        return True
+    return any(isinstance(shape, tuple | list) and len(shape) == 4 for shape in _shapes(model))
+
+
 def check_input_shape(input_shape: Any) -> Shape:
     """Return `input_shape` as (height, width, channels).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tf_lowdef.report.page_tables import Cell, headline_lines
 from tf_lowdef.results import Results
+from tf_lowdef.results.accuracy import accuracy_text
 from tf_lowdef.results.table import MISSING, Table
 
 
@@ -31,9 +32,4 @@ def glance_table(results: Results) -> Table:
 
 
 def _text(cell: Cell) -> str:
-    if cell.value is None:
-        return MISSING
-    note = f" {cell.note}" if cell.note else ""
-    if cell.unreliable is not None:
-        return f"<= {cell.value:.1f} unreliable{note}"
-    return f"{cell.value:.1f} ({cell.low:.1f} to {cell.high:.1f}){note}"
+    return MISSING if cell.row is None else f"{accuracy_text(cell.row)} {cell.note}".strip()

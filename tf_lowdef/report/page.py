@@ -21,8 +21,9 @@ from tf_lowdef.report.page_pictures import Shown, display_note, show
 from tf_lowdef.report.ranking import AT_SETTINGS, matched_ranking, setting_ranking
 from tf_lowdef.report.table import attack_table, cascade_table, doubling_table, rest_table
 from tf_lowdef.results import Results
+from tf_lowdef.results.accuracy import SIGNIFICANT
 from tf_lowdef.results.gallery import Gallery
-from tf_lowdef.results.table import MISSING, Table
+from tf_lowdef.results.table import MISSING, Table, unique
 from tf_lowdef.threats import THREATS, knows_defence
 
 PAGE = "report.html"
@@ -69,7 +70,7 @@ def to_html(results: Results, examples: list[Shown], gallery_notes: list[str]) -
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["code"] = with_code
+    environment.filters |= {"code": with_code, "told": page_tables.difference}
     text = environment.get_template("page.html.j2").render(_context(results, examples, gallery_notes))
     return text.encode("utf-8", "replace")  # names of files that are no UTF-8
 
@@ -104,10 +105,11 @@ def _examples(folder: Path) -> tuple[list[Shown], list[str]]:
 
 def _context(results: Results, examples: list[Shown], gallery_notes: list[str]) -> dict[str, Any]:
     first, *others = _FIRST.split(conclusion(results), maxsplit=1)
-    columns = page_tables.accuracy_columns(results)
+    columns, compared = page_tables.accuracy_columns(results), results.compared(results.subject)
     lines = page_tables.accuracy_lines(results, columns)
     run = results.run
     return {
+        "SIGNIFICANT": SIGNIFICANT,
         "lead": first if first.endswith(".") else f"{first}.",
         "more": " ".join(others),
         "warnings": results.warnings,
@@ -125,6 +127,8 @@ def _context(results: Results, examples: list[Shown], gallery_notes: list[str]) 
         "drawn": any(row.draws > 1 for row in results.rows),
         "doubts": page_tables.doubts(results),
         "differences": page_tables.differences(results),
+        "against": unique(each.second for each in compared),
+        "methods": unique(each.method for each in compared),
         "rankings": _rankings(results),
         "rest": (rest_table(results), REST),
         "curves": epsilon_curves(results),

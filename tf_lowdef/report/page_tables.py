@@ -6,31 +6,24 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tf_lowdef.results import CLEAN, Comparison, Results, Row
-from tf_lowdef.results.accuracy import SIGNIFICANT, heading, starred
+from tf_lowdef.results.accuracy import heading, starred
 from tf_lowdef.results.names import row_name
-from tf_lowdef.results.table import unique
 from tf_lowdef.threats import OBLIVIOUS
 
 
 class Cell(NamedTuple):
-    """An accuracy in percent; `value` is None where nothing was tried.
+    """A row in a table; None where nothing was tried.
 
     Attributes:
         label: What its column is called, for where there is no heading in sight.
-        value: In percent.
-        low: Lower end of its 95 % interval.
-        high: Upper end.
+        row: The row.
         star: Whether it differs from that of the report's subject.
-        unreliable: Why it is an upper bound and no sign of robustness; None where it is not.
         note: What it is of, where the column does not say.
     """
 
     label: str
-    value: float | None = None
-    low: float = 0.0
-    high: float = 0.0
+    row: Row | None
     star: bool = False
-    unreliable: str | None = None
     note: str = ""
 
 
@@ -41,23 +34,6 @@ class Line(NamedTuple):
     cells: list[Cell]
     difference: str = ""
     p: str = ""
-
-
-class Difference(NamedTuple):
-    """How the subject differs from a defence under an attack; `points` is empty where they were not compared."""
-
-    against: str
-    points: str = ""
-    p: str = ""
-    significant: bool = False
-
-
-class Differences(NamedTuple):
-    """The paired comparisons: a line an attack, and by which methods they were made."""
-
-    against: list[str]
-    lines: list[tuple[str, list[Difference]]]
-    methods: list[str]
 
 
 class Column(NamedTuple):
@@ -77,12 +53,12 @@ def headline_lines(results: Results) -> list[Line]:
     for defence in results.defences:
         unknowing, knowing = results.strongest(defence), results.worst(defence)
         cells = [
-            _cell("clean", results.clean(defence), False),
-            _cell("attacker does not know", unknowing, False, _note(unknowing)),
-            _cell("attacker knows", knowing, False, _note(knowing)),
+            Cell("clean", results.clean(defence)),
+            Cell("attacker does not know", unknowing, note=_note(unknowing)),
+            Cell("attacker knows", knowing, note=_note(knowing)),
         ]
         last = knowing or unknowing
-        against = _difference(None if last is None else compared.get(last.name))
+        against = difference(None if last is None else compared.get(last.name))
         lines.append(Line(defence, cells, *(("this one", "") if defence == results.subject else against)))
     return lines
 
@@ -104,7 +80,7 @@ def accuracy_lines(results: Results, columns: Sequence[Column]) -> list[Line]:
     lines = []
     for defence in results.defences:
         names = {label: row_name(*pair, defence) for label, pair in labels.items()}
-        lines.append(Line(defence, [_cell(label, rows.get(name), name in stars) for label, name in names.items()]))
+        lines.append(Line(defence, [Cell(label, rows.get(name), name in stars) for label, name in names.items()]))
     return lines
 
 
@@ -120,29 +96,16 @@ def _note(row: Row | None) -> str:
     return row.attack if row.threat == OBLIVIOUS else heading(row.threat, row.attack)
 
 
-def _cell(label: str, row: Row | None, star: bool, note: str = "") -> Cell:
-    if row is None:
-        return Cell(label)
-    low, high = row.ci95
-    return Cell(label, 100 * row.top1, 100 * low, 100 * high, star, row.unreliable, note)
+def differences(results: Results) -> dict[str, dict[str, Comparison]]:
+    """Return how the report's subject differs from every other defence: a comparison for each attack and defence."""
+    found: dict[str, dict[str, Comparison]] = {}
+    for each in results.compared(results.subject):
+        found.setdefault(heading(each.threat, each.attack), {})[each.second] = each
+    return found
 
 
-def differences(results: Results) -> Differences:
-    """Return how the defence that the report is about differs from every other, under every attack."""
-    found = results.compared(results.subject)
-    cells = {(heading(each.threat, each.attack), each.second): each for each in found}
-    against, attacks = unique(key[1] for key in cells), unique(key[0] for key in cells)
-    lines = [(attack, [_compared(cells.get((attack, other)), other) for other in against]) for attack in attacks]
-    return Differences(against, lines, unique(each.method for each in found))
-
-
-def _compared(comparison: Comparison | None, other: str) -> Difference:
-    if comparison is None:
-        return Difference(other)
-    return Difference(other, *_difference(comparison), comparison.p_holm < SIGNIFICANT)
-
-
-def _difference(comparison: Comparison | None) -> tuple[str, str]:
+def difference(comparison: Comparison | None) -> tuple[str, str]:
+    """Return a comparison in words: the points with their interval, and p."""
     if comparison is None:
         return "not compared", ""
     low, high = (_points(end) for end in comparison.ci95)

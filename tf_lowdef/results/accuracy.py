@@ -30,7 +30,7 @@ def accuracy_table(results: Results, threat: str | None = None, intervals: bool 
     rows = [row for row in results.select(conditional=False) if threat is None or row.threat in (threat, None)]
     alone = len({row.threat for row in rows if row.threat is not None}) < 2
     columns, stars = list(dict.fromkeys((row.threat, row.attack) for row in rows)), starred(results)
-    cells = {(row.threat, row.attack, row.defence): _accuracy(row, intervals, row.name in stars) for row in rows}
+    cells = {(row.threat, row.attack, row.defence): accuracy_text(row, intervals, row.name in stars) for row in rows}
     return Table(
         ["defence", *(heading(*column, alone) for column in columns)],
         [
@@ -56,7 +56,8 @@ def starred(results: Results) -> set[str]:
     }
 
 
-def _accuracy(row: Row, intervals: bool, star: bool) -> str:
+def accuracy_text(row: Row, intervals: bool = True, star: bool = False) -> str:
+    """Return an accuracy in percent with its 95 % interval; what is unreliable as the upper bound that it is."""
     text = f"{100 * row.top1:.1f}{'*' if star else ''}"
     if row.unreliable is not None:
         return f"<= {text} unreliable"
