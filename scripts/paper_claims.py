@@ -13,7 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import click
 import numpy as np
 
-from tf_lowdef.cli.options import check_model_options, model_options, open_classifier
+from tf_lowdef.cli.options import check_model_options, model_options, open_classifier_and_data
 from tf_lowdef.data.load import load_data
 from tf_lowdef.evaluation.models.predict import input_size
 from tf_lowdef.results.table import markdown_table
@@ -30,7 +30,7 @@ DEFENCES = ("none", "flip", "webp:60", "webp:60+flip")
 def main(model: str | None, weights: str | None, data: str | None, attack: str, limit: int | None) -> None:
     """Print three tables in Markdown."""
     check_model_options(model, weights, data)
-    classifier, source = open_classifier(model, weights, data)
+    classifier, source = open_classifier_and_data(model, weights, data)
     found = load_data(source, input_size(classifier))
     images = np.stack([found.read(place) for place in range(len(found))[:limit]])
     labels = found.labels[:limit]

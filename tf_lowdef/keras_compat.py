@@ -6,6 +6,7 @@ nothing private: Keras drops the argument from a call of one that does not.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -34,3 +35,18 @@ def producer(tensor: Any) -> tuple[Any, list[Any]]:
     """
     operation, node, _ = tensor._keras_history
     return operation, list(operation._inbound_nodes[node].input_tensors)
+
+
+def tensors_backwards(model: Any) -> Iterator[Any]:
+    """Yield the symbolic tensors of a functional or built Sequential model, from the output on, inputs left out.
+
+    They are those of this model, where ``Layer.output`` may be another's.
+    """
+    waiting, seen = [model.outputs[0]], set[int]()
+    while waiting:
+        tensor = waiting.pop(0)
+        _, inputs = producer(tensor)
+        if id(tensor) not in seen and inputs:
+            seen.add(id(tensor))
+            yield tensor
+            waiting += inputs

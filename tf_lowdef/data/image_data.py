@@ -100,6 +100,11 @@ def to_grey(pixels: Pixels) -> Pixels:
     return np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
 
 
+def like(model: Pixels, pixels: Pixels) -> Pixels:
+    """Return RGB pixels with as many channels as another image has: grey where that is."""
+    return to_grey(pixels) if model.shape[-1] == GREY else pixels
+
+
 def numbered(count: int) -> list[str]:
     """Return the names of images that have none: their index, all of one length."""
     width = len(str(max(count - 1, 0)))

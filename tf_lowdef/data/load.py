@@ -114,13 +114,20 @@ def _listed(path: Path, classes: int | None) -> ClassNames:
 
 def _from_files(source: Path, labels: Path | None, wanted: Wanted) -> ImageData:
     files, class_names = find_labelled_files(source, labels, wanted.classes)
+    return from_files(str(source), files, wanted, class_names)
+
+
+def from_files(
+    source: str, files: Sequence[SourceFile], wanted: Wanted, class_names: ClassNames | None = None
+) -> ImageData:
+    """Return files, each with a label, as labelled images; the other arguments are as in `ImageData`."""
 
     def read(index: int) -> Pixels:
         return wanted.fit(read_rgb(files[index].path))
 
     indices = np.array([file.label for file in files], np.int64)
     names = [file.name for file in files]
-    return ImageData(str(source), names, indices, read, lambda some: _digest(files, some), class_names=class_names)
+    return ImageData(source, names, indices, read, lambda some: _digest(files, some), class_names=class_names)
 
 
 def _digest(files: Sequence[SourceFile], indices: Sequence[int]) -> str:

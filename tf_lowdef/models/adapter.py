@@ -11,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lowdef.models.adapter_layers import LogProbabilities, TwoLogits
+from tf_lowdef.models.cutting import split_defence
 from tf_lowdef.models.heads import HEADS, LOGITS, SIGMOID, SOFTMAX, find_head
-from tf_lowdef.models.input_range import PIXELS, InputRange, declared_range, parse_input_range
+from tf_lowdef.models.input_range import PIXELS, RESCALING, InputRange, declared_range, parse_input_range
 from tf_lowdef.models.networks import as_network, sample_images
 
 _ENDS = {SOFTMAX: "a softmax", SIGMOID: "a sigmoid", LOGITS: "logits, without an activation"}
@@ -65,6 +66,12 @@ def as_classifier(
     if outputs is not None and outputs not in HEADS:
         raise ValueError(f"`outputs` must be one of {', '.join(HEADS)}. Received: outputs={outputs!r}")
     said = None if input_range is None else parse_input_range(input_range)
+    if said is None and outputs is None and range_is_said(model):
+        return model
+    if said not in (None, PIXELS) and any(layer.name == RESCALING for layer in getattr(model, "layers", ())):
+        raise ValueError(
+            f"{model.name!r} is adapted already: it takes pixels in [0, 255]. Received: input_range=({said})"
+        )
     layers = tuple(map(id, getattr(model, "layers", ())))  # a Sequential may have grown since
     key = (said, outputs, None if input_shape is None else tuple(input_shape), layers)
     known = _remembered(model)
@@ -80,10 +87,18 @@ def _adapt(model: Any, said: InputRange | None, outputs: str | None, input_shape
     if shape[-1] == 1 and isinstance(within.said, str):
         raise ValueError(f"The preprocessing of {within} is for RGB images. Received: input_shape={shape}")
     head, core = find_head(network)
-    front, tail = within.layers(), _tail(network, within, head, outputs)
-    if not front and not tail:
+    tail = _tail(network, within, head, outputs)
+    if within.is_pixels and not tail:
         return core
-    return keras.Sequential([keras.Input(shape, dtype="float32", name="pixels"), *front, core, *tail])
+    defence, rest = ([], core) if within.is_pixels else split_defence(core)
+    front = [*map(_on_pixels, defence), *within.layers()]
+    return keras.Sequential([keras.Input(shape, dtype="float32", name="pixels"), *front, rest, *tail])
+
+
+def _on_pixels(layer: Any) -> Any:
+    """Return a layer of this package that does to pixels in [0, 255] what it did to values in its own range."""
+    config = layer.get_config()
+    return type(layer).from_config({**config, "value_range": PIXELS.said} if "value_range" in config else config)
 
 
 def _agree(model: Any, said: InputRange | None, declared: InputRange | None) -> InputRange:

@@ -22,6 +22,9 @@ IMAGENET_STDDEV = (0.229, 0.224, 0.225)
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 """Source of the three: ``keras/src/applications/imagenet_utils.py``, ``preprocess_input``."""
 
+RESCALING = "pixels_to_range"
+"""The name of the layer that makes the model's range of pixels."""
+
 MODES = ("caffe", "torch")
 """Keras' names of preprocessing that is no range: BGR less the mean, and standardised by ImageNet's mean and deviation;
 ``"tf"`` is (-1, 1)."""
@@ -57,7 +60,7 @@ class InputRange:
         """Return the Keras layers from pixels in [0, 255] to this range, in float32 whatever the policy."""
         if self.is_pixels:
             return []
-        rescaling = keras.layers.Rescaling(self.scale, self.offset, dtype="float32", name="pixels_to_range")
+        rescaling = keras.layers.Rescaling(self.scale, self.offset, dtype="float32", name=RESCALING)
         return [ReverseChannels(dtype="float32", name="rgb_to_bgr"), rescaling] if self.bgr else [rescaling]
 
     def of(self, pixels: npt.ArrayLike) -> npt.NDArray[np.float32]:

@@ -6,15 +6,13 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tf_lowdef.layers import RandomCropLayer
 from tf_lowdef.models.adapter import as_classifier
-from tf_lowdef.models.heads import is_graph
-from tf_lowdef.models.input_range import PIXELS, USUAL_RANGES, InputRange, declared_range, leading_layers
+from tf_lowdef.models.cutting import split_defence
+from tf_lowdef.models.input_range import PIXELS, USUAL_RANGES, InputRange, declared_range
 from tf_lowdef.models.networks import as_network
 from tf_lowdef.results.statistics import mcnemar
 
@@ -27,6 +25,10 @@ LEVEL = 0.001
 
 PROBED = 200
 """Images that are classified in each range; fewer where it is hopeless after the first batch."""
+
+_ABOVE_CHANCE = 0.1
+"""By how much a range must beat the classifier that always says the most frequent class: one that was not trained says
+one class or another, whatever it is given."""
 
 _BATCH = 50
 
@@ -107,7 +109,7 @@ def find_better_range(model: Any, images: Pixels, labels: Labels, outputs: str |
         return None
     network = as_network(model, images.shape[1:])
     assumed = declared_range(network) or PIXELS
-    front, rest = _split(network)
+    front, rest = split_defence(network)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it is said when the model is adapted
         scores = tf.function(as_classifier(rest, outputs=outputs), autograph=False)
@@ -119,7 +121,7 @@ def find_better_range(model: Any, images: Pixels, labels: Labels, outputs: str |
         return right
 
     base = [judge(assumed, part) for part in parts]
-    best = None
+    best, chance = None, (np.bincount(labels).max() / len(labels) + _ABOVE_CHANCE) * len(labels)
     for other in USUAL_RANGES:
         if other == assumed or (isinstance(other.said, str) and images.shape[-1] != 3):
             continue
@@ -128,7 +130,11 @@ def find_better_range(model: Any, images: Pixels, labels: Labels, outputs: str |
             continue
         tried += [judge(other, part) for part in parts[1:]]
         found = _compare(other, assumed, np.concatenate(tried), np.concatenate(base), front)
-        if found.p < LEVEL and (best is None or found.found_correct > best.found_correct):
+        if (
+            found.p < LEVEL
+            and found.found_correct > chance
+            and (best is None or found.found_correct > best.found_correct)
+        ):
             best = found
     return best
 
@@ -155,37 +161,6 @@ def _through(front: Sequence[Any], assumed: InputRange, images: Pixels) -> npt.N
     offset, scale = (np.asarray(each, np.float32) for each in (assumed.offset, assumed.scale))
     pixels: npt.NDArray[np.float32] = (values - offset) / scale
     return pixels
-
-
-def _split(network: Any) -> tuple[list[Any], Any]:
-    """Return the layers of this package in front of a network, and what stands behind them.
-
-    Where they cannot be parted, the network counts as having none in front.
-    """
-    front = leading_layers(network)
-    if not front or any(isinstance(layer, RandomCropLayer) for layer in front):
-        return [], network
-    try:
-        return list(front), _behind(network, len(front))
-    except ValueError:  # their outputs are not in this network's graph
-        return [], network
-
-
-def _behind(network: Any, count: int) -> Any:
-    """Return a network without its first `count` layers.
-
-    Raises:
-        ValueError: It cannot be cut there.
-    """
-    if count == 0:
-        return network
-    layers = [layer for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
-    if not isinstance(network, keras.Sequential):
-        return keras.Model(layers[count - 1].output, network.outputs[0])
-    while count and not is_graph(layers[0]):
-        layers, count = layers[1:], count - 1
-    shape = network.inputs[0].shape[1:]
-    return keras.Sequential([keras.Input(shape, dtype="float32"), _behind(layers[0], count), *layers[1:]])
 
 
 def _python(within: InputRange) -> str:

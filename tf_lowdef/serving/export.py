@@ -14,11 +14,13 @@ from PIL import features
 
 from tf_lowdef.attacks.model_fn import are_probabilities
 from tf_lowdef.keras_compat import all_layers
-from tf_lowdef.models import load_model
+from tf_lowdef.models import as_classifier, load_model
+from tf_lowdef.models.networks import knows_shape as is_known
 from tf_lowdef.serving.expected import LOGITS_TOLERANCE, write_expected
 from tf_lowdef.serving.graph_ops import layer_of, unservable
 from tf_lowdef.serving.layout import check_free, check_version, model_name, new_version, write_config
 from tf_lowdef.serving.network import CHANNELS, Network, take_apart
+from tf_lowdef.serving.own_scale import check_own_scale
 from tf_lowdef.serving.readme import write_readme
 from tf_lowdef.serving.samples import Expected, Pixels, make_expected, make_samples, reference
 from tf_lowdef.serving.saved_model import read_meta_graph
@@ -35,6 +37,8 @@ def export(
     samples: npt.ArrayLike | None = None,
     defended_pixels: bool = True,
     seed: int = 0,
+    input_range: Any = None,
+    outputs: str | None = None,
 ) -> Path:
     """Write a defended model as TensorFlow Serving reads it, and check that it answers as the model here does.
 
@@ -47,8 +51,9 @@ def export(
     somebody else's. The version appears under its name only when it is whole.
 
     Args:
-        model: A Keras model from RGB pixels in [0, 255], shape (batch, height, width, 3) with static height and width,
-            to logits or probabilities (batch, classes), or a ``.keras`` file. The defence is the image layers that a
+        model: Any Keras model from images of a static height and width to class scores, see
+            :func:`tf_lowdef.as_classifier`, or a ``.keras`` or ``.h5`` file. What is served takes pixels in [0, 255],
+            whatever the model's own range. The defence is the image layers that a
             ``keras.Sequential`` begins with; in another model it is exported too, but ``defended_pixels`` is left out
             and only logits are compared.
         path: Folder of the model; its name is the served model's.
@@ -58,6 +63,8 @@ def export(
             noise, a gradient and a picture with the spectrum of a photograph.
         defended_pixels: Whether the pixels behind the defence are an output.
         seed: Of the pictures that are made.
+        input_range: What the model takes pixels as, see ``as_classifier``; None means [0, 255].
+        outputs: What the model gives, see there; None finds it out.
 
     Returns:
         The folder of the version.
@@ -76,12 +83,13 @@ def export(
     model_name(root)
     check_free(root, check_version(version))
     images = None if samples is None else _check_samples(samples)
-    network = take_apart(
-        load_model(model) if isinstance(model, (str, os.PathLike)) else model,
-        None if images is None else (int(images.shape[1]), int(images.shape[2])),
-    )
+    theirs = load_model(model) if isinstance(model, (str, os.PathLike)) else model
+    shape = None if images is None else images.shape[1:]
+    classifier = as_classifier(theirs, input_range, outputs, None if is_known(theirs) else shape)
+    network = take_apart(classifier, None if images is None else (int(images.shape[1]), int(images.shape[2])))
     images = make_samples(network.size, seed) if images is None else images
     scores = _reference_scores(network, images)
+    check_own_scale(theirs, input_range, images, scores)
     names = _class_names(class_names, scores.shape[1])
     probabilities = are_probabilities(scores)
     serving = Serving(network, names, probabilities, defended_pixels)

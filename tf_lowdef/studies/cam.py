@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
@@ -11,7 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tf_lowdef.evaluation.models.draws import Keys, image_keys
-from tf_lowdef.keras_compat import producer
+from tf_lowdef.keras_compat import producer, tensors_backwards
 from tf_lowdef.layers import ImageLayer, MeanOfCopies, draw_scope
 from tf_lowdef.layers.compiled import infer
 from tf_lowdef.models.adapter import as_classifier
@@ -113,7 +112,7 @@ def _take_apart(model: Any, name: str | None) -> _Parts:
     """
     if not is_graph(model):
         raise ValueError(f"Grad-CAM cannot explain {model.name!r}: it is no graph of layers, Sequential or functional")
-    for tensor in _behind_to_front(model):
+    for tensor in tensors_backwards(model):
         operation, _ = producer(tensor)
         if operation.name == name if name is not None else _is_feature(operation, tensor):
             return _Parts([], keras.Model(model.inputs[0], [tensor, model.outputs[0]]), [])
@@ -123,18 +122,6 @@ def _take_apart(model: Any, name: str | None) -> _Parts:
             return _Parts([*row[:place], *inner.head], inner.network, [*inner.tail, *row[place + 1 :]])
     what = "no layer with features of (rows, columns, channels)" if name is None else f"no layer {name!r}"
     raise ValueError(f"Grad-CAM cannot explain {model.name!r}: it has {what}")
-
-
-def _behind_to_front(model: Any) -> Iterator[Any]:
-    """Yield the symbolic tensors of a graph, each after what follows from it; those of this model, not of others."""
-    waiting, seen = [model.outputs[0]], set[int]()
-    while waiting:
-        tensor = waiting.pop(0)
-        operation, inputs = producer(tensor)
-        if id(tensor) not in seen and not isinstance(operation, keras.layers.InputLayer):
-            seen.add(id(tensor))
-            yield tensor
-            waiting += inputs
 
 
 def _row(model: Any) -> list[Any]:
@@ -159,7 +146,7 @@ def _row(model: Any) -> list[Any]:
 
 def _holds_features(network: Any, name: str | None) -> bool:
     """Return whether a nested network has the features that are looked for."""
-    for tensor in _behind_to_front(network):
+    for tensor in tensors_backwards(network):
         operation, _ = producer(tensor)
         if operation.name == name if name is not None else _is_feature(operation, tensor):
             return True
