@@ -60,7 +60,8 @@ def command(
 
     The model is one of keras.applications by name, or anybody's .keras or .h5 file; without one, the embedded
     classifier. It is served pixels in [0, 255], whatever its own range. WebP becomes stock TensorFlow operations, whose
-    pixels are checked against Pillow's. Beside the model lie models.config and a README with the command that serves it.
+    pixels are checked against Pillow's. Beside the model lie models.config and a README with the command that serves
+    it.
 
     \b
     Example:

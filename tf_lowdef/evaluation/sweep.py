@@ -179,16 +179,16 @@ def sweep(
         first_half(limit, seed)  # before hours of work
     threats = (OBLIVIOUS, ADAPTIVE)
     model = open_classifier(model, data, input_range, outputs)
+    images = open_data(model, data, labels, input_range)
     with ExitStack() as exits:
         folder = None if out is None else exits.enter_context(working_folder(out))
         results = evaluate(
-            model, data, attacks, defences, threats, folder, seed, limit=limit, batch_size=batch_size, budget=budget,
-            input_range=input_range, outputs=outputs, labels=labels, ray=ray, progress=progress, command=command,
+            model, images, attacks, defences, threats, folder, seed, limit=limit, batch_size=batch_size, budget=budget,
+            ray=ray, progress=progress, command=command,
         )  # fmt: skip
         count = len(results.images)
         first = first_half(count, seed)
-        source = open_data(model, data, labels, input_range)
-        pixels = stack(source.read_batch(list(range(min(COST_IMAGES, len(source)))))[0], source.source)
+        pixels = stack(images.read_batch(list(range(min(COST_IMAGES, len(images)))))[0], images.source)
         rows = [_row(results, defence, first, pixels) for defence in defences]
         found = choose(rows, max_clean_drop, results)
         if folder is not None:

@@ -29,6 +29,10 @@ def through_rgb(transform: Callable[[tf.Tensor], tf.Tensor], pixels: tf.Tensor) 
     """
     if pixels.shape[-1] != GREY:
         return transform(pixels)
-    colours = transform(tf.repeat(pixels, 3, axis=-1))
-    luma = tf.reduce_sum(tf.cast(colours, tf.int32) * tf.constant(_LUMA), axis=-1, keepdims=True)
-    return tf.cast(tf.bitwise.right_shift(luma + (1 << (_LUMA_BITS - 1)), _LUMA_BITS), tf.uint8)
+    return tf.cast(luma(transform(tf.repeat(pixels, 3, axis=-1))), tf.uint8)
+
+
+def luma(colours: tf.Tensor) -> tf.Tensor:
+    """Return RGB pixels, whole numbers of any dtype, as Pillow's ``convert("L")`` has them: int32, one channel."""
+    total = tf.reduce_sum(tf.cast(colours, tf.int32) * tf.constant(_LUMA), axis=-1, keepdims=True)
+    return tf.bitwise.right_shift(total + (1 << (_LUMA_BITS - 1)), _LUMA_BITS)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_lowdef.models.adapter_layers import LogProbabilities, TwoLogits
+from tf_lowdef.models.adapter_layers import LogProbabilities, ToGrey, TwoLogits
 from tf_lowdef.models.cutting import split_defence
 from tf_lowdef.models.heads import HEADS, LOGITS, SIGMOID, SOFTMAX, find_head
 from tf_lowdef.models.input_range import PIXELS, RESCALING, InputRange, declared_range, parse_input_range
@@ -167,6 +167,19 @@ def _one_number(network: Any) -> str:
         f"{network.name!r} gives one number an image, and none of a sigmoid. If it is the logit of class 1, pass "
         "outputs='logits'"
     )
+
+
+def in_colour(classifier: Any) -> Any:
+    """Return a classifier of grey images as one of RGB images, which are made grey as Pillow does; others as they are.
+
+    Args:
+        classifier: From pixels in [0, 255], shape (batch, height, width, 1 or 3).
+    """
+    if classifier.input_shape[-1] != 1:
+        return classifier
+    shape = (*classifier.input_shape[1:3], 3)
+    inner = classifier.layers if isinstance(classifier, keras.Sequential) else [classifier]
+    return keras.Sequential([keras.Input(shape, dtype="float32", name="pixels"), ToGrey(dtype="float32"), *inner])
 
 
 class _Memory:

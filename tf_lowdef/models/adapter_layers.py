@@ -8,6 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_lowdef.layers import ImageLayer
+from tf_lowdef.layers.grey import luma
+
 Shape = tuple[int | None, ...]
 
 SMALLEST = float(np.finfo(np.float32).tiny)
@@ -32,6 +35,26 @@ class ReverseChannels(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""
         return tuple(input_shape)
+
+
+@keras.saving.register_keras_serializable(package="tf_lowdef")
+class ToGrey(ImageLayer):
+    """Makes grey pixels of RGB ones, as Pillow's ``convert("L")`` does; of equal channels it takes one.
+
+    Input shape:
+        ``(batch, height, width, 3)``, whole numbers from 0 to 255.
+
+    Output shape:
+        ``(batch, height, width, 1)``.
+    """
+
+    def call(self, inputs: Any) -> tf.Tensor:
+        """Weigh the channels."""
+        return self.to_compute_dtype(luma(tf.round(self.to_images(inputs))))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape with one channel."""
+        return (*super().compute_output_shape(input_shape)[:-1], 1)
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")

@@ -15,6 +15,7 @@ from PIL import features
 from tf_lowdef.attacks.model_fn import are_probabilities
 from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.models import as_classifier, load_model
+from tf_lowdef.models.adapter import in_colour
 from tf_lowdef.models.networks import knows_shape as is_known
 from tf_lowdef.serving.expected import LOGITS_TOLERANCE, write_expected
 from tf_lowdef.serving.graph_ops import layer_of, unservable
@@ -53,7 +54,8 @@ def export(
     Args:
         model: Any Keras model from images of a static height and width to class scores, see
             :func:`tf_lowdef.as_classifier`, or a ``.keras`` or ``.h5`` file. What is served takes pixels in [0, 255],
-            whatever the model's own range. The defence is the image layers that a
+            whatever the model's own range; where the model is of grey ones, in three channels, which are made grey as
+            Pillow does. The defence is the image layers that a
             ``keras.Sequential`` begins with; in another model it is exported too, but ``defended_pixels`` is left out
             and only logits are compared.
         path: Folder of the model; its name is the served model's.
@@ -85,7 +87,7 @@ def export(
     images = None if samples is None else _check_samples(samples)
     theirs = load_model(model) if isinstance(model, (str, os.PathLike)) else model
     shape = None if images is None else images.shape[1:]
-    classifier = as_classifier(theirs, input_range, outputs, None if is_known(theirs) else shape)
+    classifier = in_colour(as_classifier(theirs, input_range, outputs, None if is_known(theirs) else shape))
     network = take_apart(classifier, None if images is None else (int(images.shape[1]), int(images.shape[2])))
     images = make_samples(network.size, seed) if images is None else images
     scores = _reference_scores(network, images)

@@ -20,6 +20,8 @@ from tf_lowdef.validation import CHANNELS, channels_cure
 Maps = npt.NDArray[np.float32]
 
 _BATCH = 32
+_OPAQUE = (keras.Model, keras.layers.TFSMLayer)
+"""What may hold features that no graph leads to."""
 
 
 class _Parts(NamedTuple):
@@ -120,6 +122,9 @@ def _take_apart(model: Any, name: str | None) -> _Parts:
             inner, row = _take_apart(operation, name), _row(model)
             place = row.index(operation)
             return _Parts([*row[:place], *inner.head], inner.network, [*inner.tail, *row[place + 1 :]])
+    opaque = [each.name for each in model.layers if isinstance(each, _OPAQUE) and not is_graph(each)]
+    if opaque:
+        raise ValueError(f"Grad-CAM cannot explain {model.name!r}: {opaque[0]!r} in it is no graph of layers")
     what = "no layer with features of (rows, columns, channels)" if name is None else f"no layer {name!r}"
     raise ValueError(f"Grad-CAM cannot explain {model.name!r}: it has {what}")
 
