@@ -365,8 +365,11 @@ def check_attack(kind: Kind) -> str:
     """An attack judges its images as the network does; a model that needs telling is refused untold."""
     images, labels = kind.data()
     result = FGSM(STRENGTH)(adapt(kind), images, labels)
-    _same(result.clean_predictions, kind.probabilities(images).argmax(axis=1), "clean classes")
-    _same(result.predictions, kind.probabilities(result.images).argmax(axis=1), "attacked classes")
+    for found, pixels in ((result.clean_predictions, images), (result.predictions, result.images)):
+        expected = kind.probabilities(pixels)
+        second, first = np.sort(expected, axis=1)[:, -2:].T
+        clear = first - second > 2 * kind.tolerance
+        _same(found[clear], expected.argmax(axis=1)[clear], "classes")
     if not (result.predictions != result.clean_predictions).any():
         raise WrongError("the attack moved no class")
     if not kind.said:

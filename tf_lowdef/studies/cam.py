@@ -10,7 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tf_lowdef.evaluation.models.draws import Keys, image_keys
-from tf_lowdef.keras_compat import producer, tensors_backwards
+from tf_lowdef.keras_compat import all_layers, producer, tensors_backwards
 from tf_lowdef.layers import ImageLayer, MeanOfCopies, draw_scope
 from tf_lowdef.layers.compiled import infer
 from tf_lowdef.models.adapter import as_classifier
@@ -122,7 +122,7 @@ def _take_apart(model: Any, name: str | None) -> _Parts:
             inner, row = _take_apart(operation, name), _row(model)
             place = row.index(operation)
             return _Parts([*row[:place], *inner.head], inner.network, [*inner.tail, *row[place + 1 :]])
-    opaque = [each.name for each in model.layers if isinstance(each, _OPAQUE) and not is_graph(each)]
+    opaque = [each.name for each in all_layers(model) if isinstance(each, _OPAQUE) and not is_graph(each)]
     if opaque:
         raise ValueError(f"Grad-CAM cannot explain {model.name!r}: {opaque[0]!r} in it is no graph of layers")
     what = "no layer with features of (rows, columns, channels)" if name is None else f"no layer {name!r}"
