@@ -11,6 +11,7 @@ from tf_lowdef.layers import wavelet
 from tf_lowdef.layers.draws import RandomisedLayer, draw_uniform, to_integers
 from tf_lowdef.layers.float_layer import FloatLayer
 from tf_lowdef.layers.forms import grammar
+from tf_lowdef.layers.grey import GREY
 from tf_lowdef.validation import check_integer, check_number
 
 YCBCR = ((0.299, -0.168736, 0.5), (0.587, -0.331264, -0.418688), (0.114, 0.5, -0.081312))
@@ -75,6 +76,8 @@ class PixelDeflectionLayer(RandomisedLayer, FloatLayer):
         out = self._deflect(images) if self.deflections else images
         if not self.sigma:
             return out
+        if images.shape[-1] == GREY:  # which is its own luma
+            return wavelet.denoise(out, self.sigma)
         return tf.tensordot(wavelet.denoise(tf.tensordot(out, tf.constant(YCBCR), 1), self.sigma), tf.constant(RGB), 1)
 
     def _deflect(self, images: tf.Tensor) -> tf.Tensor:
