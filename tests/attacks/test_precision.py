@@ -44,9 +44,11 @@ def test_the_models_own_precision_judges(both):
 def test_policies_are_put_back(both):
     _, half, images, _ = both
     policies = [layer.dtype_policy.name for layer in half.layers]
-    with pytest.raises(RuntimeError), full_precision(half):
+    with full_precision(half):
         assert half(images[:1].astype(np.float32)).dtype == "float32"
-        raise RuntimeError
+    assert [layer.dtype_policy.name for layer in half.layers] == policies
+    with pytest.raises(ZeroDivisionError), full_precision(half):
+        1 / 0  # noqa: B018
     assert [layer.dtype_policy.name for layer in half.layers] == policies
     with full_precision(tf.identity):
         pass
