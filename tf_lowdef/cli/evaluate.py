@@ -24,6 +24,7 @@ from tf_lowdef.cli.options import (
 )
 from tf_lowdef.cli.spelling import Spelled
 from tf_lowdef.cli.types import DataName, InputRangeName, ModelName, WeightsName
+from tf_lowdef.files.text import printable
 from tf_lowdef.threats import THREATS
 
 
@@ -158,6 +159,6 @@ def command(
             names = None if images.class_names or data is None else names_in(data)
             make_gallery(classifier, images, results, folder, names)
         except (OSError, ValueError) as error:  # the results are there, and worth more than their pictures
-            click.echo(f"Warning: no gallery: {error}", err=True)
+            click.echo(f"Warning: no gallery: {printable(error)}", err=True)
         write_report(results, folder)
     show_results(results, str(folder))
