@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import tf_lowdef.data.files as sources
+import tf_lowdef.data.class_folders as sources
 from tf_lowdef.data.image_data import resize
 from tf_lowdef.data.load import load_data
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import Field, fields
 from typing import Any, ClassVar
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -18,10 +17,7 @@ from tf_lowdef.attacks.losses import cross_entropy, evaluate_loss, target_cross_
 from tf_lowdef.attacks.model_fn import Model, ModelFn, are_probabilities, as_model_fn
 from tf_lowdef.attacks.randomness import draw_targets
 from tf_lowdef.attacks.result import WHITE, AttackResult, Floats, Perturbed, l2_norms, linf_norms
-from tf_lowdef.layers.scale import warn_of_scale
-from tf_lowdef.models.adapter import as_classifier, range_is_said, say_range
-from tf_lowdef.models.networks import knows_shape
-from tf_lowdef.models.range_probe import check_range, images_to_probe
+from tf_lowdef.attacks.victim import as_victim, warn_of_images
 from tf_lowdef.specs import format_value
 from tf_lowdef.validation import (
     Labels,
@@ -102,8 +98,8 @@ class Attack(ABC):
         aims = None if targets is None else check_targets("targets", targets, true)
         if aims is not None and not self.aims:
             raise ValueError(f"`targets` are for an attack with targeted=True. Received: {self.spec}")
-        self._warn_of_scale(images)
-        model_fn = as_model_fn(_as_classifier(model, pixels, true))
+        warn_of_images(type(self).__name__, images)
+        model_fn = as_model_fn(as_victim(model, pixels, true))
         parts = []
         for start in range(0, len(pixels), batch_size):
             part = slice(start, start + batch_size)
@@ -112,12 +108,6 @@ class Attack(ABC):
             if progress is not None:
                 progress(min(start + batch_size, len(pixels)), len(pixels))
         return _join(parts) if parts else _empty(pixels, self)
-
-    def _warn_of_scale(self, images: npt.ArrayLike) -> None:
-        array = np.asarray(images)
-        if array.size:
-            cure = "Multiply images in [0, 1] by 255; the model's own range is as_classifier's business"
-            warn_of_scale(f"{type(self).__name__}'s `images`", array.min(), array.max(), (0, WHITE), cure, stacklevel=4)
 
     def _attack_batch(
         self, model_fn: ModelFn, pixels: Pixels, labels: Labels, aims: Labels | None, size: int, seed: int, first: bool
@@ -247,23 +237,6 @@ def parameters(attack: type[Attack]) -> list[Field[Any]]:
     """Return an attack's parameters in the order in which it takes them, those by keyword alone last."""
     found = fields(attack)  # type: ignore[arg-type]  # every attack is a dataclass
     return [field for field in found if not field.kw_only] + [field for field in found if field.kw_only]
-
-
-def _as_classifier(model: Model, pixels: Pixels, labels: Labels) -> Model:
-    """Return a Keras model as a pixel classifier, after trying, when it is first seen, whether its range is another.
-
-    Any other callable is what it is.
-    """
-    if not isinstance(model, keras.layers.Layer) or not len(pixels):
-        return model
-    shape = None if knows_shape(model) else pixels.shape[1:]
-    classifier: Any = as_classifier(model, input_shape=shape)
-    if not range_is_said(classifier):
-        chosen = images_to_probe(labels)
-        if (labels < classifier.output_shape[-1]).all():  # otherwise they are refused later, by name
-            check_range(classifier, pixels[chosen], labels[chosen])
-        say_range(classifier)
-    return classifier  # type: ignore[no-any-return]  # a Keras model
 
 
 def _unchanged(batch: PaddedBatch) -> Perturbed:

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tf_lowdef.attacks.precision import full_precision
 from tf_lowdef.layers.compiled import compiled, infer, remembered
 
 Model = Callable[..., Any]
@@ -29,17 +28,8 @@ class ModelFn:
         self._get_model = get_model
 
     def __call__(self, x: Any) -> Any:
-        """Return the logits of float32 pixels, at inference; a model of half precision computes in float32."""
-        model = self._get_model()
-        with full_precision(model):
-            return self._checked(infer(model, x))
-
-    def own(self, x: Any) -> Any:
-        """Return the logits of float32 pixels, at inference, in the model's own precision."""
-        return self._checked(infer(self._get_model(), x))
-
-    def _checked(self, outputs: Any) -> Any:
-        logits = tf.cast(tf.convert_to_tensor(outputs), tf.float32)
+        """Return the logits of float32 pixels, at inference."""
+        logits = tf.cast(tf.convert_to_tensor(infer(self._get_model(), x)), tf.float32)
         if logits.shape.rank != 2:
             raise ValueError(
                 f"A model must return logits of shape (images, classes). Received: shape={tuple(logits.shape)}"
@@ -56,8 +46,8 @@ class ModelFn:
         return compiled(self, function, *arrays)
 
     def logits(self, x: Any) -> npt.NDArray[np.float32]:
-        """Return the logits of float32 pixels as an array, through the compiled model, in its own precision."""
-        logits: npt.NDArray[np.float32] = self.compiled(ModelFn.own, np.asarray(x, np.float32)).numpy()
+        """Return the logits of float32 pixels as an array, through the compiled model."""
+        logits: npt.NDArray[np.float32] = self.compiled(ModelFn.__call__, np.asarray(x, np.float32)).numpy()
         return logits
 
 

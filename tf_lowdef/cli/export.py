@@ -52,6 +52,8 @@ DEFAULT_DEFENCE = "webp:60+flip"
     help="With --xla, sizes to compile at the server's start; may be repeated.  [default: 1, 8, 32]",
 )
 @click.option("--no-defended-pixels", is_flag=True, help="Leave the pixels behind the defence out of the answers.")
+@range_option
+@outputs_option
 @click.option(
     "--samples",
     type=click.Path(exists=True, file_okay=False),
@@ -71,8 +73,6 @@ DEFAULT_DEFENCE = "webp:60+flip"
     callback=lambda _context, _option, value: parse_size(value),
     help="Largest image file that is decoded, in pixels.  [default: 4096x4096]",
 )
-@range_option
-@outputs_option
 @seed_option
 def command(
     model: str | None,
@@ -84,11 +84,11 @@ def command(
     xla: bool,
     batch_sizes: tuple[int, ...],
     no_defended_pixels: bool,
+    input_range: Any,
+    outputs: str | None,
     samples: str | None,
     on_bad_image: str,
     max_image_size: tuple[int, int] | None,
-    input_range: Any,
-    outputs: str | None,
     seed: int,
 ) -> None:
     r"""Write a defended classifier for TensorFlow Serving.

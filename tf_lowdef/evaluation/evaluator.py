@@ -99,8 +99,8 @@ def evaluate(
             beyond chance, that is an error.
         outputs: What the model gives: ``"softmax"``, ``"logits"`` or ``"sigmoid"``; None finds it out.
         labels: A file with the names of the classes in the order of the model's outputs, one a line.
-        ray: Where Ray's workers do the units; None does them in this process. Counts and images are the
-            same.
+        ray: Where Ray's workers do the units; None does them in this process. Counts and
+            images are the same.
         progress: Called as the work goes on.
         command: The command line that asked for this, for the report.
 

@@ -10,17 +10,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_lowdef.keras_compat import all_layers
+from tf_lowdef.layers import ImageLayer
 from tf_lowdef.models.adapter_layers import LogProbabilities, ToGrey, TwoLogits
 from tf_lowdef.models.cutting import split_defence
-from tf_lowdef.models.heads import HEADS, LOGITS, SIGMOID, SOFTMAX, find_head
-from tf_lowdef.models.input_range import (
-    PIXELS,
-    RESCALING,
-    InputRange,
-    declared_range,
-    parse_input_range,
-    refuse_hidden_range,
-)
+from tf_lowdef.models.heads import HEADS, LOGITS, SIGMOID, SOFTMAX, find_head, is_graph
+from tf_lowdef.models.input_range import PIXELS, RESCALING, InputRange, declared_range, parse_input_range
 from tf_lowdef.models.networks import as_network, sample_images
 
 _ENDS = {SOFTMAX: "a softmax", SIGMOID: "a sigmoid", LOGITS: "logits, without an activation"}
@@ -88,10 +83,10 @@ def as_classifier(
 
 
 def _adapt(model: Any, said: InputRange | None, outputs: str | None, input_shape: Any) -> Any:
-    if said is None:
-        refuse_hidden_range(model)
     network = as_network(model, input_shape)
     within = _agree(model, said, declared_range(network))
+    if said is None and not is_graph(model):
+        _check_hidden(model)
     shape = tuple(network.inputs[0].shape[1:])
     if shape[-1] == 1 and isinstance(within.said, str):
         raise ValueError(f"The preprocessing of {within} is for RGB images. Received: input_shape={shape}")
@@ -117,6 +112,18 @@ def _agree(model: Any, said: InputRange | None, declared: InputRange | None) -> 
             f"`input_range` out. Received: input_range=({said})"
         )
     return said or declared or PIXELS
+
+
+def _check_hidden(model: Any) -> None:
+    """Raise ValueError where a model without a graph has layers of this package that are set to another range."""
+    for layer in all_layers(model) if not isinstance(model, keras.Sequential) else ():
+        value_range = getattr(layer, "value_range", PIXELS.said)
+        if isinstance(layer, ImageLayer) and tuple(value_range) != PIXELS.said:
+            raise ValueError(
+                f"{layer.name!r} has value_range={tuple(value_range)}, and whether the input of {model.name!r} reaches "
+                "it as it is cannot be known of a subclassed model. Pass `input_range`, or put the layer in front of "
+                "the model in a keras.Sequential"
+            )
 
 
 def _tail(network: Any, within: InputRange, head: str | None, said: str | None) -> list[Any]:

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.layers import ImageLayer, RandomCropLayer
 from tf_lowdef.layers.pixel_layer import check_value_range
 from tf_lowdef.models.adapter_layers import ReverseChannels
@@ -132,23 +131,6 @@ def declared_range(model: Any) -> InputRange | None:
     said = [layer for layer in leading_layers(model) if hasattr(layer, "value_range")]
     said = [layer for layer in said if not isinstance(layer, RandomCropLayer)] or said
     return parse_input_range(tuple(said[0].value_range)) if said else None
-
-
-def refuse_hidden_range(model: Any) -> None:
-    """Raise ValueError where a subclassed model has layers of this package that are set to another range than [0, 255].
-
-    Whether its input reaches them as it is cannot be known.
-    """
-    if is_graph(model) or not isinstance(model, keras.Model):
-        return
-    for layer in all_layers(model):
-        found = getattr(layer, "value_range", None)
-        if isinstance(layer, ImageLayer) and found is not None and tuple(found) != PIXELS.said:
-            raise ValueError(
-                f"{layer.name!r} has value_range={tuple(found)}, and whether the input of {model.name!r} reaches it as "
-                "it is cannot be known of a subclassed model. Pass `input_range`, or put the layer in front of the "
-                "model in a keras.Sequential"
-            )
 
 
 def _leading(model: Any) -> Iterator[ImageLayer]:
