@@ -96,6 +96,7 @@ def command(
     import_tensorflow()
     from tf_lowdef.attacks import parse_attack
     from tf_lowdef.evaluation.folder.attack_folder import attack_folder
+    from tf_lowdef.evaluation.folder.log import read_table, tell_success
 
     with wrong_arguments():
         method = parse_attack(aim([attack])[0] if targeted else attack)
@@ -114,4 +115,6 @@ def command(
             ray=cluster,
             progress=progress,
         )
-    return report(summary, "attacked")
+    code = report(summary, "attacked")
+    click.echo(tell_success(read_table(Path(out)).values()))
+    return code

@@ -29,7 +29,7 @@ from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.files import write_bytes
 from tf_lowdef.folders.output import prepare
 from tf_lowdef.folders.plan import ArgumentError
-from tf_lowdef.folders.run import Outcome, Summary, write_failed
+from tf_lowdef.folders.run import FileOutcome, Summary, write_failed
 from tf_lowdef.jobs import LocalRunner, Runner, SplitWork, cut, explain_full_disk, hold_folder, is_full
 from tf_lowdef.jobs.ray import RayOptions, RayRunner
 from tf_lowdef.models.adapter import range_is_said
@@ -192,7 +192,7 @@ def _keep(
 ) -> None:
     """Write the images of a batch and add its records; what could not be read, or cannot be written, is a failure."""
     for place, reason in made.facts["failed"]:
-        summary.add(images[place].file, Outcome("failed", reason))
+        summary.add(images[place].file, FileOutcome("failed", reason))
     for index, place in enumerate(made["places"].tolist()):
         image, data = images[place], made.contents[str(place)]
         try:
@@ -202,9 +202,9 @@ def _keep(
             if is_full(error):
                 raise
             reason = getattr(error, "strerror", None) or str(error)
-            summary.add(image.file, Outcome("failed", f"cannot be written: {reason}"))
+            summary.add(image.file, FileOutcome("failed", f"cannot be written: {reason}"))
             continue
-        summary.add(image.file, Outcome("converted", before=before, after=len(data)))
+        summary.add(image.file, FileOutcome("converted", before=before, after=len(data)))
 
 
 def _write(
