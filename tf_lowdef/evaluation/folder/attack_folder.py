@@ -28,7 +28,7 @@ from tf_lowdef.evaluation.models.remote import write_recipe
 from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.files import write_bytes
 from tf_lowdef.folders.output import prepare
-from tf_lowdef.folders.plan import ArgumentError
+from tf_lowdef.folders.plan import ArgumentError, Fence
 from tf_lowdef.folders.run import FileOutcome, Summary, write_failed
 from tf_lowdef.jobs import LocalRunner, Runner, SplitWork, cut, explain_full_disk, hold_folder, is_full
 from tf_lowdef.jobs.ray import RayOptions, RayRunner
@@ -112,7 +112,14 @@ def attack_folder(
         exits.enter_context(hold_folder(out))
         exits.enter_context(explain_full_disk(str(out)))
         ours = prepare(out, identity, [], force)
-        job = _Job(attack, out, Wanted(input_size(model), channel_count(model)), naming, overwrite=ours or force)
+        job = _Job(
+            attack,
+            out,
+            Wanted(input_size(model), channel_count(model)),
+            naming,
+            overwrite=ours or force,
+            fence=Fence(out),
+        )
         site = RunModels(model, {}, batch_size=batch_size, seed=seed)
         runner = exits.enter_context(RayRunner(ray, write_recipe(site))) if ray else LocalRunner()
         records = read_table(out) if ours and not force else {}
@@ -130,6 +137,7 @@ class _Job:
     wanted: Wanted
     naming: str
     overwrite: bool
+    fence: Fence
 
 
 def _find(source: Path, out: Path, classes: int, labelled: bool, listed: Path | None) -> list[SourceFile]:
@@ -215,6 +223,9 @@ def _write(
         int(made[name][index]) for name in ("labels", "before", "after", "reread", "steps")
     )
     written = _target(job, image, f"Adv_{label}-{after}", records)
+    link = job.fence.link_to((job.out / written).parent)
+    if link is not None:
+        raise ArgumentError(f"{link} is a link, and nothing is written through it")
     write_bytes(job.out / written, data)
     return LogLine(
         name=image.name,
