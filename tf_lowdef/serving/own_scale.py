@@ -34,9 +34,10 @@ def check_own_scale(
         scores: The adapted classifier's logits for them, shape (n, classes).
     """
     said = None if input_range is None else parse_input_range(input_range)
-    if channels_of(model, (*images.shape[1:3], None) if not knows_shape(model) else None) == 1:
+    network = as_network(model, None if knows_shape(model) else (*images.shape[1:3], None))
+    if network.inputs[0].shape[-1] == 1:
         images = np.stack([np.asarray(Image.fromarray(image).convert("L"))[..., None] for image in images])
-    within = said or declared_range(model) or PIXELS
+    within = said or declared_range(network) or PIXELS
     theirs = infer(model, tf.constant(within.of(images)))
     outputs = np.asarray(keras.tree.flatten(theirs)[0], np.float32).reshape(len(images), -1)
     if outputs.shape[1] == 1 and scores.shape[1] == 2:
