@@ -12,7 +12,7 @@ from PIL import Image
 
 from tf_lowdef.layers.compiled import infer
 from tf_lowdef.models.input_range import PIXELS, declared_range, parse_input_range
-from tf_lowdef.models.networks import as_network
+from tf_lowdef.models.networks import as_network, knows_shape
 
 TOLERANCE = 0.01
 """How far the probabilities may lie apart: what is fused in a graph is rounded otherwise, in float16 by some 0.001."""
@@ -34,9 +34,10 @@ def check_own_scale(
         scores: The adapted classifier's logits for them, shape (n, classes).
     """
     said = None if input_range is None else parse_input_range(input_range)
-    if channels_of(model) == 1:
+    network = as_network(model, None if knows_shape(model) else (*images.shape[1:3], None))
+    if network.inputs[0].shape[-1] == 1:
         images = np.stack([np.asarray(Image.fromarray(image).convert("L"))[..., None] for image in images])
-    within = said or declared_range(model) or PIXELS
+    within = said or declared_range(network) or PIXELS
     theirs = infer(model, tf.constant(within.of(images)))
     outputs = np.asarray(keras.tree.flatten(theirs)[0], np.float32).reshape(len(images), -1)
     if outputs.shape[1] == 1 and scores.shape[1] == 2:
@@ -57,9 +58,9 @@ def check_own_scale(
         )
 
 
-def channels_of(model: Any) -> int | None:
-    """Return how many channels a user's model takes, None where it does not say."""
-    return as_network(model).inputs[0].shape[-1]  # type: ignore[no-any-return]
+def channels_of(model: Any, input_shape: Any = None) -> int | None:
+    """Return how many channels a user's model takes, None where it does not say; `input_shape` as `as_classifier`."""
+    return as_network(model, input_shape).inputs[0].shape[-1]  # type: ignore[no-any-return]
 
 
 def _sum_to_one(outputs: npt.NDArray[np.float32]) -> bool:
