@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -83,18 +82,6 @@ def as_classifier(
     return known[key] if said is None else say_range(known[key])
 
 
-def without_head(model: Any, input_range: Any = None, outputs: str | None = None, input_shape: Any = None) -> Any:
-    """Return a model that gives logits, and takes what it took: `as_classifier` but for the range.
-
-    The arguments and errors are those of `as_classifier`.
-    """
-    network = as_network(model, input_shape)
-    said = None if input_range is None else parse_input_range(input_range)
-    within = _agree(model, said, declared_range(network))
-    head, core = find_head(network)
-    return _assemble(network, core, [], _tail(network, within, head, outputs), lambda layer: layer)
-
-
 def _adapt(model: Any, said: InputRange | None, outputs: str | None, input_shape: Any) -> Any:
     network = as_network(model, input_shape)
     within = _agree(model, said, declared_range(network))
@@ -104,10 +91,10 @@ def _adapt(model: Any, said: InputRange | None, outputs: str | None, input_shape
     if shape[-1] == 1 and isinstance(within.said, str):
         raise ValueError(f"The preprocessing of {within} is for RGB images. Received: input_shape={shape}")
     head, core = find_head(network)
-    return _assemble(network, core, within.layers(), _tail(network, within, head, outputs), _on_pixels)
+    return _assemble(network, core, within.layers(), _tail(network, within, head, outputs))
 
 
-def _assemble(network: Any, core: Any, front: list[Any], tail: list[Any], made: Callable[[Any], Any]) -> Any:
+def _assemble(network: Any, core: Any, front: list[Any], tail: list[Any]) -> Any:
     """Return a network's core with what belongs around it; the network itself where that is nothing.
 
     Layers of this package stay in front of all: there they are told from the classifier.
@@ -119,7 +106,7 @@ def _assemble(network: Any, core: Any, front: list[Any], tail: list[Any], made: 
         return core
     shape = core.inputs[0].shape[1:]
     inputs = keras.Input(shape, dtype="float32", name="pixels")
-    return keras.Sequential([inputs, *map(made, defence), *front, rest, *tail])
+    return keras.Sequential([inputs, *map(_on_pixels, defence), *front, rest, *tail])
 
 
 def _on_pixels(layer: Any) -> Any:

@@ -13,14 +13,13 @@ import tensorflow as tf
 
 from tf_lowdef.attacks.model_fn import are_probabilities
 from tf_lowdef.models import as_classifier, load_model
-from tf_lowdef.models.adapter import in_colour, without_head
-from tf_lowdef.models.input_range import parse_input_range
-from tf_lowdef.models.networks import GREY, knows_shape
+from tf_lowdef.models.adapter import in_colour
+from tf_lowdef.models.networks import knows_shape
 from tf_lowdef.serving.decode import at_least, check_limit
 from tf_lowdef.serving.expected import write_expected
 from tf_lowdef.serving.layout import check_free, check_version, model_name, new_version, write_config
 from tf_lowdef.serving.network import static_size, take_apart
-from tf_lowdef.serving.own_scale import channels_of, check_own_scale
+from tf_lowdef.serving.own_scale import check_own_scale
 from tf_lowdef.serving.readme import write_readme
 from tf_lowdef.serving.reference import make_expected, reference
 from tf_lowdef.serving.refusals import check_answers, check_ops, check_scores
@@ -112,14 +111,9 @@ def export(
     whole = load_model(model) if isinstance(model, (str, os.PathLike)) else model
     sides = None if images is None or knows_shape(whole) else images.size()
     shape = None if sides is None else (*sides, 3)
-    said = None if input_range is None else parse_input_range(input_range)
-    value_range = None if said is None or isinstance(said.said, str) else said.said
-    # the server maps pixels to a range itself; grey pixels and what is no range are the adapter's
-    mapped = channels_of(whole, shape) != GREY and (said is None or value_range is not None)
-    adapt = without_head if mapped else as_classifier
-    classifier = in_colour(adapt(whole, said, outputs, shape))
+    classifier = in_colour(as_classifier(whole, input_range, outputs, shape))
     size = None if images is None or (images.any_size and static_size(classifier)) else images.size()
-    network = take_apart(classifier, size, value_range if mapped else None)
+    network = take_apart(classifier, size)
     limit = at_least(network.size, limit, max_image_size is None)
     pixels, files = choose_samples(images, network.size, limit, seed)
     scores = check_scores(network, reference(network, pixels.astype(np.float32))[1])
