@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from tf_lowdef.cli.terminal import guard_output, obey_sigterm
-from tf_lowdef.files.text import printable
+from tf_lowdef.text import printable
 
 COMMANDS = {
     "evaluate": "Attack a classifier, put defences in front of it, compare.",
