@@ -190,7 +190,6 @@ def test_an_image_that_vanishes_on_the_way_is_skipped(model, csv_data):
         ({"defences": ["web:60"]}, "Unknown defence 'web'. Did you mean 'webp'"),
         ({"defences": []}, "at least one defence"),
         ({"defences": ["flip", "flip:horizontal"]}, "names one twice"),
-        ({"defences": ["none", WebPLayer]}, "make a layer of the class"),
         ({"threat": "omniscient"}, "must be among oblivious, transfer, adaptive. Received: threat="),
         ({"limit": 0}, "Received: limit=0"),
         ({"batch_size": 0}, "Received: batch_size=0"),

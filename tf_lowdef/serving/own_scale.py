@@ -38,7 +38,8 @@ def check_own_scale(
     if network.inputs[0].shape[-1] == 1:
         images = np.stack([np.asarray(Image.fromarray(image).convert("L"))[..., None] for image in images])
     within = said or declared_range(network) or PIXELS
-    theirs = infer(model, tf.constant(within.of(images)))
+    called = model if getattr(model, "built", True) else network  # a call would build it
+    theirs = infer(called, tf.constant(within.of(images)))
     outputs = np.asarray(keras.tree.flatten(theirs)[0], np.float32).reshape(len(images), -1)
     if outputs.shape[1] == 1 and scores.shape[1] == 2:
         inside = ((outputs >= 0) & (outputs <= 1)).all()
