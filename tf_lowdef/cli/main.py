@@ -91,6 +91,8 @@ def main(args: list[str] | None = None) -> None:
         click.echo("Interrupted.", err=True)
         sys.exit(INTERRUPTED)
     except click.ClickException as error:
+        if debug and error.__cause__ is not None:
+            raise error.__cause__ from None
         help_ = f" See {error.ctx.command_path} --help." if isinstance(error, click.UsageError) and error.ctx else ""
         click.echo(f"Error: {printable(' '.join(error.format_message().split()))}{help_}", err=True)
         sys.exit(error.exit_code)
