@@ -75,9 +75,7 @@ def test_every_product_of_the_graph_is_a_known_one(method):
             assert rounding.PRODUCT_SCOPE in node.name, f"{node.op} {node.name} is not rounding.product's"
             if node.attr["T"].type == tf.float32.as_datatype_enum:
                 operands = [by_name[name.split(":")[0]] for name in node.input]
-                constant = [
-                    each for each in operands if each.op == "Const"
-                ]  # of either side: the loop filter's is left
+                constant = [each for each in operands if each.op == "Const"]  # of either side
                 assert constant, f"{node.name} has no constant operand"
                 matrix = tf.make_ndarray(constant[0].attr["value"].tensor)
                 np.testing.assert_array_equal(_short(tf.constant(matrix)), matrix, node.name)
