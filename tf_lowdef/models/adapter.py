@@ -64,7 +64,12 @@ def as_classifier(
         >>> model = as_classifier(keras.models.load_model("mine.keras"), input_range=(0, 1))
     """
     if not isinstance(model, keras.layers.Layer):
-        raise TypeError(f"`model` must be a Keras model. Received: {type(model).__name__}")
+        legacy = type(model).__module__.startswith(("tf_keras", "tensorflow.python.keras"))
+        cure = (
+            " of Keras 2 (tf_keras, which TF_USE_LEGACY_KERAS=1 makes tf.keras). Unset that variable, and make "
+            "the model with Keras 3"
+        )
+        raise TypeError(f"`model` must be a Keras model. Received: {type(model).__name__}{cure if legacy else ''}")
     if outputs is not None and outputs not in HEADS:
         raise ValueError(f"`outputs` must be one of {', '.join(HEADS)}. Received: outputs={outputs!r}")
     said = None if input_range is None else parse_input_range(input_range)
