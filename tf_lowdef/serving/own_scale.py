@@ -59,11 +59,6 @@ def check_own_scale(
         )
 
 
-def channels_of(model: Any, input_shape: Any = None) -> int | None:
-    """Return how many channels a user's model takes, None where it does not say; `input_shape` as `as_classifier`."""
-    return as_network(model, input_shape).inputs[0].shape[-1]  # type: ignore[no-any-return]
-
-
 def _sum_to_one(outputs: npt.NDArray[np.float32]) -> bool:
     return bool((outputs >= 0).all() and (abs(outputs.sum(axis=1) - 1) < SUM_TOLERANCE).all())
 
