@@ -1,0 +1,7 @@
+"""Certificates: L2 radii within which no attacker can change a smoothed classifier's answer."""
+
+from tf_lowdef.certification.algorithm import certify_votes, predict_votes
+from tf_lowdef.certification.certify import certify
+from tf_lowdef.results.smoothing import ABSTAIN
+
+__all__ = ["ABSTAIN", "certify", "certify_votes", "predict_votes"]
