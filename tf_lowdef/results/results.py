@@ -200,6 +200,12 @@ class Results:
 
         return accuracy_figure(self)
 
+    def plot_certified(self) -> Figure:
+        """Return certified accuracy over the L2 radius, with its 95 % band: a Matplotlib figure."""
+        from tf_lowdef.results.certified_plot import certified_figure
+
+        return certified_figure(self)
+
     def __repr__(self) -> str:
         attacks = len({(row.threat, row.attack) for row in self.select(kind="attack")})
         counts = {"defence": len(self.defences), "attack": attacks, "image": self.n, "warning": len(self.warnings)}

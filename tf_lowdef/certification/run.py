@@ -16,6 +16,7 @@ from tf_lowdef.certification.beside import beside, check_same, open_evaluation
 from tf_lowdef.certification.certifier import Certifier
 from tf_lowdef.certification.choice import choose
 from tf_lowdef.certification.settings import Settings, make_settings
+from tf_lowdef.certification.smoothed_classifier import refuse_smoothed
 from tf_lowdef.certification.soundness import check_deterministic
 from tf_lowdef.evaluation.attackers.one_model import OneModelAttacker
 from tf_lowdef.evaluation.images.reading import read_images
@@ -113,6 +114,7 @@ def certify(
     settings = make_settings(defence, sigma, n, n0, alpha, radii, choice_n)
     if settings.choice is not None and limit is not None:
         first_half(limit, seed)  # before hours of work
+    refuse_smoothed(model)
     attacked = None if evaluation is None else open_evaluation(evaluation)
     model = open_classifier(model, data, input_range, outputs)
     classes = class_count(model)
