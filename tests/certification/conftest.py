@@ -97,3 +97,8 @@ def planes():
         return model
 
     return make
+
+
+@pytest.fixture(scope="session")
+def nan_under_noise(unsound):
+    return unsound["is not a number"][0]

@@ -19,6 +19,7 @@ from tf_lowdef.certification.settings import Settings, make_settings
 from tf_lowdef.certification.smoothed_classifier import refuse_smoothed
 from tf_lowdef.certification.soundness import check_deterministic
 from tf_lowdef.evaluation.attackers.one_model import OneModelAttacker
+from tf_lowdef.evaluation.evaluator import check_counts
 from tf_lowdef.evaluation.images.reading import read_images
 from tf_lowdef.evaluation.images.selection import select_images
 from tf_lowdef.evaluation.images.spool import Spool
@@ -112,6 +113,7 @@ def certify(
     """
     clock = time.perf_counter()
     settings = make_settings(defence, sigma, n, n0, alpha, radii, choice_n)
+    check_counts(limit, batch_size)
     if settings.choice is not None and limit is not None:
         first_half(limit, seed)  # before hours of work
     refuse_smoothed(model)
@@ -143,7 +145,7 @@ def certify(
         certified, chosen = _certify(site, settings, spool, runner, report)
         run |= {
             "command": command,
-            "arguments": arguments,
+            "arguments": {**arguments, "radii": list(settings.radii)},  # other radii need no other draws
             "identity_sha256": fingerprint(identity),
             "seed": seed,
             "chosen": chosen,

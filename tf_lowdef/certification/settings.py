@@ -62,7 +62,7 @@ class Settings:
         return [Setting(defence, sigma) for defence, sigma in product(self.defences, self.sigmas)]
 
     def describe(self) -> dict[str, Any]:
-        """Return the settings in plain values."""
+        """Return what decides the votes and what they prove, in plain values: the radii are none of it."""
         digests = {name: found for name, defence in self.defences.items() if (found := defence.digest)}
         return {
             "defences": list(self.defences),
@@ -72,7 +72,6 @@ class Settings:
             "n0": self.draws.n0,
             "alpha": self.alpha,
             "choice_n": None if self.choice is None else self.choice.n,
-            "radii": list(self.radii),
         }
 
     def warnings(self) -> list[str]:
