@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy.optimize import brentq
-from scipy.stats import binom, norm
+from scipy.stats import binom, binomtest, norm
 
 from tf_lowdef.certification import ABSTAIN, certify_votes, predict_votes
 from tf_lowdef.results.smoothing import certified_radius
@@ -126,6 +126,13 @@ def test_a_prediction_names_another_class_at_most_as_rarely_as_alpha(chances):
     found = predict_votes(votes, 0.01)
     others = ~np.isin(found, (0, ABSTAIN)) if chances[0] > chances[1] else found == 1
     assert others.sum() <= binom.ppf(1 - UNLIKELY, 2000, 0.01)
+
+
+def test_the_test_is_the_exact_binomial_one():
+    votes = np.array([[first, 60 - first] for first in range(61)])
+    for row, found in zip(votes, predict_votes(votes, 0.01), strict=True):
+        significant = binomtest(int(row.max()), 60).pvalue <= 0.01
+        assert found == (row.argmax() if significant else ABSTAIN)
 
 
 def test_a_clear_vote_is_predicted_and_a_tie_or_none_abstains():

@@ -28,6 +28,7 @@ def test_certifying_the_embedded_classifier_ends_in_a_table_and_files(run_cli, t
     assert "arguments.seed: 0, now 1" in other.err
 
 
+@pytest.mark.slow
 def test_one_command_chooses_on_one_half_and_tells_of_the_other(run_cli, tmp_path):
     arguments = ["--defence", "none", "--sigma", "0.02", "--sigma", "0.5", "--radius", "0.01", "--choose-n", "10"]
     outcome = run_cli("certify", "--choose", *arguments, *SMALL[:4], "--limit", "4", "-o", tmp_path / "run")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
+from scipy.stats import binom
 
 from tf_lowdef.results.smoothing import ABSTAIN, certified_radius
 
@@ -64,9 +64,7 @@ def predict_votes(votes: Votes, alpha: float) -> Classes:
     Returns:
         int64, (n,): the class with most votes where it has more than the second beyond chance, `ABSTAIN` elsewhere.
     """
-    found = np.full(len(votes), ABSTAIN, np.int64)
-    for image, row in enumerate(votes):
-        second, first = np.sort(row)[-2:]
-        if first and binomtest(int(first), int(first + second), 0.5).pvalue <= alpha:
-            found[image] = row.argmax()
+    second, first = np.sort(votes, axis=1)[:, -2:].T
+    p = 2 * binom.sf(first - 1, first + second, 0.5)  # of the exact two-sided test: half of it is on either side
+    found: Classes = np.where((first > 0) & (p <= alpha), votes.argmax(axis=1), ABSTAIN)
     return found

@@ -24,7 +24,7 @@ TOLERANCE = 1e-3
 HALF_TOLERANCE = 0.03
 """The same where a layer computes in half precision."""
 
-PROBED = 4
+PROBED = 3
 """Images that are tried in several batches before anything is counted."""
 
 
