@@ -15,6 +15,9 @@ from tf_lowdef.text import printable
 if TYPE_CHECKING:
     from tf_lowdef.results.results import Results
 
+FAR = 3
+"""Times the largest certified radius up to which the perturbations of attacks are shown: farther ones would squeeze the
+curves together."""
 BAND = 0.15
 """How dark a band is: of several that lie on each other each can still be seen."""
 
@@ -41,9 +44,10 @@ def draw_certified(axes: Axes, results: Results, ink: str = "#000000") -> list[C
     shown = [each for each in results.certified if each.part != CHOICE]
     for number, each in enumerate(shown):
         _draw(axes, each, style_of(number)[1] if number else ink)
-    for name, l2 in median_perturbations(results).items():
+    medians, end = median_perturbations(results), max((each.largest for each in shown), default=1.0)
+    for name, l2 in medians.items():
         axes.axvline(l2, color=ink, linestyle=":", linewidth=1, label=f"{printable(name)}: median L2 {l2:.2g}")
-    axes.set_xlim(0, 1.05 * max((each.largest for each in shown), default=1.0))
+    axes.set_xlim(0, 1.05 * max([end, *(l2 for l2 in medians.values() if l2 <= FAR * end)]))
     axes.set_xlabel("L2 radius (images in [0, 1])")
     return shown
 
