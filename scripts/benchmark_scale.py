@@ -21,11 +21,11 @@ import numpy as np
 
 from tf_lowdef import load_demo
 from tf_lowdef.attacks import parse_attack
+from tf_lowdef.defences import name_defences
 from tf_lowdef.evaluation.models.remote import write_recipe
 from tf_lowdef.evaluation.models.run_models import Batch, RunModels
 from tf_lowdef.jobs import SplitWork, Unit, cut
 from tf_lowdef.jobs.ray import RayOptions, RayRunner, connected
-from tf_lowdef.layers import parse_defence
 from tf_lowdef.threats import Oblivious
 
 BATCH = 8
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     model, images, labels = load_demo()
-    site = RunModels(model, {name: tuple(parse_defence(name)) for name in DEFENCES}, batch_size=BATCH)
+    site = RunModels(model, name_defences(DEFENCES), batch_size=BATCH)
 
     def prepare(unit: Unit) -> Batch:
         places = np.array(unit.task["places"]) % len(images)

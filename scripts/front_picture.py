@@ -15,8 +15,7 @@ import click
 
 from tf_lowdef.files import atomic_path
 from tf_lowdef.models import demo_class_names, load_demo
-from tf_lowdef.report import draw_story
-from tf_lowdef.studies import tell_story
+from tf_lowdef.studies import draw_story, tell_story
 
 PICTURE = Path(__file__).resolve().parents[1] / "notebooks" / "figures" / "story.png"
 

@@ -14,7 +14,7 @@ import click
 import numpy as np
 
 from tf_lowdef.cli.options import check_model_options, model_options, open_classifier
-from tf_lowdef.data.image_data import load_data
+from tf_lowdef.data.load import load_data
 from tf_lowdef.evaluation.models.predict import input_size
 from tf_lowdef.results.table import markdown_table
 from tf_lowdef.studies import block_study, cam_study, cam_table, perturbation_study

@@ -11,6 +11,8 @@ LIGHT = [
     "import tf_lowdef",
     "import tf_lowdef.files",
     "import tf_lowdef.jobs",
+    "import tf_lowdef.report",
+    "import tf_lowdef.results",
     "import tf_lowdef.webp",
     "import tf_lowdef.webp.pillow",
     "import tf_lowdef.cli.main",
@@ -33,6 +35,27 @@ def test_no_tensorflow(code):
     assert not loaded_after(code) & {"tensorflow", "keras", "cleverhans"}
 
 
+REPORT = """
+from tf_lowdef.results import Results, Row
+Results({}, [Row(None, 'none', 'none', 1, 1, 1.0, (0.2, 1.0), per_image=(1.0,))], (), ('a',)).save('run')
+from tf_lowdef.cli.main import main
+try: main(['report', 'NAME'])
+except SystemExit as stopped: assert stopped.code == CODE, stopped.code
+"""
+
+
+def test_a_report_needs_no_tensorflow(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert not loaded_after(REPORT.replace("NAME", "run").replace("CODE", "0")) & {"tensorflow", "keras", "cleverhans"}
+    assert (tmp_path / "run" / "report.html").stat().st_size > 5000
+
+
+def test_a_folder_that_is_missing_costs_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    loaded = loaded_after(REPORT.replace("NAME", "nowhere").replace("CODE", "1"))
+    assert not loaded & {"tensorflow", "keras", "matplotlib", "scipy", "jinja2"}
+
+
 def test_help_costs_little():
     assert not loaded_after(LIGHT[-1]) & {"numpy", "PIL", "matplotlib", "scipy"}
 
@@ -43,6 +66,11 @@ def test_every_public_name_is_there(name):
     assert name in dir(tf_lowdef)
 
 
+def test_packages_are_loaded_on_first_use_and_no_star_import_brings_them():
+    assert tf_lowdef.webp.libwebp_version()
+    assert not {"data", "layers", "webp"} & set(tf_lowdef.__all__)
+
+
 def test_unknown_name():
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+    with pytest.raises(AttributeError, match="No tf_lowdef attribute nothing"):
         _ = tf_lowdef.nothing

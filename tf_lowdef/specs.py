@@ -7,7 +7,8 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from types import NoneType, UnionType
+from typing import Any, NamedTuple, Union, get_args, get_origin
 
 _WORDS = {"true": True, "false": False}
 
@@ -30,6 +31,12 @@ class Form:
 
     keys: Mapping[str, tuple[type, ...]]
     first: str | None = None
+
+
+def kinds_of(hint: Any) -> tuple[type, ...]:
+    """Return those types of a type hint that a value may be written in."""
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return tuple(kind for kind in kinds if kind in (int, float, bool, str, Range, NoneType))
 
 
 def parse_spec(text: str, kind: str, forms: Mapping[str, Form]) -> tuple[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tf_lowdef.attacks import APGDCE, APGDDLR, APGDT, BIM, PGD
-from tf_lowdef.attacks.apgd import State, checkpoints
+from tf_lowdef.attacks.apgd import ApgdState, checkpoints
 from tf_lowdef.attacks.losses import dlr, target_dlr
 
 LOGITS = np.array([[5.0, 3.0, 2.0, 1.0], [1.0, 4.0, 2.0, -1.0]], np.float32)
@@ -31,7 +31,7 @@ def test_losses_by_hand():
 def make_state(losses):
     """Walk two images with given losses from 0 and return the state."""
     point = np.zeros((2, 1, 1, 3), np.float32)
-    state = State(point, np.zeros(2, np.float32), point, 8.0)
+    state = ApgdState(point, np.zeros(2, np.float32), point, 8.0)
     for number, loss in enumerate(losses, 1):
         state.move(point + number, np.array(loss, np.float32), point - number)
     return state

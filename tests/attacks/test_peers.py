@@ -21,8 +21,8 @@ from art.estimators.classification import TensorFlowV2Classifier
 from PIL import Image
 
 from tf_lowdef.attacks import APGDCE, APGDDLR, APGDT, BIM, CW, DeepFool, Square
+from tf_lowdef.defences import make_defence
 from tf_lowdef.evaluation.models.predict import Predictor
-from tf_lowdef.layers import parse_defence
 from tf_lowdef.models import load_demo
 
 STEPS = 10
@@ -47,7 +47,7 @@ DEFENCES = ["none", "flip", "webp:60", "webp:60+flip", "jpeg:60"]
 def fooled(model: Any, images: np.ndarray, labels: np.ndarray, defence: str) -> int:
     """Count the images whose class is wrong once they are rounded and defended."""
     pixels = np.clip(np.rint(images), 0, 255).astype(np.uint8)
-    logits = Predictor(model)(pixels, tuple(parse_defence(defence)))
+    logits = Predictor(model)(pixels, make_defence(defence))
     return int((logits.argmax(1) != labels).sum())
 
 

@@ -130,22 +130,22 @@ def test_skipped_images_and_warnings_stand_in_every_output(run_cli, model_file, 
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "code", "message"),
     [
-        ({"--data": "nowhere.csv"}, "nowhere.csv: no such file or folder of images"),
-        ({"--model": "MobileNetV3"}, "MobileNetV3"),
-        ({"--model": "nowhere.keras"}, "nowhere.keras"),
-        ({"--weights": "imagenet"}, "holds its own weights"),
-        ({"--attack": "bimm:4"}, "Unknown attack 'bimm'. Did you mean 'bim'?"),
-        ({"--attack": "bim:-4"}, "bim:-4"),
-        ({"--defence": "webp:400"}, "'webp:400': `quality` must be a number from 0 to 100"),
-        ({"--threat": "omniscient"}, "threat="),
+        ({"--data": "nowhere.csv"}, 2, "'nowhere.csv': no such file or folder"),
+        ({"--model": "MobileNetV3"}, 2, "MobileNetV3"),
+        ({"--model": "nowhere.keras"}, 2, "nowhere.keras"),
+        ({"--weights": "imagenet"}, 1, "holds its own weights"),
+        ({"--attack": "bimm:4"}, 2, "Unknown attack 'bimm'. Did you mean 'bim'?"),
+        ({"--attack": "bim:-4"}, 2, "bim:-4"),
+        ({"--defence": "webp:400"}, 2, "'webp:400': `quality` must be a number from 0 to 100"),
+        ({"--threat": "omniscient"}, 2, "'omniscient' is not one of 'oblivious', 'transfer', 'adaptive'"),
     ],
 )
-def test_bad_input_is_one_clear_line(changes, message, run_cli, model_file, csv_file, tmp_path):
+def test_bad_input_is_one_clear_line(changes, code, message, run_cli, model_file, csv_file, tmp_path):
     options = {"--model": model_file, "--data": csv_file, "--out": tmp_path / "run", **changes}
     outcome = run_cli("evaluate", *[part for pair in options.items() for part in pair])
-    assert outcome.code == 1
+    assert outcome.code == code
     assert outcome.err.startswith("Error: ")
     assert message in outcome.err
     assert outcome.err.count("\n") == 1
@@ -166,8 +166,9 @@ def test_options_that_need_each_other(run_cli, model_file, csv_file):
 
 
 def test_debug_shows_the_traceback(run_cli, tmp_path):
-    with pytest.raises(FileNotFoundError):
-        run_cli("--debug", "evaluate", "--model", tmp_path / "nowhere.keras", "--data", tmp_path)
+    (tmp_path / "damaged.keras").write_bytes(b"")
+    with pytest.raises(ValueError, match="Not a model that Keras can load"):
+        run_cli("--debug", "evaluate", "--model", tmp_path / "damaged.keras", "--data", tmp_path)
 
 
 def test_three_threats_in_one_command(run_cli, model_file, csv_file, tmp_path):

@@ -5,7 +5,7 @@ from tf_lowdef.results import Results, Row
 
 
 def make_run(folder):
-    rows = [Row("oblivious", "none", "none", 10, 9.0, 0.9, (0.6, 0.98), per_image=(1.0,) * 9 + (0.0,))]
+    rows = [Row(None, "none", "none", 10, 9.0, 0.9, (0.6, 0.98), per_image=(1.0,) * 9 + (0.0,))]
     Results({"warnings": [], "skipped": []}, rows, (), tuple("abcdefghij")).save(folder)
 
 
@@ -32,7 +32,7 @@ def test_an_unusable_run_is_one_line_and_exit_code_1(run_cli, tmp_path):
         assert outcome.err.startswith(f"Error: {tmp_path / 'results.json'}: ")
         assert outcome.err.count("\n") == 1
         assert not (tmp_path / "report.html").exists()
-    assert run_cli("report", tmp_path / "nowhere").code == 1
+    assert run_cli("report", tmp_path / "nowhere").code == 2
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def test_export_puts_a_defence_in_front_of_the_embedded_classifier(run_cli, tmp_
     [
         (["--defence", "webp:60,method=6"], 1, "method=4 and evaluate that defence"),
         (["--defence", "webp:60,lossless=true"], 1, "Leave the layer out"),
-        (["--defence", "wepb:60"], 1, "Did you mean 'webp'?"),
+        (["--defence", "wepb:60"], 2, "Did you mean 'webp'?"),
         (["--weights", "none"], 2, "--weights needs the name of an application"),
         (["--version", "0"], 2, "0"),
         (["--labels", "nowhere.txt"], 2, "nowhere.txt"),

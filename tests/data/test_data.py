@@ -3,7 +3,8 @@ import pytest
 from PIL import Image
 
 import tf_lowdef.data.files as sources
-from tf_lowdef.data.image_data import load_data, resize
+from tf_lowdef.data.image_data import resize
+from tf_lowdef.data.load import load_data
 
 
 def write_image(path, value=0, size=(6, 5)):

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tf_lowdef import evaluate
-from tf_lowdef.data.image_data import load_data
+from tf_lowdef.data.load import load_data
 
 COUNT = 11
 

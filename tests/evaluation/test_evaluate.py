@@ -7,7 +7,7 @@ from PIL import Image
 
 from tf_lowdef import FlipLayer, WebPLayer, evaluate
 from tf_lowdef.attacks import BIM
-from tf_lowdef.data.image_data import load_data
+from tf_lowdef.data.load import load_data
 from tf_lowdef.evaluation.images.selection import select_images
 from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.results.paths import folder_name

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 
+import keras
 import numpy as np
 import pytest
 
-from tf_lowdef import evaluate
+from tf_lowdef import WebPLayer, evaluate
+from tf_lowdef.defences import make_defence, name_defences
 from tf_lowdef.evaluation.models import remote
 from tf_lowdef.evaluation.models.remote import check_versions, write_recipe
 from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.jobs.ray import RayOptions
-from tf_lowdef.layers import parse_defence
+from tf_lowdef.layers import ImageLayer
 
 ARGUMENTS = {
     "attacks": ["bim:2"],
@@ -56,7 +58,7 @@ def test_a_lost_node_changes_nothing(two_nodes, model, dataset, tmp_path):
 
 @pytest.fixture
 def site(model):
-    defences = {name: tuple(parse_defence(name)) for name in ("none", "webp:60+flip", "crops:3")}
+    defences = name_defences(["none", "webp:60+flip", "crops:3"])
     return RunModels(model, defences, surrogate=model, batch_size=4, seed=5, draws=2)
 
 
@@ -64,8 +66,10 @@ def test_a_recipe_gives_the_same_site(site, dataset, monkeypatch):
     monkeypatch.setattr(remote, "make_deterministic", lambda *_: None)  # of this process
     made = write_recipe(site)()
     assert (made.batch_size, made.seed, made.draws, made.defences.keys()) == (4, 5, 2, site.defences.keys())
-    for name, layers in site.defences.items():
-        assert [layer.get_config() for layer in made.defences[name]] == [layer.get_config() for layer in layers]
+    for name, defence in site.defences.items():
+        found = made.defences[name]
+        assert found.name == name
+        assert [each.get_config() for each in found.layers] == [each.get_config() for each in defence.layers]
     for ours, theirs in ((site.model, made.model), (site.surrogate, made.surrogate)):
         for before, after in zip(ours.get_weights(), theirs.get_weights(), strict=True):
             np.testing.assert_array_equal(before, after)
@@ -76,6 +80,41 @@ def test_a_model_that_cannot_be_saved_is_refused(site):
     site.model = lambda x: x
     with pytest.raises(ValueError, match="one that Keras can save"):
         write_recipe(site)
+
+
+def test_what_no_worker_can_make_anew_is_named_before_the_run(site, model, dataset, stop_layer, noise_layer):
+    @keras.saving.register_keras_serializable(package="tests")
+    class Local(ImageLayer):
+        def call(self, inputs):
+            return inputs
+
+    class Typed(noise_layer):
+        pass
+
+    keras.saving.register_keras_serializable(package="tests")(Typed)
+    Typed.__module__, Typed.__qualname__ = "__main__", "Typed"
+    nested = keras.Sequential([keras.Input((24, 24, 3)), stop_layer()])
+    for layer, message in (
+        (stop_layer(), "the class Stop of the defence 'mine' anew: it lacks @keras.saving.register_keras"),
+        (nested, "the class Stop of the defence 'mine' anew"),
+        (Local(), "the class Local of the defence 'mine' anew: it is defined in no module"),
+        (Typed(), "the class Typed of the defence 'mine' anew: it is defined in no module"),
+    ):
+        with pytest.raises(ValueError, match=message) as caught:
+            evaluate(model, dataset, ["fgsm:1"], [("mine", layer)], ray=RayOptions())
+        assert "\n" not in str(caught.value)
+
+
+def test_layers_travel_with_their_weights(model, dataset, noise_layer, monkeypatch):
+    monkeypatch.setattr(remote, "make_deterministic", lambda *_: None)
+    layers = [keras.layers.Conv2D(3, 3, padding="same"), noise_layer(2.0, seed=3), WebPLayer(60, value_range=(0, 128))]
+    defence = make_defence(("mine", layers))
+    site = RunModels(model, {"mine": defence}, seed=5)
+    made = write_recipe(site)()
+    assert made.defences["mine"].digest == defence.digest
+    np.testing.assert_array_equal(
+        made.predictor(dataset[0], made.defences["mine"], 3), site.predictor(dataset[0], defence, 3)
+    )
 
 
 def test_other_versions_in_a_worker_are_refused():

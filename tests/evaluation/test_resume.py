@@ -169,8 +169,12 @@ def test_damaged_records_and_lost_pictures_are_made_again(run, undisturbed, tmp_
     damaged.write_bytes(whole[:100] + bytes(10) + whole[110:])
     shutil.copy(folder / "done" / "clean" / "batch-00000.npz", folder / "done" / "clean" / "batch-00001.npz")
     (folder / "adversarial" / "bim-2" / "03.png").unlink()
+    pictures = sorted((folder / "adversarial" / "adaptive" / "webp-60").rglob("*.png"))
+    kept = pictures[0].read_bytes()
+    pictures[0].write_bytes(pictures[1].read_bytes())  # whole, but not what the run wrote
     run(folder)
     assert results(folder) == before
+    assert pictures[0].read_bytes() == kept
 
 
 def test_a_full_disk_is_clear_and_the_run_goes_on(run, undisturbed, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 from tf_lowdef import load_demo
 from tf_lowdef.evaluation.sweep import Accuracies, SweepRow, choose, first_half, settings, sweep
 from tf_lowdef.report.sweep_report import sweep_table, verdict, write_sweep
-from tf_lowdef.results.results import Results
+from tf_lowdef.results import Results
 
 EMPTY = Results({"warnings": []}, [])
 

@@ -115,6 +115,8 @@ def test_a_unit_whose_files_are_gone_does_not_count(tmp_path):
         store.save(UNIT, Record(contents={"pictures/a b.png": b"picture"}))
         assert inside.read_bytes() == b"picture"
         assert store.load(UNIT).files == ("pictures/a b.png",)
+        inside.write_bytes(b"another")
+        assert store.load(UNIT) is None
         inside.unlink()
         assert store.load(UNIT) is None
         inside.write_bytes(b"picture")

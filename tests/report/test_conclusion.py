@@ -3,6 +3,7 @@
 import pytest
 
 from tf_lowdef.report import conclusion
+from tf_lowdef.report.glance import glance_table
 from tf_lowdef.results import Results, Row
 
 WEBP = "webp:60+flip"
@@ -15,7 +16,7 @@ def row(threat, attack, defence, top1, unreliable=None, epsilon=None, budget="st
 
 
 def results(*rows, defences=("none", WEBP)):
-    return Results({}, [*(row("oblivious", "none", defence, 0.9) for defence in defences), *rows])
+    return Results({}, [*(row(None, "none", defence, 0.9) for defence in defences), *rows])
 
 
 def oblivious(top1, defence=WEBP, epsilon=4, **more):
@@ -112,6 +113,37 @@ def test_the_bare_model_alone():
     doubtful = conclusion(results(worst(0.9, "none", unreliable="masked"), defences=("none",)))
     assert "is not known to hold" in doubtful
     assert "unreliable: masked" in doubtful
+
+
+def transfer(top1, defence=WEBP, **more):
+    return row("transfer", "bim:4", defence, top1, epsilon=4, **more)
+
+
+def test_only_another_model_was_attacked():
+    assert conclusion(results(transfer(0.85), transfer(0.6, "none"))) == (
+        "`webp:60+flip` at epsilon 4 holds against an attacker who knows neither it nor the model (85 % of 100 images "
+        "under bim:4), and whether it holds against an attacker who knows of it was not tried."
+    )
+    doubtful = conclusion(results(transfer(0.85, unreliable="masked")))
+    assert "is not known to hold against an attacker who knows neither it nor the model (85 %" in doubtful
+
+
+def test_who_knows_more_comes_first():
+    text = conclusion(results(transfer(0.85), worst(0.0)))
+    assert (
+        "nor the model (85 % of 100 images under bim:4), and does not hold against an attacker who knows of it ("
+        in text
+    )
+    text = conclusion(results(transfer(0.1), oblivious(0.85), worst(0.0)))
+    assert "holds against an attacker who does not know of it (85 %" in text
+    assert "and does not hold against one who does" in text
+
+
+def test_a_transfer_attack_is_named_in_the_table():
+    (line,) = glance_table(results(transfer(0.85), defences=(WEBP,))).rows
+    assert line[2] == "85.0 (80.0 to 90.0) transfer bim:4"
+    (line,) = glance_table(results(oblivious(0.85), defences=(WEBP,))).rows
+    assert line[2] == "85.0 (80.0 to 90.0) bim:4"
 
 
 def test_clean_images_alone():

@@ -1,7 +1,10 @@
 import keras
 import numpy as np
+import pytest
 
 from tf_lowdef import evaluate
+from tf_lowdef.files import read_rgb
+from tf_lowdef.layers import WebPLayer
 from tf_lowdef.results.gallery import Gallery
 from tf_lowdef.studies import make_gallery
 from tf_lowdef.studies.gallery import lay_on, names_in
@@ -53,6 +56,25 @@ def test_maps_are_kept_where_there_are_features(tmp_path):
     assert [view.what for view in views] == ["clean", "adversarial"]
     assert all((tmp_path / view.cam).is_file() for view in views)
     assert loaded.examples[0].label_name == "class 0"
+
+
+@pytest.mark.parametrize(
+    "defence", ["crops:4,fraction=0.8", "webp:20-90+flip:random", ("mine", keras.layers.Rescaling(0.9)), WebPLayer(60)]
+)
+def test_what_the_classifier_sees_is_the_draw_that_was_judged(tmp_path, defence):
+    model = tiny(features=True)
+    results = evaluate(model, data(), ["bim:4"], ["none", defence], "oblivious", tmp_path, seed=5)
+    made = make_gallery(model, data(), results, tmp_path, defences=["none", defence])
+    assert made.no_cam is None
+    for view in (view for example in made.examples for view in example.views):
+        assert (tmp_path / view.cam).is_file()
+        if view.what == "defended" and defence == "webp:20-90+flip:random":  # whole pixels: the picture says it all
+            logits = np.asarray(keras.ops.softmax(model(read_rgb(tmp_path / view.image)[None].astype(np.float32))))[0]
+            assert view.confidence == pytest.approx(logits.max(), rel=1e-4)
+            assert view.predicted == logits.argmax()
+    if isinstance(defence, tuple):
+        with pytest.raises(ValueError, match="`defences` must hold the layers of 'mine'"):
+            make_gallery(model, data(), results, tmp_path)
 
 
 def test_without_adversarial_images_there_is_no_gallery(tmp_path):

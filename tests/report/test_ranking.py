@@ -22,7 +22,7 @@ def results():
         rows = []
         for defence, (clean, oblivious, adaptive) in accuracies.items():
             why = "zero gradients" if defence in unreliable else None
-            rows.append(row("oblivious", "none", defence, clean))
+            rows.append(row(None, "none", defence, clean))
             rows.append(row("oblivious", "bim:4", defence, oblivious))
             if adaptive is not None:
                 rows.append(row("adaptive", "worst:4", defence, adaptive, why))

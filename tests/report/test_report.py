@@ -5,16 +5,15 @@ import pytest
 from PIL import Image
 
 from tf_lowdef.report import accuracy_table, attack_table, conclusion, to_markdown, write_report
-from tf_lowdef.report.plot import style_of
 from tf_lowdef.report.table import cascade_table, comparison_table
 from tf_lowdef.results import Comparison, Results, Row
+from tf_lowdef.results.plot import style_of
 
 
 def row(attack, defence, top1, **more):
     setting = {} if attack == "none" else {"norm": "Linf", "epsilon": 4, "steps": 10, "step_size": 1.0}
-    return Row(
-        "oblivious", attack, defence, 10, round(10 * top1), top1, (top1 - 0.1, top1 + 0.1), setting=setting, **more
-    )
+    threat = None if attack == "none" else "oblivious"
+    return Row(threat, attack, defence, 10, round(10 * top1), top1, (top1 - 0.1, top1 + 0.1), setting=setting, **more)
 
 
 @pytest.fixture

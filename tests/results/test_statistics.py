@@ -1,6 +1,9 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from tf_lowdef.results import statistics
 from tf_lowdef.results.statistics import (
     EXACT,
     RESAMPLED,
@@ -80,3 +83,26 @@ def test_comparison_of_means_over_draws():
     assert found.interval[0] < found.difference < found.interval[1]
     assert compare_paired(first, first).p == 1
     assert compare_paired(first, rng.permutation(first)).p > 0.05
+
+
+def test_resampling_draws_the_same_however_much_at_a_time(monkeypatch):
+    rng = np.random.default_rng(0)
+    first, second = rng.binomial(10, 0.6, 60) / 10, rng.binomial(10, 0.5, 60) / 10
+    whole = compare_paired(first, second, 3)
+    # numpy's own draws, all at once
+    signs = np.random.default_rng(3).choice((-1.0, 1.0), (statistics.RESAMPLES, 60))
+    beyond = np.abs(signs @ (first - second)) / 60 >= abs(np.mean(first - second)) - 1e-12
+    assert whole.p == (1 + beyond.sum()) / (statistics.RESAMPLES + 1)
+    monkeypatch.setattr(statistics, "AT_ONCE", 7 * 60 + 1)
+    assert compare_paired(first, second, 3) == whole
+
+
+def test_fifty_thousand_images_take_little_memory(monkeypatch):
+    monkeypatch.setattr(statistics, "RESAMPLES", 1000)  # at once these would be 800 MB
+    rng = np.random.default_rng(0)
+    first, second = (rng.binomial(10, 0.5, 50_000) / 10 for _ in range(2))
+    tracemalloc.start()
+    compare_paired(first, second)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200e6

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_lowdef import FlipLayer, WebPLayer, grad_cam, load_demo
+from tf_lowdef import FlipLayer, RandomCropLayer, RandomFlipLayer, ShiftLayer, WebPLayer, grad_cam, load_demo
+from tf_lowdef.defences import make_defence
+from tf_lowdef.layers import draw_scope
 
 SIDE, CHANNELS, CLASSES = 8, 5, 3
 
@@ -108,3 +110,41 @@ def test_bad_input(flat, pixels, change, error, message):
     arguments = {"model": flat, "images": pixels, **change}
     with pytest.raises(error, match=message):
         grad_cam(arguments.pop("model"), **arguments)
+
+
+def test_what_was_drawn_is_taken_back(flat, pixels):
+    keys = np.arange(8).reshape(4, 2)
+    with draw_scope(keys):
+        flipped = (RandomFlipLayer()(pixels).numpy() != pixels).any((1, 2, 3))
+    assert set(flipped) == {True, False}
+    plain, mirrored = (grad_cam(make_defence(layers).in_front_of(flat), pixels, 1) for layers in ([], FlipLayer()))
+    maps = grad_cam(make_defence(RandomFlipLayer()).in_front_of(flat), pixels, 1, keys=keys)
+    np.testing.assert_allclose(maps, np.where(flipped[:, None, None], mirrored, plain), atol=1e-6)
+    assert (grad_cam(make_defence(RandomFlipLayer()).in_front_of(flat), pixels, 1, keys=keys + 7) != maps).any()
+
+
+def test_what_was_moved_is_brought_back_to_its_place(flat, pixels):
+    moved = make_defence(ShiftLayer(2)).in_front_of(flat)
+    own, expected = grad_cam(moved, pixels, 1, align=False), grad_cam(moved, pixels, 1)
+    scale = own[:, :, 3:].max((1, 2), keepdims=True)  # the first three columns show one pixel, which has their mean
+    np.testing.assert_allclose(
+        expected[:, :, 1:-2] / expected[:, :, 1:-2].max((1, 2), keepdims=True), own[:, :, 3:] / scale, atol=1e-5
+    )
+    assert not expected[:, :, -2:].any()  # they were moved out of sight
+
+
+def test_crops_lie_where_they_were_cut_out(flat, pixels):
+    whole = make_defence(RandomCropLayer(3, fraction=1.0)).in_front_of(flat)
+    np.testing.assert_allclose(grad_cam(whole, pixels, 1), grad_cam(flat, pixels, 1), atol=1e-5)
+    crops = make_defence([RandomCropLayer(40, fraction=0.5), FlipLayer()]).in_front_of(flat)
+    bright = np.full((2, SIDE, SIDE, 3), 10, np.uint8)
+    bright[0, 1:3, 1:3] = bright[1, 5:7, 4:6] = 250
+    classes = flat(bright.astype(np.float32)).numpy().argmax(1)
+    first, second = grad_cam(crops, bright, classes)
+    assert grad_cam(crops, bright, classes, align=False).shape == (2, SIDE, SIDE)
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    for found, (row, column) in ((first, (1.5, 1.5)), (second, (5.5, 4.5))):
+        near = np.hypot(rows - row, columns - column) < 2.2
+        assert found[near].mean() > 1.3 * found[~near].mean()
+    with pytest.raises(ValueError, match="hide where pixels went"):
+        grad_cam(make_defence(RandomCropLayer(2, gradient="none")).in_front_of(flat), pixels, 1)

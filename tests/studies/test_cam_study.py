@@ -1,5 +1,6 @@
 """How alike Grad-CAM maps are, over a set."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -35,6 +36,22 @@ def test_rows_of_the_embedded_classifier():
     np.testing.assert_array_equal(study.maps["clean", "none"], grad_cam(model, images[some], labels[some]))
     again = cam_study(model, images[some], labels[some], "fgsm:4", ("none", "flip"))
     assert again.rows == study.rows
+
+
+def test_defences_that_draw_and_make_copies():
+    model, images, labels = load_demo()
+    some = slice(0, None, 50)
+    defences = ("flip:random", "crops:3,fraction=0.8", ("dark", [keras.layers.Rescaling(0.8)]))
+
+    def study(seed):
+        return cam_study(model, images[some], labels[some], "fgsm:1", defences, seed)
+
+    first = study(3)
+    assert [row.defence for row in first.rows[::2]] == ["flip:random", "crops:3,fraction=0.8", "dark"]
+    assert all(found.shape == (4, 96, 96) for found in first.maps.values())
+    assert all(row.correlation > 0.3 for row in first.rows if row.images == "clean")
+    assert study(3).rows == first.rows
+    assert study(4).rows != first.rows
 
 
 def test_no_images():

@@ -8,9 +8,9 @@ from PIL import Image
 
 from tf_lowdef import load_demo
 from tf_lowdef.models import demo_class_names
-from tf_lowdef.report import draw_images, draw_maps, draw_over, draw_story
+from tf_lowdef.report import draw_over
 from tf_lowdef.results import Results, Row
-from tf_lowdef.studies import Frame, tell_story
+from tf_lowdef.studies import Frame, draw_images, draw_maps, draw_story, tell_story
 
 
 def drawn(figure):
@@ -32,6 +32,24 @@ def test_the_four_frames_are_of_one_image_to_which_all_of_it_happens():
     assert frames[0].says.startswith("mug, ")
     with pytest.raises(ValueError, match="at least one image"):
         tell_story(model, images[:0], labels[:0], demo_class_names())
+
+
+@pytest.mark.parametrize("defence", ["webp:20-90+flip:random", "crops:4"])
+def test_a_defence_that_draws_is_shown_as_it_was_judged(defence):
+    model, images, labels = load_demo()
+    some, names = slice(120, 123), demo_class_names()
+
+    def tell():
+        return tell_story(model, images[some], labels[some], names, defence=defence, adaptive="bim:4,steps=2", seed=3)
+
+    frames = tell()
+    for one, again in zip(frames, tell(), strict=True):
+        np.testing.assert_array_equal(one.image, again.image)
+        assert one[2:] == again[2:]
+    assert all(frame.image.shape == images.shape[1:] for frame in frames)
+    if "crops" not in defence:  # WebP gives whole pixels, so that the picture says it all
+        for frame in frames:
+            assert frame.says.startswith(names[int(model(frame.image[None].astype(np.float32)).numpy().argmax())])
 
 
 def test_figures_show_what_they_are_given():

@@ -50,6 +50,12 @@ def test_jpeg_leaves_a_grid_of_eight(some):
     assert float(found["jpeg:60"][2]) > float(found["webp:60"][2]) > float(found["none"][2])
 
 
+def test_blocks_of_a_defence_that_draws(some):
+    first = block_study(some[1], ["webp:20-90", "crops:2,fraction=0.9"])
+    assert block_study(some[1], ["webp:20-90", "crops:2,fraction=0.9"]) == first
+    assert block_study(some[1], ["webp:20-90"], seed=1).rows != first.rows[:1]
+
+
 def test_draws():
     """By the mean of red against green; a flip changes nothing, so the attack wins whatever is drawn."""
     inputs = keras.Input((16, 16, 3))

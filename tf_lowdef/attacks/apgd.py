@@ -9,14 +9,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from tf_lowdef.attacks.batch import Batch
-from tf_lowdef.attacks.checks import check_integer, check_number
+from tf_lowdef.attacks.batch import PaddedBatch
 from tf_lowdef.attacks.deepfool import rank_classes
 from tf_lowdef.attacks.losses import Loss, cross_entropy, dlr, loss_and_gradient, target_cross_entropy, target_dlr
 from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.randomness import uniform_start
 from tf_lowdef.attacks.result import WHITE, Bools, Floats, Ints
 from tf_lowdef.attacks.walk import Point, Tally, Walk
+from tf_lowdef.validation import check_integer, check_number
 
 FIRST_STEP = 2.0
 """The first step as a multiple of epsilon (Croce and Hein 2020, section 4)."""
@@ -35,7 +35,7 @@ def checkpoints(steps: int) -> list[int]:
     return sorted({math.ceil(round(part * steps, 6)) for part in parts if part <= 1})
 
 
-class State:
+class ApgdState:
     """Where a round stands, image by image: the point, the best point, and what the checks look at."""
 
     def __init__(self, point: Floats, loss: Floats, gradient: Floats, size: float):
@@ -89,7 +89,7 @@ class AutoPGD(Walk):
         super().__post_init__()
         check_integer("steps", self.steps, 1)
         check_integer("restarts", self.restarts, 1)
-        check_number("rho", self.rho, 1)
+        check_number("rho", self.rho, 0, 1)
 
     @property
     def actual_step_size(self) -> float:
@@ -101,15 +101,15 @@ class AutoPGD(Walk):
         """The loss whose gradient is followed."""
         return self.judged_by
 
-    def aimed(self, batch: Batch, number: int) -> Batch:  # noqa: ARG002 - the one with targets of its own looks
+    def aimed(self, batch: PaddedBatch, number: int) -> PaddedBatch:  # noqa: ARG002 - the one with targets of its own looks
         """Return the batch with the targets of one round."""
         return batch
 
-    def walk(self, model_fn: ModelFn, batch: Batch, number: int, tally: Tally) -> Iterator[Point]:
+    def walk(self, model_fn: ModelFn, batch: PaddedBatch, number: int, tally: Tally) -> Iterator[Point]:
         """Yield the points of one round, or with `keep="last"` its best one alone; see `Walk.walk`."""
         aimed = self.aimed(batch, number)
         start = uniform_start(batch.pixels, self.epsilon, batch.seed, f"apgd {number}")
-        state = State(start, *self._look(model_fn, aimed, start, tally), self.actual_step_size)
+        state = ApgdState(start, *self._look(model_fn, aimed, start, tally), self.actual_step_size)
         checks = checkpoints(self.steps)
         last = 0
         for step in range(1, self.steps + 1):
@@ -124,7 +124,7 @@ class AutoPGD(Walk):
         if self.keep == "last":
             yield state.best, None
 
-    def _next(self, clean: Floats, state: State, first: bool) -> Floats:
+    def _next(self, clean: Floats, state: ApgdState, first: bool) -> Floats:
         """Return the next point: a step up the gradient's sign, drawn on by the step before."""
         ahead = self._project(clean, state.here + state.size * np.sign(state.gradient))
         if first:
@@ -139,7 +139,7 @@ class AutoPGD(Walk):
         inside: Floats = np.clip(np.clip(points, clean - epsilon, clean + epsilon), 0, np.float32(WHITE))
         return inside
 
-    def _look(self, model_fn: ModelFn, batch: Batch, points: Floats, tally: Tally) -> tuple[Floats, Floats]:
+    def _look(self, model_fn: ModelFn, batch: PaddedBatch, points: Floats, tally: Tally) -> tuple[Floats, Floats]:
         """Return the loss and its gradient at some points."""
         function = loss_and_gradient(self.raised_loss)
         _, losses, gradient = model_fn.compiled(function, points, batch.labels, batch.aim)
@@ -243,14 +243,14 @@ class APGDT(AutoPGD):
         """The targeted ratio."""
         return target_dlr
 
-    def count_rounds(self, batch: Batch) -> int:
+    def count_rounds(self, batch: PaddedBatch) -> int:
         """Return the number of restarts times that of targets."""
         return self.restarts * self._targets(batch)
 
-    def aimed(self, batch: Batch, number: int) -> Batch:
+    def aimed(self, batch: PaddedBatch, number: int) -> PaddedBatch:
         """Return the batch with each image's next likely class as its target."""
         ranked = rank_classes(batch.logits, batch.labels, self._targets(batch) + 1)
         return replace(batch, targets=ranked[:, 1 + number % self._targets(batch)].astype(np.int64))
 
-    def _targets(self, batch: Batch) -> int:
+    def _targets(self, batch: PaddedBatch) -> int:
         return min(self.classes, int(batch.logits.shape[1]) - 1)

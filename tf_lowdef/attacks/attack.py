@@ -12,8 +12,13 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.attacks.batch import Batch, pad
-from tf_lowdef.attacks.checks import (
+from tf_lowdef.attacks.batch import PaddedBatch, pad
+from tf_lowdef.attacks.losses import cross_entropy, evaluate_loss, target_cross_entropy
+from tf_lowdef.attacks.model_fn import Model, ModelFn, are_probabilities, as_model_fn
+from tf_lowdef.attacks.randomness import draw_targets
+from tf_lowdef.attacks.result import WHITE, AttackResult, Floats, Perturbed, l2_norms, linf_norms
+from tf_lowdef.specs import format_value
+from tf_lowdef.validation import (
     Labels,
     Pixels,
     check_images,
@@ -22,11 +27,6 @@ from tf_lowdef.attacks.checks import (
     check_labels,
     check_targets,
 )
-from tf_lowdef.attacks.losses import cross_entropy, evaluate_loss, target_cross_entropy
-from tf_lowdef.attacks.model_fn import Model, ModelFn, are_probabilities, as_model_fn
-from tf_lowdef.attacks.randomness import draw_targets
-from tf_lowdef.attacks.result import WHITE, AttackResult, Floats, Found, l2_norms, linf_norms
-from tf_lowdef.specs import format_value
 
 Progress = Callable[[int, int], object]
 
@@ -50,7 +50,7 @@ class Attack(ABC):
     needs_gradient: ClassVar[bool] = True
 
     @abstractmethod
-    def run(self, model_fn: ModelFn, batch: Batch) -> Found:
+    def run(self, model_fn: ModelFn, batch: PaddedBatch) -> Perturbed:
         """Attack one padded batch; called only where epsilon leaves room for a change.
 
         Args:
@@ -89,11 +89,11 @@ class Attack(ABC):
             ValueError: A shape, value or label is wrong, the model gives no gradient or has too few classes, or ends in
                 a softmax where the attack needs logits; or `targets` are given and the attack is not targeted.
         """
-        pixels = check_images(images)
-        true = check_labels(labels, len(pixels))
+        pixels = check_images("images", images)
+        true = check_labels("labels", labels, len(pixels))
         check_integer("batch_size", batch_size, 1)
         check_integer("seed", seed, 0)
-        aims = None if targets is None else check_targets(targets, true)
+        aims = None if targets is None else check_targets("targets", targets, true)
         if aims is not None and not self.aims:
             raise ValueError(f"`targets` are for an attack with targeted=True. Received: {self.spec}")
         model_fn = as_model_fn(model)
@@ -115,16 +115,16 @@ class Attack(ABC):
         logits = model_fn.logits(padded)
         if first:
             self._check_outputs(logits)
-        check_label_range(labels, logits.shape[1])
+        check_label_range("labels", labels, logits.shape[1])
         if aims is not None:
-            check_label_range(aims, logits.shape[1], "targets")
+            check_label_range("targets", aims, logits.shape[1])
         elif self.aims:
             aims = draw_targets(padded[:n], labels, logits.shape[1], seed)
-        batch = Batch(padded, true, logits, np.arange(size) < n, seed, None if aims is None else pad(aims, size))
+        batch = PaddedBatch(padded, true, logits, np.arange(size) < n, seed, None if aims is None else pad(aims, size))
         found = self.run(model_fn, batch) if self.moves else _unchanged(batch)
         return self._judge(model_fn, batch, found, n)
 
-    def _judge(self, model_fn: ModelFn, batch: Batch, found: Found, n: int) -> AttackResult:
+    def _judge(self, model_fn: ModelFn, batch: PaddedBatch, found: Perturbed, n: int) -> AttackResult:
         """Round what was found for the first `n` images of a batch, and say what it is worth."""
         rounded = self._rounded(batch.pixels, found.images)
         logits = model_fn.logits(rounded)
@@ -236,10 +236,10 @@ def parameters(attack: type[Attack]) -> list[Field[Any]]:
     return [field for field in found if not field.kw_only] + [field for field in found if field.kw_only]
 
 
-def _unchanged(batch: Batch) -> Found:
+def _unchanged(batch: PaddedBatch) -> Perturbed:
     """Return the batch as it is."""
     nothing = np.zeros(len(batch.pixels), np.int64)
-    return Found(batch.pixels, nothing, nothing, np.zeros(len(batch.pixels), bool))
+    return Perturbed(batch.pixels, nothing, nothing, np.zeros(len(batch.pixels), bool))
 
 
 def _join(parts: list[AttackResult]) -> AttackResult:

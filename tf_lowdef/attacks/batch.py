@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.attacks.checks import Labels
 from tf_lowdef.attacks.result import Bools, Floats, Ints
+from tf_lowdef.validation import Labels
 
 
 @dataclass(frozen=True)
-class Batch:
+class PaddedBatch:
     """A batch padded to the fixed size by repeating its last image.
 
     Attributes:
@@ -42,11 +42,11 @@ class Batch:
         fooled: Bools = predictions != self.labels if self.targets is None else predictions == self.targets
         return fooled
 
-    def take(self, indices: Ints) -> Batch:
+    def take(self, indices: Ints) -> PaddedBatch:
         """Return some of the images; whatever their number, nothing is traced again."""
         targets = None if self.targets is None else self.targets[indices]
         pixels, labels, logits = self.pixels[indices], self.labels[indices], self.logits[indices]
-        return Batch(pixels, labels, logits, self.valid[indices], self.seed, targets)
+        return PaddedBatch(pixels, labels, logits, self.valid[indices], self.seed, targets)
 
 
 def pad(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:

@@ -13,13 +13,13 @@ import numpy as np
 import tensorflow as tf
 from cleverhans.tf2.utils import clip_eta, optimize_linear
 
-from tf_lowdef.attacks.batch import Batch
-from tf_lowdef.attacks.checks import check_integer, check_number
+from tf_lowdef.attacks.batch import PaddedBatch
 from tf_lowdef.attacks.losses import cross_entropy_gradient
 from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.randomness import uniform_start
 from tf_lowdef.attacks.result import WHITE, Floats
 from tf_lowdef.attacks.walk import Point, Tally, Walk
+from tf_lowdef.validation import check_integer, check_number
 
 BIM_STEP = 0.25
 """BIM's default step as a part of epsilon: ten steps reach every corner of the box two and a half times."""
@@ -105,7 +105,7 @@ class GradientSign(Walk):
         """The step in grey levels, with the default filled in."""
         return self.epsilon
 
-    def start(self, batch: Batch, number: int) -> Floats:  # noqa: ARG002 - a subclass starts elsewhere
+    def start(self, batch: PaddedBatch, number: int) -> Floats:  # noqa: ARG002 - a subclass starts elsewhere
         """Return where a round begins: the clean images."""
         return batch.pixels
 
@@ -122,7 +122,7 @@ class GradientSign(Walk):
         """Uphill or down, step and epsilon, as tensors: one trace serves all attacks of this kind."""
         return tuple(np.float32(number) for number in (-1 if self.aims else 1, self.actual_step_size, self.epsilon))
 
-    def walk(self, model_fn: ModelFn, batch: Batch, number: int, tally: Tally) -> Iterator[Point]:
+    def walk(self, model_fn: ModelFn, batch: PaddedBatch, number: int, tally: Tally) -> Iterator[Point]:
         """Yield the points of one round, each once the next step has met its logits; see `Walk.walk`."""
         x, aim = tf.convert_to_tensor(batch.pixels), tf.convert_to_tensor(batch.aim)
         here = tf.convert_to_tensor(self.start(batch, number))
@@ -161,7 +161,7 @@ class IterativeSign(GradientSign):
         super().__post_init__()
         check_integer("steps", self.steps, 1)
         if self.step_size is not None:
-            check_number("step_size", self.step_size, WHITE)
+            check_number("step_size", self.step_size, 0, WHITE)
 
     @property
     def actual_step_size(self) -> float:
@@ -214,7 +214,7 @@ class PGD(IterativeSign):
         """The step in grey levels, with the default filled in."""
         return PGD_REACH * self.epsilon / self.steps if self.step_size is None else self.step_size
 
-    def start(self, batch: Batch, number: int) -> Floats:
+    def start(self, batch: PaddedBatch, number: int) -> Floats:
         """Return a random point of each image's epsilon ball, inside the box."""
         return uniform_start(batch.pixels, self.epsilon, batch.seed, f"start {number}" if number else "")
 
@@ -238,7 +238,7 @@ class MIM(IterativeSign):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number("decay", self.decay)
+        check_number("decay", self.decay, 0)
 
     def step(self, model_fn: ModelFn, here: Any, x: Any, aim: Any, before: Any) -> tuple[Any, ...]:
         """Take one step along the gradient, scaled to a mean of one, plus what decays of the direction before."""

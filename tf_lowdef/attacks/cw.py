@@ -8,12 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from tf_lowdef.attacks.attack import Attack
-from tf_lowdef.attacks.batch import Batch
-from tf_lowdef.attacks.checks import check_flag, check_integer, check_number
+from tf_lowdef.attacks.batch import PaddedBatch
 from tf_lowdef.attacks.losses import loss_and_gradient, margin, target_margin
 from tf_lowdef.attacks.model_fn import ModelFn
-from tf_lowdef.attacks.result import WHITE, Bools, Floats, Found, l2_norms
+from tf_lowdef.attacks.result import WHITE, Bools, Floats, Perturbed, l2_norms
 from tf_lowdef.attacks.walk import Tally
+from tf_lowdef.validation import check_flag, check_integer, check_number
 
 TANH_SMOOTHER = 0.999999
 """How near to black and white the change of variables comes (Carlini and Wagner 2017, the released code)."""
@@ -95,11 +95,11 @@ class CW(Attack):
         check_integer("steps", self.steps, 1)
         check_integer("binary_search_steps", self.binary_search_steps, 1)
         for name in ("learning_rate", "confidence", "initial_const"):
-            check_number(name, getattr(self, name))
+            check_number(name, getattr(self, name), 0)
         check_flag("survive_rounding", self.survive_rounding)
         check_flag("targeted", self.targeted)
 
-    def run(self, model_fn: ModelFn, batch: Batch) -> Found:
+    def run(self, model_fn: ModelFn, batch: PaddedBatch) -> Perturbed:
         """Attack one batch; see `Attack.run`."""
         indices = np.flatnonzero(batch.valid & ~batch.fooled(batch.logits.argmax(axis=1)))
         tally, images = Tally(len(batch.pixels)), batch.pixels.copy()
@@ -109,9 +109,9 @@ class CW(Attack):
             tally.add(indices, part)
         flat = np.zeros(len(images), bool)
         flat[indices] = ~tally.useful[indices]
-        return Found(images, tally.steps, tally.queries, flat, tally.nonfinite)
+        return Perturbed(images, tally.steps, tally.queries, flat, tally.nonfinite)
 
-    def _search(self, model_fn: ModelFn, batch: Batch, tally: Tally) -> Floats:
+    def _search(self, model_fn: ModelFn, batch: PaddedBatch, tally: Tally) -> Floats:
         """Return the nearest images that fool, over all values of c."""
         smallest = Smallest(batch.pixels)
         low = np.zeros(len(batch.pixels))
@@ -123,7 +123,7 @@ class CW(Attack):
             const = np.where(known, (low + np.where(known, high, 0)) / 2, const * CONST_FACTOR)
         return smallest.images
 
-    def _descend(self, model_fn: ModelFn, batch: Batch, const: Floats, smallest: Smallest, tally: Tally) -> Bools:
+    def _descend(self, model_fn: ModelFn, batch: PaddedBatch, const: Floats, smallest: Smallest, tally: Tally) -> Bools:
         """Minimise for one value of c an image; return which images it fooled once it had settled."""
         function = loss_and_gradient(target_margin if self.targeted else margin)
         clean = batch.pixels / np.float32(WHITE)

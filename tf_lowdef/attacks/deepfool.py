@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tf_lowdef.attacks.checks import check_integer, check_number
 from tf_lowdef.attacks.model_fn import Model, ModelFn, as_model_fn
 from tf_lowdef.attacks.result import Bools, Floats, Ints
+from tf_lowdef.validation import check_integer, check_number
 
 SMALLEST_STEP = 1e-4
 """Least length of a step, for pixels in [0, 1]: what the authors' code adds to every step, so that an image that
@@ -28,7 +28,7 @@ Place = Callable[[Floats, Floats], Floats]
 
 
 @dataclass
-class Search:
+class DeepFoolSearch:
     """Where a search stands, image by image.
 
     Attributes:
@@ -76,7 +76,7 @@ def deepfool(
     """
     check_integer("nb_candidate", nb_candidate, 2)
     check_integer("max_iter", max_iter, 1)
-    check_number("overshoot", overshoot)
+    check_number("overshoot", overshoot, 0)
     clean = np.asarray(x, np.float32)
     if not len(clean):
         return tf.convert_to_tensor(clean)
@@ -116,7 +116,7 @@ def search(
     max_iter: int,
     place: Place,
     smallest: float,
-) -> Search:
+) -> DeepFoolSearch:
     """Step each active image over the nearest boundary of its linearised classifier until its class changes.
 
     Args:
@@ -130,7 +130,7 @@ def search(
     """
     n = len(clean)
     counts, flags = np.zeros((2, n), np.int64), np.zeros((2, n), bool)
-    state = Search(clean.copy(), np.zeros_like(clean), *counts, *flags)
+    state = DeepFoolSearch(clean.copy(), np.zeros_like(clean), *counts, *flags)
     for _ in range(max_iter):
         if not len(active):
             break

@@ -8,11 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from tf_lowdef.attacks.attack import Attack
-from tf_lowdef.attacks.batch import Batch
-from tf_lowdef.attacks.checks import check_integer, check_number
+from tf_lowdef.attacks.batch import PaddedBatch
 from tf_lowdef.attacks.deepfool import SMALLEST_STEP, rank_classes, search
 from tf_lowdef.attacks.model_fn import ModelFn
-from tf_lowdef.attacks.result import WHITE, Floats, Found
+from tf_lowdef.attacks.result import WHITE, Floats, Perturbed
+from tf_lowdef.validation import check_flag, check_integer, check_number
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,17 @@ class DeepFool(Attack):
     survive_rounding: bool = True
 
     def __post_init__(self) -> None:
-        check_number("overshoot", self.overshoot)
+        check_number("overshoot", self.overshoot, 0)
         check_integer("steps", self.steps, 1)
         check_integer("candidates", self.candidates, 2)
-        if not isinstance(self.survive_rounding, bool):
-            raise ValueError(
-                f"`survive_rounding` must be True or False. Received: survive_rounding={self.survive_rounding!r}"
-            )
+        check_flag("survive_rounding", self.survive_rounding)
 
-    def run(self, model_fn: ModelFn, batch: Batch) -> Found:
+    def run(self, model_fn: ModelFn, batch: PaddedBatch) -> Perturbed:
         """Attack one batch; see `Attack.run`."""
         classes = rank_classes(batch.logits, batch.labels, self.candidates)
         active = np.flatnonzero(batch.valid & (batch.logits.argmax(axis=1) == batch.labels))
         found = search(model_fn, batch.pixels, classes, active, self.steps, self.place, SMALLEST_STEP * WHITE)
-        return Found(found.points, found.steps, found.queries, found.flat, found.nonfinite)
+        return Perturbed(found.points, found.steps, found.queries, found.flat, found.nonfinite)
 
     def place(self, clean: Floats, total: Floats) -> Floats:
         """Return the images that a sum of steps leads to: overshot, in the box, and rounded if success must survive."""

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 from cleverhans.tf2.utils import compute_gradient
 
-from tf_lowdef.attacks.checks import Labels
 from tf_lowdef.attacks.result import Floats
+from tf_lowdef.validation import Labels
 
 NO_DIVISION_BY_ZERO = 1e-12
 """What the DLR loss adds to its denominator (Croce and Hein 2020, the released code)."""

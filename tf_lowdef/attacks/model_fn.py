@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import weakref
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from tf_lowdef.layers import is_randomised
+from tf_lowdef.layers.compiled import compiled, infer, remembered
 
 Model = Callable[..., Any]
 """A Keras model, or any callable, from float32 pixels (n, height, width, 3) in [0, 255] to logits (n, classes)."""
@@ -25,19 +23,14 @@ class ModelFn:
     """One object per model, so that functions compiled for it are found again.
 
     cleverhans' `compute_gradient` is a `tf.function` of the model's callable: it is traced anew for every new object.
-    A model changed after its first call (layers added, a layer's attribute set) is not traced again; attack a new
-    model object then.
     """
 
     def __init__(self, get_model: Callable[[], Model]) -> None:
         self._get_model = get_model
-        self._compiled: dict[Any, Callable[..., Any]] = {}
 
     def __call__(self, x: Any) -> Any:
         """Return the logits of float32 pixels, at inference."""
-        model = self._get_model()
-        outputs = model(x, training=False) if isinstance(model, keras.layers.Layer) else model(x)
-        logits = tf.cast(tf.convert_to_tensor(outputs), tf.float32)
+        logits = tf.cast(tf.convert_to_tensor(infer(self._get_model(), x)), tf.float32)
         if logits.shape.rank != 2:
             raise ValueError(
                 f"A model must return logits of shape (images, classes). Received: shape={tuple(logits.shape)}"
@@ -51,22 +44,13 @@ class ModelFn:
         return bool(getattr(model, "draws_anew", False)) or is_randomised(model)
 
     def compiled(self, function: Callable[..., Any], *arrays: Any) -> Any:
-        """Call `function(self, *arrays)` as a graph, traced once for all batch sizes.
+        """Call `function(self, *arrays)` as a graph, traced once for all batch sizes: see `tf_lowdef.layers.compiled`.
 
         Args:
-            function: From this object and tensors to tensors; a module-level function, it is the key.
+            function: From this object and tensors to tensors; a function of a module.
             arrays: Arrays or tensors; their first axis is the batch. Scalars have none.
         """
-        tensors = [tf.convert_to_tensor(array) for array in arrays]
-        signature = [
-            tf.TensorSpec([None, *tensor.shape[1:]] if tensor.shape.rank else [], tensor.dtype) for tensor in tensors
-        ]
-        key = (function, *((spec.shape[1:], spec.dtype) for spec in signature))
-        if key not in self._compiled:
-            bound = functools.partial(function, self)
-            # Without AutoGraph, which would wrap the errors that the function raises.
-            self._compiled[key] = tf.function(bound, input_signature=signature, autograph=False)
-        return self._compiled[key](*tensors)
+        return compiled(self, function, *arrays)
 
     def logits(self, x: Any) -> npt.NDArray[np.float32]:
         """Return the logits of float32 pixels as an array, through the compiled model."""
@@ -74,12 +58,10 @@ class ModelFn:
         return logits
 
 
-# A ModelFn holds its model weakly: a strong reference from value to key would keep every attacked model alive.
-_KNOWN: weakref.WeakKeyDictionary[Any, ModelFn] = weakref.WeakKeyDictionary()
-
-
 def as_model_fn(model: Model) -> ModelFn:
     """Return the `ModelFn` of `model`, the same one as long as the model lives.
+
+    A bound method dies as soon as it is made unless the caller keeps it; the caller's frame does while it attacks.
 
     Raises:
         TypeError: `model` is not callable.
@@ -88,27 +70,8 @@ def as_model_fn(model: Model) -> ModelFn:
         return model
     if not callable(model):
         raise TypeError(f"`model` must be a Keras model or a callable. Received: {type(model).__name__}")
-    try:
-        known = _KNOWN.get(model)
-        if known is None:
-            known = _KNOWN[model] = ModelFn(_weak(model))
-    except TypeError:  # neither hashable nor weakly referable
-        return ModelFn(lambda: model)
-    # A bound method dies as soon as it is made unless the caller keeps it; the caller's frame does while it attacks.
-    return known
-
-
-def _weak(model: Model) -> Callable[[], Model]:
-    """Return a function that gives `model` back while it lives."""
-    reference = weakref.ref(model)
-
-    def get_model() -> Model:
-        alive = reference()
-        if alive is None:
-            raise ReferenceError("the attacked model no longer exists")
-        return alive
-
-    return get_model
+    found: ModelFn = remembered(model, ModelFn, ModelFn)
+    return found
 
 
 def are_probabilities(outputs: npt.NDArray[np.float32]) -> bool:

@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from tf_lowdef.attacks.batch import Batch
-from tf_lowdef.attacks.checks import check_integer, check_number
+from tf_lowdef.attacks.batch import PaddedBatch
 from tf_lowdef.attacks.cleverhans_attacks import clean_gradient
 from tf_lowdef.attacks.deepfool import rank_classes
 from tf_lowdef.attacks.losses import Loss, loss_and_gradient, margin, target_margin
@@ -20,6 +19,7 @@ from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.randomness import uniform_start
 from tf_lowdef.attacks.result import WHITE, Floats
 from tf_lowdef.attacks.walk import Point, Tally, Walk
+from tf_lowdef.validation import check_integer, check_number
 
 FIRST_STEP = 0.5
 """The first step as a part of epsilon; the last is one grey level."""
@@ -66,7 +66,7 @@ class MPGD(Walk):
         check_integer("steps", self.steps, 1)
         check_integer("restarts", self.restarts, 1)
         check_integer("classes", self.classes, 0)
-        check_number("decay", self.decay)
+        check_number("decay", self.decay, 0)
 
     @property
     def moves(self) -> bool:
@@ -83,11 +83,11 @@ class MPGD(Walk):
         """The margin, whatever a round aims at."""
         return margin
 
-    def count_rounds(self, batch: Batch) -> int:
+    def count_rounds(self, batch: PaddedBatch) -> int:
         """Return the number of restarts and targets."""
         return self.restarts + self._targets(batch)
 
-    def walk(self, model_fn: ModelFn, batch: Batch, number: int, tally: Tally) -> Iterator[Point]:
+    def walk(self, model_fn: ModelFn, batch: PaddedBatch, number: int, tally: Tally) -> Iterator[Point]:
         """Yield the points of one round, each once the next step has met its logits; see `Walk.walk`."""
         aimed = self._aimed(batch, number)
         step = _STEPS[margin if aimed is batch else target_margin]
@@ -112,13 +112,13 @@ class MPGD(Walk):
         tally.queries[left] += 1
         yield points, logits
 
-    def _start(self, batch: Batch, number: int) -> Floats:
+    def _start(self, batch: PaddedBatch, number: int) -> Floats:
         """Return where a round begins: the clean images, or whole grey levels around them."""
         if not number:
             return batch.pixels.copy()
         return np.rint(uniform_start(batch.pixels, math.floor(self.epsilon), batch.seed, f"mpgd {number}"))
 
-    def _aimed(self, batch: Batch, number: int) -> Batch:
+    def _aimed(self, batch: PaddedBatch, number: int) -> PaddedBatch:
         """Return the batch, in the targeted rounds with each image's next likely class as its target."""
         rank = number - self.restarts
         if rank < 0:
@@ -126,7 +126,7 @@ class MPGD(Walk):
         ranked = rank_classes(batch.logits, batch.labels, self._targets(batch) + 1)
         return replace(batch, targets=ranked[:, 1 + rank].astype(np.int64))
 
-    def _targets(self, batch: Batch) -> int:
+    def _targets(self, batch: PaddedBatch) -> int:
         return min(self.classes, int(batch.logits.shape[1]) - 1)
 
 

@@ -6,8 +6,8 @@ import hashlib
 
 import numpy as np
 
-from tf_lowdef.attacks.checks import Labels
 from tf_lowdef.attacks.result import Floats
+from tf_lowdef.validation import Labels
 
 
 def generator(image: Floats, seed: int, purpose: str = "") -> np.random.Generator:

@@ -65,7 +65,7 @@ class AttackResult:
 
 
 @dataclass(frozen=True)
-class Found:
+class Perturbed:
     """What an attack's `run` gives back for one batch.
 
     Attributes:

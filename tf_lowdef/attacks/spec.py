@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args, get_type_hints
+from typing import get_type_hints
 
 from tf_lowdef.attacks.apgd import APGDCE, APGDDLR, APGDT
 from tf_lowdef.attacks.attack import Attack, parameters
@@ -11,7 +11,7 @@ from tf_lowdef.attacks.cw import CW
 from tf_lowdef.attacks.deepfool_attack import DeepFool
 from tf_lowdef.attacks.mpgd import MPGD
 from tf_lowdef.attacks.square import Square
-from tf_lowdef.specs import Form, parse_spec
+from tf_lowdef.specs import Form, kinds_of, parse_spec
 
 ATTACKS: dict[str, type[Attack]] = {
     attack.name: attack for attack in (FGSM, BIM, PGD, MIM, MPGD, DeepFool, CW, APGDCE, APGDDLR, APGDT, Square)
@@ -39,5 +39,5 @@ def parse_attack(spec: str) -> Attack:
 def _form(attack: type[Attack]) -> Form:
     """Return an attack's keys and their types, in order."""
     hints = get_type_hints(attack)
-    keys = {field.name: get_args(hints[field.name]) or (hints[field.name],) for field in parameters(attack)}
+    keys = {field.name: kinds_of(hints[field.name]) for field in parameters(attack)}
     return Form(keys, "epsilon" if "epsilon" in keys else None)

@@ -9,12 +9,12 @@ from typing import ClassVar
 import numpy as np
 
 from tf_lowdef.attacks.attack import Attack
-from tf_lowdef.attacks.batch import Batch
-from tf_lowdef.attacks.checks import check_epsilon, check_flag, check_integer, check_number
+from tf_lowdef.attacks.batch import PaddedBatch
 from tf_lowdef.attacks.losses import evaluate_loss, margin, target_margin
 from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.randomness import generator
-from tf_lowdef.attacks.result import WHITE, Bools, Floats, Found, Ints
+from tf_lowdef.attacks.result import WHITE, Bools, Floats, Ints, Perturbed
+from tf_lowdef.validation import check_epsilon, check_flag, check_integer, check_number
 
 HALVED_AFTER = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """After which of 10,000 queries the squares' area is halved (Andriushchenko et al. 2020, section 5, and their code)."""
@@ -29,7 +29,7 @@ def area(query: int, queries: int, first: float) -> float:
 
 
 @dataclass
-class Search:
+class SquareSearch:
     """The images that are still to be fooled, and where each stands.
 
     Attributes:
@@ -40,16 +40,18 @@ class Search:
         losses: float32, (n,): their margins, to be raised.
     """
 
-    batch: Batch
+    batch: PaddedBatch
     indices: Ints
     draws: list[np.random.Generator]
     points: Floats
     losses: Floats
 
-    def take(self, chosen: Ints) -> Search:
+    def take(self, chosen: Ints) -> SquareSearch:
         """Return the search of some of the images."""
         draws = [self.draws[index] for index in chosen]
-        return Search(self.batch.take(chosen), self.indices[chosen], draws, self.points[chosen], self.losses[chosen])
+        return SquareSearch(
+            self.batch.take(chosen), self.indices[chosen], draws, self.points[chosen], self.losses[chosen]
+        )
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,10 @@ class Square(Attack):
     targeted: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        check_epsilon(self.epsilon)
+        check_epsilon("epsilon", self.epsilon)
         check_integer("queries", self.queries, 1)
-        check_number("p_init", self.p_init, 1)
+        check_number("p_init", self.p_init, 0, 1, above=True)
         check_flag("targeted", self.targeted)
-        if self.p_init == 0:
-            raise ValueError(f"`p_init` must be above 0. Received: p_init={self.p_init!r}")
 
     @property
     def steps(self) -> int:
@@ -97,7 +97,7 @@ class Square(Attack):
         """Whether a pixel can change: by one grey level or more."""
         return self.epsilon >= 1
 
-    def run(self, model_fn: ModelFn, batch: Batch) -> Found:
+    def run(self, model_fn: ModelFn, batch: PaddedBatch) -> Perturbed:
         """Attack one batch; see `Attack.run`."""
         images, queries = batch.pixels.copy(), np.zeros(len(batch.pixels), np.int64)
         search = self._begin(batch)
@@ -114,9 +114,9 @@ class Square(Attack):
                 images[search.indices[done]] = search.points[done]
                 search = search.take(np.flatnonzero(~fooled))
         images[search.indices] = search.points
-        return Found(images, queries, queries, np.zeros(len(images), bool))
+        return Perturbed(images, queries, queries, np.zeros(len(images), bool))
 
-    def _begin(self, batch: Batch) -> Search:
+    def _begin(self, batch: PaddedBatch) -> SquareSearch:
         """Return the search at its start: vertical stripes of +-epsilon, one pixel wide, not yet asked about."""
         open_ = np.flatnonzero(batch.valid & ~batch.fooled(batch.logits.argmax(axis=1)))
         part = batch.take(open_)
@@ -125,9 +125,9 @@ class Square(Attack):
         for index, draw in enumerate(draws):
             signs[index] = draw.choice([-1, 1], signs.shape[1:])
         points = np.clip(part.pixels + math.floor(self.epsilon) * signs, 0, WHITE)
-        return Search(part, open_, draws, points, np.full(len(open_), -np.inf, np.float32))
+        return SquareSearch(part, open_, draws, points, np.full(len(open_), -np.inf, np.float32))
 
-    def _query(self, model_fn: ModelFn, search: Search, side: int) -> Bools:
+    def _query(self, model_fn: ModelFn, search: SquareSearch, side: int) -> Bools:
         """Draw a square into every image, ask, keep the better ones; return which images are fooled.
 
         Args:
@@ -148,7 +148,7 @@ class Square(Attack):
         search.losses = np.where(better, losses, search.losses)
         return fooled
 
-    def _draw(self, search: Search, index: int, side: int) -> tuple[tuple[slice, slice], Floats]:
+    def _draw(self, search: SquareSearch, index: int, side: int) -> tuple[tuple[slice, slice], Floats]:
         """Draw a square that changes an image; return where, and what was there."""
         draw, clean, point = search.draws[index], search.batch.pixels[index], search.points[index]
         top, left = draw.integers(0, (clean.shape[0] - side + 1, clean.shape[1] - side + 1))

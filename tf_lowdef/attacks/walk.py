@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tf_lowdef.attacks.attack import Attack
-from tf_lowdef.attacks.batch import Batch
-from tf_lowdef.attacks.checks import check_choice, check_epsilon, check_flag
+from tf_lowdef.attacks.batch import PaddedBatch
 from tf_lowdef.attacks.losses import Loss, cross_entropy, evaluate_loss, target_cross_entropy
 from tf_lowdef.attacks.model_fn import ModelFn
-from tf_lowdef.attacks.result import Bools, Floats, Found, Ints
+from tf_lowdef.attacks.result import Bools, Floats, Ints, Perturbed
+from tf_lowdef.validation import check_choice, check_epsilon, check_flag
 
 KEEP = ("last", "best")
 
@@ -70,7 +70,7 @@ class Keeper:
     Points are judged as they will be saved, that is rounded. The clean image is the first candidate.
     """
 
-    def __init__(self, model_fn: ModelFn, batch: Batch, rounded: Callable[[Floats, Floats], Floats], loss: Loss):
+    def __init__(self, model_fn: ModelFn, batch: PaddedBatch, rounded: Callable[[Floats, Floats], Floats], loss: Loss):
         self._model_fn, self._batch, self._rounded, self._loss = model_fn, batch, rounded, loss
         self.images: Floats = batch.pixels.copy()
         self.fooled: Bools = batch.fooled(batch.logits.argmax(axis=1))
@@ -99,7 +99,7 @@ class Keeper:
         self.images[chosen], self.fooled[chosen], self._losses[chosen] = whole[better], fools[better], losses[better]
         return passes
 
-    def _evaluate(self, batch: Batch, logits: Floats) -> Floats:
+    def _evaluate(self, batch: PaddedBatch, logits: Floats) -> Floats:
         return evaluate_loss(self._loss, logits, batch.labels, batch.aim)
 
 
@@ -120,12 +120,12 @@ class Walk(Attack):
     keep: str = field(default="last", kw_only=True)
 
     def __post_init__(self) -> None:
-        check_epsilon(self.epsilon)
+        check_epsilon("epsilon", self.epsilon)
         check_flag("targeted", self.aims)
         check_choice("keep", self.keep, KEEP)
 
     @abstractmethod
-    def walk(self, model_fn: ModelFn, batch: Batch, number: int, tally: Tally) -> Iterator[Point]:
+    def walk(self, model_fn: ModelFn, batch: PaddedBatch, number: int, tally: Tally) -> Iterator[Point]:
         """Yield the points of one round, float32 in [0, 255] and within epsilon of `batch.pixels`, and their logits.
 
         Args:
@@ -145,7 +145,7 @@ class Walk(Attack):
         """The loss by which points that do not fool are ranked."""
         return target_cross_entropy if self.aims else cross_entropy
 
-    def run(self, model_fn: ModelFn, batch: Batch) -> Found:
+    def run(self, model_fn: ModelFn, batch: PaddedBatch) -> Perturbed:
         """Attack one batch; see `Attack.run`."""
         tally, everything = Tally(len(batch.pixels)), np.arange(len(batch.pixels))
         keeper = Keeper(model_fn, batch, self._rounded, self.judged_by)
@@ -162,8 +162,10 @@ class Walk(Attack):
                 part.queries += keeper.offer(indices, points)
             tally.add(indices, part)
         single = self.keep == "last" and self.count_rounds(batch) == 1
-        return Found(points if single else keeper.images, tally.steps, tally.queries, ~tally.useful, tally.nonfinite)
+        return Perturbed(
+            points if single else keeper.images, tally.steps, tally.queries, ~tally.useful, tally.nonfinite
+        )
 
-    def count_rounds(self, batch: Batch) -> int:  # noqa: ARG002 - a subclass may look at it
+    def count_rounds(self, batch: PaddedBatch) -> int:  # noqa: ARG002 - a subclass may look at it
         """Return how many rounds there are for this batch."""
         return self.rounds

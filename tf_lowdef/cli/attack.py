@@ -14,7 +14,9 @@ from tf_lowdef.cli.options import (
     read_ray_options,
     seed_option,
     targeted_option,
+    wrong_arguments,
 )
+from tf_lowdef.cli.spelling import Spelled
 
 
 @click.command(name="attack")
@@ -22,7 +24,12 @@ from tf_lowdef.cli.options import (
 @click.option("-o", "--out", type=click.Path(), required=True, help="Folder for the PNGs and attack.csv.")
 @model_options
 @click.option(
-    "--attack", default="deepfool", show_default=True, metavar="SPEC", help="Such as deepfool, fgsm:4, bim:4,steps=20."
+    "--attack",
+    type=Spelled("attack"),
+    default="deepfool",
+    show_default=True,
+    metavar="SPEC",
+    help="Such as deepfool, fgsm:4, bim:4,steps=20.",
 )
 @targeted_option
 @click.option(
@@ -83,11 +90,9 @@ def command(
     from tf_lowdef.evaluation.folder.attack_folder import attack_folder
     from tf_lowdef.models import load_demo, open_model
 
-    try:
+    with wrong_arguments():
         method = parse_attack(aim([attack])[0] if targeted else attack)
         classifier = load_demo()[0] if model is None else open_model(model, weights)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
     with folder_run("attack") as progress:
         summary = attack_folder(
             classifier,

@@ -10,6 +10,7 @@ from tf_lowdef.cli.options import (
     OUT_HELP,
     aim,
     check_model_options,
+    check_specs,
     default_run_folder,
     model_options,
     open_classifier,
@@ -19,12 +20,16 @@ from tf_lowdef.cli.options import (
     seed_option,
     targeted_option,
 )
+from tf_lowdef.cli.spelling import Spelled
+from tf_lowdef.cli.types import DataName, ModelName, WeightsName
+from tf_lowdef.threats import THREATS
 
 
 @click.command(name="evaluate")
 @model_options
 @click.option(
     "--data",
+    type=DataName(),
     metavar="CSV|DIR|tfds:NAME/SPLIT",
     help="A CSV with the columns file,label, a folder of class folders named by index or wnid, or a split of "
     "TensorFlow Datasets. "
@@ -33,6 +38,7 @@ from tf_lowdef.cli.options import (
 @click.option(
     "--attack",
     "attacks",
+    type=Spelled("attack"),
     multiple=True,
     metavar="SPEC",
     help="Such as fgsm:4, bim:4,steps=20 or deepfool, epsilons in grey levels of 255; may be repeated.",
@@ -40,12 +46,14 @@ from tf_lowdef.cli.options import (
 @click.option(
     "--defence",
     "defences",
+    type=Spelled("defence"),
     multiple=True,
     metavar="SPEC",
     help="none, or layers joined by +, such as webp:60+flip or jpeg:60; may be repeated.",
 )
 @click.option(
     "--threat",
+    type=click.Choice(list(THREATS)),
     multiple=True,
     metavar="NAME",
     help="What the attacker knows: oblivious (not of the defence), transfer (nor of the model), adaptive (of both); "
@@ -53,11 +61,17 @@ from tf_lowdef.cli.options import (
 )
 @click.option(
     "--budget",
+    type=click.Choice(["quick", "standard"]),
     metavar="quick|standard",
     help="What the adaptive attacker tries at each epsilon besides --attack; quick is not a robustness claim.",
 )
-@click.option("--surrogate", metavar="NAME|FILE", help="The model that the transfer attacker attacks; as --model.")
-@click.option("--surrogate-weights", metavar="FILE|imagenet|none", help="As --weights.")
+@click.option(
+    "--surrogate",
+    type=ModelName(),
+    metavar="NAME|FILE",
+    help="The model that the transfer attacker attacks; as --model.",
+)
+@click.option("--surrogate-weights", type=WeightsName(), metavar="FILE|imagenet|none", help="As --weights.")
 @click.option("--limit", type=click.IntRange(min=1), help="Use at most this many images, drawn by the seed.")
 @click.option("--only-correct", is_flag=True, help="Use only images that the bare model classifies correctly.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
@@ -108,6 +122,7 @@ def command(
     from tf_lowdef.report import write_report
     from tf_lowdef.studies import make_gallery
 
+    check_specs(options["attacks"], options["defences"])
     classifier, source = open_classifier(model, weights, data)
     out = out or default_run_folder()
     if options.pop("restart"):

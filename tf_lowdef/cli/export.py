@@ -7,20 +7,25 @@ from typing import Any
 
 import click
 
-from tf_lowdef.cli.options import seed_option
+from tf_lowdef.cli.options import seed_option, wrong_arguments
+from tf_lowdef.cli.spelling import Spelled
+from tf_lowdef.cli.types import ModelName, WeightsName
 
 DEFAULT_DEFENCE = "webp:60+flip"
 
 
 @click.command(name="export")
-@click.argument("model", required=False, metavar="[NAME|FILE]")
+@click.argument("model", type=ModelName(), required=False, metavar="[NAME|FILE]")
 @click.option("-o", "--out", required=True, type=click.Path(), help="Folder of the model; its name is the model's.")
 @click.option(
     "--version", "version", type=click.IntRange(min=1), default=1, show_default=True, help="Folder of the version."
 )
-@click.option("--weights", metavar="FILE|imagenet|none", help="Of an application.  [default: imagenet]")
+@click.option(
+    "--weights", type=WeightsName(), metavar="FILE|imagenet|none", help="Of an application.  [default: imagenet]"
+)
 @click.option(
     "--defence",
+    type=Spelled("defence"),
     metavar="SPEC",
     help=f"Put in front of the model, such as webp:60+flip; none for a model that has its defence inside.  "
     f"[default: {DEFAULT_DEFENCE}, none for a .keras file]",
@@ -56,13 +61,16 @@ def command(
     from tf_lowdef.cli.quiet import import_tensorflow
 
     import_tensorflow()
+    from tf_lowdef.defences import make_defence
     from tf_lowdef.serving import export
 
-    classifier, names = _open(model, weights)
     if defence is None:
         defence = "none" if model is not None and Path(model).suffix == ".keras" else DEFAULT_DEFENCE
+    with wrong_arguments():
+        layers = make_defence(defence)
+    classifier, names = _open(model, weights)
     folder = export(
-        _put_in_front(defence, classifier),
+        layers.in_front_of(classifier),
         out,
         version,
         class_names=names if labels is None else _read_names(labels),
@@ -80,14 +88,6 @@ def _open(model: str | None, weights: str | None) -> tuple[Any, list[str] | None
     if model is None:
         return load_demo()[0], list(demo_class_names())
     return open_model(model, weights), None
-
-
-def _put_in_front(defence: str, classifier: Any) -> Any:
-    import keras
-
-    from tf_lowdef.layers import parse_defence
-
-    return keras.Sequential([*parse_defence(defence), classifier])
 
 
 def _read_names(file: str) -> list[str]:

@@ -86,7 +86,8 @@ def main(args: list[str] | None = None) -> None:
         click.echo("Interrupted.", err=True)
         sys.exit(INTERRUPTED)
     except click.ClickException as error:
-        error.show()
+        help_ = f" See {error.ctx.command_path} --help." if isinstance(error, click.UsageError) and error.ctx else ""
+        click.echo(f"Error: {' '.join(error.format_message().split())}{help_}", err=True)
         sys.exit(error.exit_code)
     except Exception as error:
         if debug:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from tf_lowdef.cli.types import ModelName, WeightsName
 
 if TYPE_CHECKING:
     from tf_lowdef.jobs.ray import RayOptions
@@ -29,6 +32,28 @@ targeted_option = click.option(
 )
 
 
+@contextmanager
+def wrong_arguments() -> Iterator[None]:
+    """Turn a ValueError from what is made of arguments into a usage error."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def check_specs(attacks: Sequence[str], defences: Sequence[str] = ()) -> None:
+    """Raise a usage error where an attack or a defence cannot be made: a value is out of its range."""
+    from tf_lowdef.attacks import parse_attack
+    from tf_lowdef.defences import make_defence
+
+    with wrong_arguments():
+        for attack in attacks:
+            if attack != "none":
+                parse_attack(attack)
+        for defence in defences:
+            make_defence(defence)
+
+
 def aim(attacks: Sequence[str]) -> list[str]:
     """Return the specifications of the same attacks as targeted ones.
 
@@ -40,10 +65,8 @@ def aim(attacks: Sequence[str]) -> list[str]:
 
     found = []
     for spec in attacks:
-        try:
+        with wrong_arguments():
             attack = parse_attack(spec)
-        except ValueError as error:
-            raise click.UsageError(str(error)) from error
         if not hasattr(attack, "targeted"):
             able = ", ".join(name for name, method in ATTACKS.items() if hasattr(method, "targeted"))
             raise click.UsageError(f"--targeted needs attacks that can aim at a class ({able}). Received: {spec}")
@@ -110,11 +133,13 @@ def model_options(function: F) -> F:
     """Add ``--model`` and ``--weights``."""
     function = click.option(
         "--weights",
+        type=WeightsName(),
         metavar="FILE|imagenet|none",
         help="A .weights.h5, .h5 or .keras file, 'imagenet' (downloaded by Keras) or 'none'.  [default: imagenet]",
     )(function)
     return click.option(
         "--model",
+        type=ModelName(),
         metavar="NAME|FILE",
         help="A classifier of keras.applications, such as MobileNetV2, or a .keras file from pixels in [0, 255] to "
         "logits. Default: the embedded classifier.",

@@ -6,9 +6,11 @@ import os
 
 import click
 
+from tf_lowdef.cli.types import RunFolder
+
 
 @click.command(name="report")
-@click.argument("run", type=click.Path(), metavar="RUN")
+@click.argument("run", type=RunFolder(), metavar="RUN")
 @click.option("--open", "show", is_flag=True, help="Open the page in the browser.")
 def command(run: str, show: bool) -> None:
     r"""Make the report of a run again from its folder.
@@ -20,16 +22,14 @@ def command(run: str, show: bool) -> None:
     Example:
       tf-lowdef report runs/first --open
     """
-    from tf_lowdef.cli.quiet import import_tensorflow
-
-    import_tensorflow()
     from tf_lowdef.jobs import working_folder
-    from tf_lowdef.report import write_report
-    from tf_lowdef.report.page import PAGE
-    from tf_lowdef.results.reader import read_run
+    from tf_lowdef.results import Results
 
     with working_folder(run, new=False) as folder:
-        results = read_run(folder)
+        results = Results.load(folder, strict=False)
+        from tf_lowdef.report import write_report  # after what may fail: it takes a second
+        from tf_lowdef.report.page import PAGE
+
         write_report(results, folder)
     for warning in results.warnings:
         click.echo(f"Warning: {warning}", err=True)

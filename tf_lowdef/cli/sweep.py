@@ -9,6 +9,7 @@ import click
 from tf_lowdef.cli.options import (
     OUT_HELP,
     check_model_options,
+    check_specs,
     default_run_folder,
     model_options,
     open_classifier,
@@ -17,13 +18,15 @@ from tf_lowdef.cli.options import (
     restart_option,
     seed_option,
 )
+from tf_lowdef.cli.spelling import Spelled
+from tf_lowdef.cli.types import DataName
 
 FLIPS = {"no": (False,), "yes": (True,), "both": (False, True)}
 
 
 @click.command(name="sweep")
 @model_options
-@click.option("--data", metavar="CSV|DIR", help="As for evaluate.")
+@click.option("--data", type=DataName(), metavar="CSV|DIR", help="As for evaluate.")
 @click.option(
     "--quality",
     "qualities",
@@ -46,6 +49,7 @@ FLIPS = {"no": (False,), "yes": (True,), "both": (False, True)}
 @click.option(
     "--attack",
     "attacks",
+    type=Spelled("attack"),
     multiple=True,
     metavar="SPEC",
     default=("fgsm:4", "bim:4"),
@@ -59,7 +63,9 @@ FLIPS = {"no": (False,), "yes": (True,), "both": (False, True)}
     show_default=True,
     help="Points of clean accuracy that the defence may cost.",
 )
-@click.option("--budget", metavar="quick|standard", default="quick", show_default=True, help="As for evaluate.")
+@click.option(
+    "--budget", type=click.Choice(["quick", "standard"]), default="quick", show_default=True, help="As for evaluate."
+)
 @click.option("--limit", type=click.IntRange(min=2), help="Use at most this many images, drawn by the seed.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
 @click.option("-o", "--out", type=click.Path(file_okay=False), help=OUT_HELP)
@@ -100,6 +106,7 @@ def command(
     from tf_lowdef.report import write_report
     from tf_lowdef.report.sweep_report import write_sweep
 
+    check_specs(options["attacks"])
     classifier, source = open_classifier(model, weights, data)
     out = out or default_run_folder()
     if options.pop("restart"):

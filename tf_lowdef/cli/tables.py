@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tf_lowdef.evaluation.sweep import Sweep
 from tf_lowdef.report import accuracy_table, conclusion, legend
 from tf_lowdef.report.sweep_report import sweep_table, verdict
 from tf_lowdef.results import Results
-from tf_lowdef.results.table import unique
+from tf_lowdef.results.table import Table as TextTable
 from tf_lowdef.threats import THREATS
+
+if TYPE_CHECKING:
+    from tf_lowdef.evaluation.sweep import Sweep
 
 MIN_WIDTH = 100
 """Columns to assume where the output is no terminal, so that a table in a log is not folded."""
@@ -37,12 +40,9 @@ def show_results(results: Results, folder: str) -> None:
 def show_sweep(found: Sweep, folder: str) -> None:
     """Print warnings, a row a setting, what to take, and where the files are."""
     console = _console(found.results)
-    content = sweep_table(found)
     table = Table(title="Top-1 accuracy on the half that had no part in the choice", title_justify="left")
-    for place, column in enumerate(content.columns):
-        table.add_column(column, justify="right" if 0 < place < len(content.columns) - 1 else "left", overflow="fold")
-    for row in content.rows:
-        table.add_row(*row)
+    _fill(table, sweep_table(found))
+    table.columns[-1].justify = "left"
     console.print(table)
     console.print(f"\n{verdict(found)}", markup=False, highlight=False)
     console.print(f"\nReport: {os.path.join(folder, 'sweep.md')}", markup=False, highlight=False, soft_wrap=True)
@@ -58,18 +58,21 @@ def _console(results: Results) -> Console:
     return console
 
 
+def _fill(table: Table, content: TextTable) -> None:
+    for place, column in enumerate(content.columns):
+        table.add_column(column, justify="right" if place else "left", overflow="fold")
+    for row in content.rows:
+        table.add_row(*row)
+
+
 def _show_accuracy(console: Console, results: Results) -> None:
-    content = accuracy_table(results)
-    n = max(row.n for row in results.rows)
-    threats = unique(row.threat for row in results.rows)
+    threats = results.threats
     table = Table(
-        title=f"Top-1 accuracy in %, {n} images, threat: {', '.join(threats)}",
+        title=f"Top-1 accuracy in %, {results.n} images, threat: {', '.join(threats) or 'none'}",
         caption="\n".join([legend(results), *(THREATS[threat].caveat for threat in threats)]).strip(),
         title_justify="left",
         caption_justify="left",
     )
-    for place, column in enumerate(content.columns):
-        table.add_column(column, justify="right" if place else "left", no_wrap=not place, overflow="fold")
-    for row in content.rows:
-        table.add_row(*row)
+    _fill(table, accuracy_table(results))
+    table.columns[0].no_wrap = True
     console.print(table)

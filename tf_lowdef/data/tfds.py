@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tf_lowdef.data.image_data import TFDS, ImageData, Pixels, Size, resize
+from tf_lowdef.data.image_data import ImageData, Pixels, Size, resize
 from tf_lowdef.files import read_formats, to_rgb
+
+TFDS = "tfds:"
+"""How data of TensorFlow Datasets are named: ``tfds:NAME/SPLIT``, as in ``tfds:imagenet_v2/test``."""
 
 _KEYS = ("image", "label")
 """Of an example, where the data set does not say which are input and label."""

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from tf_lowdef.attacks import Attack
-from tf_lowdef.data.image_data import load_data
+from tf_lowdef.data.load import load_data
 from tf_lowdef.evaluation.attackers.adaptive import AdaptiveAttacker
 from tf_lowdef.evaluation.attackers.one_model import OneModelAttacker
 from tf_lowdef.evaluation.images.reading import read_images
@@ -28,7 +28,7 @@ from tf_lowdef.evaluation.plan import Plan, check_surrogate, make_plan
 from tf_lowdef.evaluation.provenance import describe_identity, describe_model, describe_run
 from tf_lowdef.jobs import Folder, LocalRunner, Runner, fingerprint, open_run, working_folder
 from tf_lowdef.jobs.ray import RayOptions, RayRunner
-from tf_lowdef.results.results import Results
+from tf_lowdef.results import Results
 from tf_lowdef.threats import OBLIVIOUS, THREATS
 
 Progress = Callable[[str, int, int], None]
@@ -43,7 +43,7 @@ def evaluate(
     model: Any,
     data: Any,
     attacks: Sequence[str | Attack] = DEFAULT_ATTACKS,
-    defences: Sequence[str | Sequence[Any]] = DEFAULT_DEFENCES,
+    defences: Any = DEFAULT_DEFENCES,
     threat: str | Sequence[str] = DEFAULT_THREATS,
     out: Folder | None = None,
     seed: int = 0,
@@ -75,7 +75,8 @@ def evaluate(
             TensorFlow Datasets, written ``"tfds:NAME/SPLIT"``; or a pair (images, labels) of uint8 of shape
             (n, height, width, 3) and integers of shape (n,).
         attacks: Texts such as ``"bim:4"`` (epsilons in grey levels of 255), or :class:`Attack` objects.
-        defences: Texts such as ``"webp:60+flip"``, or sequences of the layers themselves.
+        defences: Texts such as ``"webp:60+flip"``, Keras layers from images to images, sequences of layers, or pairs
+            (name, layers): :func:`tf_lowdef.defences.make_defence`.
         threat: Some of ``"oblivious"``, ``"transfer"`` and ``"adaptive"``.
         out: A new or empty folder for the results and the adversarial images, or that of the same run, which then goes
             on where it stopped; a path, or a URL that fsspec knows, such as ``"s3://bucket/run"``. None writes nothing.
@@ -108,6 +109,7 @@ def evaluate(
     _check_counts(limit, batch_size)
     check_surrogate(surrogate, model, plan.threats)
     size, classes = input_size(model), class_count(model)
+    doubts = [doubt for each in plan.defences.values() if (doubt := each.probe(model.input_shape)) is not None]
     images = load_data(data, size)
     check_labels(images.labels, list(images.names), classes)
     settings = {"limit": limit, "only_correct": only_correct, "batch_size": batch_size}
@@ -131,8 +133,10 @@ def evaluate(
             check=partial(probability_warnings, attacks=[*plan.attacks.values(), *plan.budget_attacks(classes)]),
             progress=partial(report, "Classifying clean images"),
         )
-        warnings = selection.warnings + clean_accuracy_warnings(
-            selection.seen_predictions, selection.seen_labels, classes
+        warnings = (
+            doubts
+            + selection.warnings
+            + clean_accuracy_warnings(selection.seen_predictions, selection.seen_labels, classes)
         )
         if plan.adaptive and plan.budget.label is not None:
             warnings.append(plan.budget.label)
@@ -163,7 +167,7 @@ def _attack(site: RunModels, plan: Plan, spool: Spool, keep: bool, runner: Runne
     steps = _Counter(report, "Attacking and defending")
     steps.total = math.ceil(len(spool) / site.batch_size) * (1 + len(threats) * len(plan.attacks))
     grid = OneModelAttacker(site, spool, keep=keep, runner=runner, progress=steps.add)
-    clean = grid.clean(plan.threats[0])
+    clean = grid.clean()
     others = [outcome for threat in threats for outcome in grid.attacked(threat, plan.attacks)]
     mark(others)
     found, worst, by_defence = [*clean, *others], [], group_by_defence(others)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tf_lowdef.attacks import Attack, parse_attack
+from tf_lowdef.defences import Defence, name_defences
 from tf_lowdef.evaluation.attackers.budgets import Budget, epsilons_of, find_budget
 from tf_lowdef.evaluation.models.predict import class_count, input_size
-from tf_lowdef.layers import defence_spec, parse_defence
-from tf_lowdef.results.results import CLEAN
+from tf_lowdef.results import CLEAN
 from tf_lowdef.threats import THREATS, Threat
 
 
@@ -21,14 +21,14 @@ class Plan:
     Attributes:
         threats: In the order in which they are tried.
         attacks: By name.
-        defences: The layers of each, by name.
+        defences: By name.
         budget: What the adaptive attacker may spend.
         epsilons: In grey levels, ascending: where worst cases are reported and the budget's attacks are tried.
     """
 
     threats: tuple[str, ...]
     attacks: dict[str, Attack]
-    defences: dict[str, tuple[Any, ...]]
+    defences: dict[str, Defence]
     budget: Budget
     epsilons: list[float]
 
@@ -39,9 +39,11 @@ class Plan:
 
     def describe(self) -> dict[str, Any]:
         """Return the plan in plain values."""
+        digests = {name: found for name, defence in self.defences.items() if (found := defence.digest)}
         return {
             "attacks": list(self.attacks),
             "defences": list(self.defences),
+            **({"defences_sha256": digests} if digests else {}),
             "threat": list(self.threats),
             "budget": self.budget.name if self.adaptive else None,
         }
@@ -55,13 +57,14 @@ class Plan:
 
 def make_plan(
     attacks: Sequence[str | Attack],
-    defences: Sequence[str | Sequence[Any]],
+    defences: Any,
     threat: str | Sequence[str],
     budget: str | None,
 ) -> Plan:
     """Return the plan that the arguments of ``evaluate`` mean.
 
     Raises:
+        TypeError: Something among `defences` is no defence.
         ValueError: One of them is wrong.
     """
     threats = [threat] if isinstance(threat, str) else list(threat)
@@ -87,19 +90,6 @@ def name_attacks(attacks: Sequence[str | Attack]) -> dict[str, Attack]:
         attacks = [attacks]
     found = [parse_attack(attack) if isinstance(attack, str) else attack for attack in attacks if attack != CLEAN]
     return {attack.spec: attack for attack in found}
-
-
-def name_defences(defences: Sequence[str | Sequence[Any]]) -> dict[str, tuple[Any, ...]]:
-    """Return the layers of each defence by name, in order; ValueError for an unknown one, or for none at all."""
-    if isinstance(defences, str):
-        defences = [defences]
-    layers = [tuple(parse_defence(each)) if isinstance(each, str) else tuple(each) for each in defences]
-    if not layers:
-        raise ValueError("`defences` must name at least one defence; 'none' is the bare model")
-    named = {defence_spec(each): each for each in layers}
-    if len(named) < len(layers):
-        raise ValueError(f"`defences` names one twice. Received: {[defence_spec(each) for each in layers]}")
-    return named
 
 
 def check_surrogate(surrogate: Any, model: Any, threats: Sequence[str]) -> None:

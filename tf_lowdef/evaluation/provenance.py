@@ -5,19 +5,15 @@ from __future__ import annotations
 import hashlib
 import platform
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from tf_lowdef._version import __version__
 from tf_lowdef.data.image_data import ImageData
 from tf_lowdef.evaluation.images.selection import Selection
-from tf_lowdef.evaluation.models.identity import hash_weights, identify
+from tf_lowdef.evaluation.versions import versions
 from tf_lowdef.jobs import Folder, hold_run, local_path, move_remote
+from tf_lowdef.models.identity import hash_weights, identify
 from tf_lowdef.threads import available_cores
-from tf_lowdef.webp import libwebp_version
-
-_PACKAGES = ("tensorflow", "keras", "cleverhans", "numpy", "pillow")
 
 
 def move_aside(out: Folder) -> Path | str | None:
@@ -81,14 +77,3 @@ def describe_run(model: Any, data: ImageData, selection: Selection, started: dat
 def describe_model(model: Any) -> dict[str, str]:
     """Return a model's name and the hash of its weights."""
     return {"name": getattr(model, "name", type(model).__name__), "weights_sha256": hash_weights(model)}
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of everything that decides a result."""
-    found = {"tf_lowdef": __version__, "python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "unknown"
-    return {**found, "libwebp": libwebp_version()}

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.attacks import Attack
-from tf_lowdef.data.image_data import load_data
+from tf_lowdef.data.load import load_data
 from tf_lowdef.evaluation.costs import webp_costs
 from tf_lowdef.evaluation.evaluator import Progress, evaluate
 from tf_lowdef.evaluation.images.selection import stack
@@ -24,11 +24,11 @@ from tf_lowdef.files import write_text
 from tf_lowdef.jobs import Folder, working_folder
 from tf_lowdef.jobs.ray import RayOptions
 from tf_lowdef.layers import WebPLayer, defence_spec, parse_defence
-from tf_lowdef.results.results import CLEAN, Results
+from tf_lowdef.results import BARE, Results, Row
 from tf_lowdef.results.statistics import wilson_interval
 from tf_lowdef.threats import ADAPTIVE, OBLIVIOUS
 
-BARE, FLIP = "none", "flip"
+FLIP = "flip"
 DEFAULT_QUALITIES = (20.0, 40.0, 60.0, 75.0, 90.0)
 DEFAULT_METHODS = (0, 4)
 DEFAULT_ATTACKS = ("fgsm:4", "bim:4")
@@ -178,7 +178,7 @@ def sweep(
             model, data, attacks, defences, threats, folder, seed, limit=limit, batch_size=batch_size, budget=budget,
             ray=ray, progress=progress, command=command,
         )  # fmt: skip
-        count = len(results.row(CLEAN, BARE).per_image)
+        count = len(results.images)
         first = first_half(count, seed)
         source = load_data(data, input_size(model))
         pixels = stack(source.read_batch(list(range(min(COST_IMAGES, len(source)))))[0], source.source)
@@ -254,25 +254,19 @@ def _dominates(other: SweepRow, row: SweepRow, ranked_by: str) -> bool:
 def _row(results: Results, defence: str, first: Flags, pixels: npt.NDArray[np.uint8]) -> SweepRow:
     webp = next((layer for layer in parse_defence(defence) if isinstance(layer, WebPLayer)), None)
     size, time = (float(pixels[0].nbytes), 0.0) if webp is None else webp_costs(pixels, webp.quality, webp.method)
-    worst = [row for row in results.rows if row.defence == defence and _is_worst(row.attack)]
+    worst = results.select(kind="worst", defence=defence)
     doubts = list(dict.fromkeys(row.unreliable for row in worst if row.unreliable is not None))
     halves = [_accuracies(results, defence, half) for half in (first, ~first)]
     return SweepRow(defence, size, time, halves[0], halves[1], "; ".join(doubts) or None)
 
 
 def _accuracies(results: Results, defence: str, half: Flags) -> Accuracies:
-    of = [row for row in results.rows if row.defence == defence]
-    clean = [row.per_image for row in of if row.attack == CLEAN]
-    oblivious = [row.per_image for row in of if row.threat == OBLIVIOUS and row.attack != CLEAN]
-    worst = [row.per_image for row in of if _is_worst(row.attack)]
+    clean = results.select(kind="clean", defence=defence)
+    oblivious, worst = results.select(threat=OBLIVIOUS, defence=defence), results.select(kind="worst", defence=defence)
     n, adaptive = int(half.sum()), _mean(worst, half)
     interval = wilson_interval(round(adaptive * n), n)
     return Accuracies(n, _mean(clean, half), _mean(oblivious, half), adaptive, interval)
 
 
-def _mean(rows: Sequence[Sequence[float | None]], half: Flags) -> float:
-    return float(np.mean([np.array(row, np.float64)[half] for row in rows])) if rows else 0.0
-
-
-def _is_worst(attack: str) -> bool:
-    return attack.startswith("worst:")
+def _mean(rows: Sequence[Row], half: Flags) -> float:
+    return float(np.mean([np.array(row.per_image, np.float64)[half] for row in rows])) if rows else 0.0

@@ -23,6 +23,7 @@ from tf_lowdef.jobs.local import LocalRunner
 from tf_lowdef.jobs.store import Store
 from tf_lowdef.jobs.units import Record, SplitWork, Unit, Work
 from tf_lowdef.threads import available_cores
+from tf_lowdef.validation import check_integer, check_number
 
 _OBJECT_STORE = 512 * 2**20
 """Bytes that Ray may hold on this machine where it is started for a run: some batches for each worker, no more."""
@@ -52,12 +53,10 @@ class RayOptions:
     cpus_per_worker: int = 1
 
     def __post_init__(self) -> None:
-        if self.workers is not None and self.workers < 1:
-            raise ValueError(f"`workers` must be a positive number. Received: workers={self.workers}")
-        if self.gpus_per_worker < 0:
-            raise ValueError(f"`gpus_per_worker` must not be negative. Received: {self.gpus_per_worker}")
-        if self.cpus_per_worker < 1:
-            raise ValueError(f"`cpus_per_worker` must be a positive number. Received: {self.cpus_per_worker}")
+        if self.workers is not None:
+            check_integer("workers", self.workers, 1)
+        check_number("gpus_per_worker", self.gpus_per_worker, 0)
+        check_integer("cpus_per_worker", self.cpus_per_worker, 1)
 
 
 class RayRunner(LocalRunner):
@@ -90,8 +89,9 @@ class RayRunner(LocalRunner):
         from tf_lowdef.jobs.ray_pool import Pool
 
         with ExitStack() as exits:
-            exits.enter_context(connected(self._options))
-            self._pool = Pool(self._options, self._make_site, fitting(self._options))
+            options = self._options
+            exits.enter_context(connected(options))
+            self._pool = Pool(self._make_site, fitting(options), options.cpus_per_worker, options.gpus_per_worker)
             exits.callback(self._pool.close)
             self._exits = exits.pop_all()
         return self

@@ -6,16 +6,13 @@ import time
 from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 
 from tf_lowdef.jobs.units import Record, Unit
 from tf_lowdef.threads import limit_cores
-
-if TYPE_CHECKING:
-    from tf_lowdef.jobs.ray import RayOptions
 
 PATIENCE = 600.0
 """Seconds to wait for the first of all workers that are starting; a cluster may bring up machines for them."""
@@ -64,18 +61,19 @@ class Pool:
     """Workers that units are handed to.
 
     Args:
-        options: What each of them holds.
         make_site: Makes the site in each of them.
         size: How many.
+        cpus: Cores that each of them holds.
+        gpus: GPUs that each of them holds.
     """
 
-    def __init__(self, options: RayOptions, make_site: Callable[[], Any], size: int) -> None:
+    def __init__(self, make_site: Callable[[], Any], size: int, cpus: int, gpus: float) -> None:
         self.size = size
-        self._threads = options.cpus_per_worker
-        self._needs = _shown({"CPU": options.cpus_per_worker, "GPU": options.gpus_per_worker})
+        self._threads = cpus
+        self._needs = _shown({"CPU": cpus, "GPU": gpus})
         self._make_site = ray.put(make_site)
         self._actor: Any = ray.remote(Worker).options(  # type: ignore[call-overload,unused-ignore]
-            num_cpus=options.cpus_per_worker, num_gpus=options.gpus_per_worker, max_restarts=0, max_task_retries=0
+            num_cpus=cpus, num_gpus=gpus, max_restarts=0, max_task_retries=0
         )
         self._load: dict[Any, int] = {}
         self._starting: dict[Any, Any] = {}

@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import zipfile
-from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -27,15 +26,13 @@ def to_bytes(record: Record, salt: str) -> bytes:
         salt: What the file belongs to; it goes into the checksum.
 
     Raises:
-        ValueError: An array holds Python objects, or is called `ABOUT`, or a file lies outside the run's folder.
+        ValueError: An array holds Python objects, or is called `ABOUT`.
     """
     if ABOUT in record.arrays:
         raise ValueError(f"No array of a record may be called {ABOUT!r}. Received: {list(record.arrays)}")
     files = [*record.files, *record.contents]
-    for name in files:
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise ValueError(f"A record's files lie in the run's folder. Received: {name!r}")
-    about = json.dumps({"facts": record.facts, "files": files, "seconds": record.seconds}).encode()
+    content = {"facts": record.facts, "files": files, "seconds": record.seconds, "digests": dict(record.digests)}
+    about = json.dumps(content).encode()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.comment = b"0" * _DIGEST  # the last bytes of a zip file
@@ -56,7 +53,7 @@ def from_bytes(data: bytes, salt: str) -> Record | None:
     with np.load(io.BytesIO(data), allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     about = json.loads(arrays.pop(ABOUT).tobytes())
-    return Record(arrays, about["facts"], tuple(about["files"]), seconds=about["seconds"])
+    return Record(arrays, about["facts"], tuple(about["files"]), about["seconds"], digests=about["digests"])
 
 
 def _checksum(body: bytes, salt: str) -> bytes:

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from tf_lowdef.threads import for_each
 
 SUFFIX = ".npz"
 
-_FORMAT = 1
+_FORMAT = 2
 """Of the manifest and the records; another one is refused."""
 
 _LONGEST = 120
@@ -58,14 +59,21 @@ class Store:
         """Return what a finished unit left.
 
         None where the unit is not done, and where what is there does not count: a file that is damaged, belongs to
-        another run or another task, or whose unit wrote files that are gone.
+        another run or another task, or whose unit wrote files that are gone or hold something else by now.
         """
         try:
             data = self.path(unit).read_bytes()
         except OSError:
             return None
         record = record_file.from_bytes(data, self._salt(unit))
-        return None if record is None or not all((self.folder / name).is_file() for name in record.files) else record
+        return record if record is not None and self._holds(record) else None
+
+    def _holds(self, record: Record) -> bool:
+        """Return whether every file of a record is there as it was written."""
+        try:
+            return all(_digest((self.folder / name).read_bytes()) == record.digests.get(name) for name in record.files)
+        except OSError:
+            return False
 
     def save(self, unit: Unit, record: Record) -> None:
         """Write a unit's files, then mark it as done by writing what it left, whole or not at all.
@@ -75,7 +83,9 @@ class Store:
             RunInUseError: The folder lies elsewhere, and another process has taken it over.
             OSError: The disk is full, or the file cannot be written.
         """
-        content = record_file.to_bytes(record, self._salt(unit))
+        digests = {name: _digest((self.folder / name).read_bytes()) for name in record.files}
+        digests |= {name: _digest(content) for name, content in record.contents.items()}
+        content = record_file.to_bytes(replace(record, digests=digests), self._salt(unit))
         files = list(record.contents.items())
         for_each(lambda index: write_bytes(self.folder / files[index][0], files[index][1]), len(files), _WRITERS)
         write_bytes(self.path(unit), content)
@@ -225,6 +235,10 @@ def explain_full_disk(shown: str) -> Iterator[None]:
         raise OSError(
             f"{shown}: {os.strerror(error.errno)}. What is finished is kept: make room, and the same command goes on"
         ) from error
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def _file_name(part: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,10 +41,14 @@ class Record:
         arrays: By name; none of them holds Python objects.
         facts: Plain JSON values.
         files: Names of files that the unit wrote besides, relative to the run's folder, with ``/`` between the parts; a
-            record whose files are gone does not count.
+            record whose files are gone or have changed does not count.
         seconds: The unit took; whoever runs it fills this in.
         contents: Files that are still to be written, by such names. Whoever keeps the record writes them before it, so
             that a unit may be done where the run's folder is out of reach.
+        digests: A hash of what each file held when the record was written; whoever keeps it fills this in.
+
+    Raises:
+        ValueError: A file lies outside the run's folder.
     """
 
     arrays: Arrays = field(default_factory=dict)
@@ -51,6 +56,12 @@ class Record:
     files: tuple[str, ...] = ()
     seconds: float = 0.0
     contents: Mapping[str, bytes] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in (*self.files, *self.contents):
+            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+                raise ValueError(f"A record's files lie in the run's folder. Received: {name!r}")
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         """Return one of the arrays."""

@@ -14,6 +14,7 @@ from tf_lowdef.layers.deflection import PixelDeflectionLayer
 from tf_lowdef.layers.draws import RandomisedLayer, draw_scope, is_randomised
 from tf_lowdef.layers.flip import FlipLayer
 from tf_lowdef.layers.float_layer import FloatLayer
+from tf_lowdef.layers.forms import NO_DEFENCE, grammar, grammar_lines
 from tf_lowdef.layers.gaussian import GaussianLayer
 from tf_lowdef.layers.image_layer import ImageLayer
 from tf_lowdef.layers.jpeg import JPEGLayer
@@ -26,11 +27,12 @@ from tf_lowdef.layers.random_flip import RandomFlipLayer
 from tf_lowdef.layers.random_webp import RandomWebPLayer
 from tf_lowdef.layers.resize_pad import ResizePadLayer
 from tf_lowdef.layers.shift import ShiftLayer
-from tf_lowdef.layers.spec import defence_spec, parse_defence
+from tf_lowdef.layers.spec import check_draws, defence_spec, layer_kind, parse_defence
 from tf_lowdef.layers.total_variation import TotalVariationLayer
 from tf_lowdef.layers.webp import WebPLayer
 
 __all__ = [
+    "NO_DEFENCE",
     "BitDepthLayer",
     "FlipLayer",
     "FloatLayer",
@@ -51,10 +53,14 @@ __all__ = [
     "ShiftLayer",
     "TotalVariationLayer",
     "WebPLayer",
+    "check_draws",
     "codec_scope",
     "count_copies",
     "defence_spec",
     "draw_scope",
+    "grammar",
+    "grammar_lines",
     "is_randomised",
+    "layer_kind",
     "parse_defence",
 ]

@@ -7,11 +7,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_lowdef.layers.numbers import check_integer
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.pixel_layer import PixelLayer
+from tf_lowdef.validation import check_integer
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
+@grammar("bits")
 class BitDepthLayer(PixelLayer):
     """Leaves every channel only ``2 ** bits`` evenly spaced levels, the first feature squeezer.
 

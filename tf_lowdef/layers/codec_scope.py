@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from tf_lowdef.validation import check_choice
+
 CODECS = ("pillow", "graph")
 
 _SCOPE: ContextVar[str | None] = ContextVar("tf_lowdef_codec", default=None)
@@ -13,9 +15,7 @@ _SCOPE: ContextVar[str | None] = ContextVar("tf_lowdef_codec", default=None)
 
 def check_codec(codec: str) -> str:
     """Return `codec` if there is one of that name; ValueError otherwise."""
-    if codec not in CODECS:
-        raise ValueError(f"`codec` must be one of {CODECS}. Received: codec={codec!r}")
-    return codec
+    return check_choice("codec", codec, CODECS)
 
 
 @contextmanager

@@ -10,11 +10,13 @@ import tensorflow as tf
 from tf_lowdef.layers import wavelet
 from tf_lowdef.layers.draws import RandomisedLayer, draw_uniform, to_integers
 from tf_lowdef.layers.float_layer import STEPPED_GRADIENTS, FloatLayer
-from tf_lowdef.layers.numbers import check_integer, check_number
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.ycbcr import RGB, YCBCR
+from tf_lowdef.validation import check_integer, check_number
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
+@grammar("deflection")
 class PixelDeflectionLayer(RandomisedLayer, FloatLayer):
     """Replaces some pixels by random ones near them, then denoises luma and chroma with wavelets.
 

@@ -11,8 +11,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.layers.image_layer import ImageLayer
-from tf_lowdef.layers.numbers import check_integer
+from tf_lowdef.validation import check_integer
 
 _SEED, _COPY = 1_000_003, 7_368_787
 """Primes that keep the keys of layers with other seeds, and of an image's copies, apart from one another."""
@@ -150,4 +151,4 @@ def is_randomised(layer: Any) -> bool:
     """Return whether a layer draws random numbers at inference, or a model holds one that does, however deep."""
     if not isinstance(layer, keras.layers.Layer):
         return False
-    return any(isinstance(each, RandomisedLayer) and each.randomised for each in layer._flatten_layers())
+    return any(isinstance(each, RandomisedLayer) and each.randomised for each in [layer, *all_layers(layer)])

@@ -7,12 +7,15 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.image_layer import ImageLayer
+from tf_lowdef.validation import check_choice
 
 FLIP_AXES = {"horizontal": (2,), "vertical": (1,), "both": (1, 2)}
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
+@grammar("flip")
 class FlipLayer(ImageLayer):
     """Flips every image, which takes the structure of an adversarial perturbation away from the classifier.
 
@@ -38,11 +41,11 @@ class FlipLayer(ImageLayer):
         >>> FlipLayer()(images)  # images[:, :, ::-1]
     """
 
+    moves = True
+
     def __init__(self, mode: str = "horizontal", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if mode not in FLIP_AXES:
-            raise ValueError(f"`mode` must be one of {tuple(FLIP_AXES)}. Received: mode={mode!r}")
-        self.mode = mode
+        self.mode = check_choice("mode", mode, FLIP_AXES)
 
     def call(self, inputs: Any) -> tf.Tensor:
         """Reverse the axes that `mode` names."""

@@ -10,6 +10,7 @@ from tf_lowdef.layers.compiled import call_compiled
 from tf_lowdef.layers.image_layer import ImageLayer
 from tf_lowdef.layers.pixel_layer import check_value_range
 from tf_lowdef.layers.surrogates import smooth
+from tf_lowdef.validation import check_choice
 
 FLOAT_GRADIENTS = ("exact", "straight_through", "none")
 STEPPED_GRADIENTS = ("smoothed", "exact", "straight_through", "none")
@@ -47,9 +48,7 @@ class FloatLayer(ImageLayer):
 
     def __init__(self, gradient: str = "exact", value_range: tuple[float, float] = (0, 255), **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if gradient not in self.gradients:
-            raise ValueError(f"`gradient` must be one of {self.gradients}. Received: gradient={gradient!r}")
-        self.gradient = gradient
+        self.gradient = check_choice("gradient", gradient, self.gradients)
         self.value_range = check_value_range(value_range)
 
     def transform(self, images: tf.Tensor) -> tf.Tensor:

@@ -10,13 +10,15 @@ import tensorflow as tf
 
 from tf_lowdef.layers.borders import convolve
 from tf_lowdef.layers.float_layer import FloatLayer
-from tf_lowdef.layers.numbers import check_number
+from tf_lowdef.layers.forms import grammar
+from tf_lowdef.validation import check_number
 
 TRUNCATE = 4.0
 """Where the kernel ends, in standard deviations, as in ``scipy.ndimage.gaussian_filter``."""
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
+@grammar("gaussian")
 class GaussianLayer(FloatLayer):
     """Smooths every channel with a Gaussian, one of the local smoothing filters of Xu et al. 2018 (arXiv 1704.01155).
 

@@ -34,6 +34,9 @@ class ImageLayer(keras.layers.Layer):
     compiles: bool = False
     """Whether eager calls go through a compiled function: where nothing but configuration, draws and images counts."""
 
+    moves: bool = False
+    """Whether it moves pixels without mixing in others' values, as a flip does; maps of its output are brought back."""
+
     kept_bytes: int = 0
     """About what its gradient keeps of every value of a batch, besides the output."""
 

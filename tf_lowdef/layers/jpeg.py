@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.image_layer import Shape
 from tf_lowdef.layers.pixel_layer import PixelLayer
 
@@ -15,6 +16,7 @@ MAX_SIDE = 65500
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
+@grammar("jpeg")
 class JPEGLayer(PixelLayer):
     """Compresses images with JPEG and decompresses them again.
 

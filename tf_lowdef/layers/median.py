@@ -9,10 +9,12 @@ import tensorflow as tf
 
 from tf_lowdef.layers.borders import pad_symmetric
 from tf_lowdef.layers.float_layer import FloatLayer
-from tf_lowdef.layers.numbers import check_integer
+from tf_lowdef.layers.forms import grammar
+from tf_lowdef.validation import check_integer
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
+@grammar("median")
 class MedianLayer(FloatLayer):
     """Replaces every value by the median of the square window around it, the second feature squeezer.
 

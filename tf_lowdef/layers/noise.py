@@ -9,10 +9,12 @@ import tensorflow as tf
 
 from tf_lowdef.layers.draws import RandomisedLayer, draw_uniform
 from tf_lowdef.layers.float_layer import FloatLayer
-from tf_lowdef.layers.numbers import check_number
+from tf_lowdef.layers.forms import grammar
+from tf_lowdef.validation import check_number
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
+@grammar("noise")
 class NoiseLayer(RandomisedLayer, FloatLayer):
     """Adds uniform noise to every value, at inference too.
 

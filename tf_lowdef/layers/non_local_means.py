@@ -9,11 +9,13 @@ import tensorflow as tf
 
 from tf_lowdef.layers.borders import pad_symmetric
 from tf_lowdef.layers.float_layer import FloatLayer
-from tf_lowdef.layers.numbers import check_integer, check_number
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.parts import in_parts
+from tf_lowdef.validation import check_integer, check_number
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
+@grammar("nlm")
 class NonLocalMeansLayer(FloatLayer):
     """Replaces every pixel by a mean of those around it whose neighbourhoods look alike.
 

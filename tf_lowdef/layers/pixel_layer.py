@@ -10,6 +10,7 @@ import tensorflow as tf
 from tf_lowdef.layers.compiled import call_compiled
 from tf_lowdef.layers.image_layer import ImageLayer
 from tf_lowdef.layers.surrogates import smooth
+from tf_lowdef.validation import check_choice
 
 PIXEL_GRADIENTS = ("smoothed", "straight_through", "none")
 WEBP_GRADIENTS = ("dct", *PIXEL_GRADIENTS)
@@ -52,9 +53,7 @@ class PixelLayer(ImageLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if gradient not in self.gradients:
-            raise ValueError(f"`gradient` must be one of {self.gradients}. Received: gradient={gradient!r}")
-        self.gradient = gradient
+        self.gradient = check_choice("gradient", gradient, self.gradients)
         self.value_range = check_value_range(value_range)
 
     def transform_pixels(self, pixels: tf.Tensor) -> tf.Tensor:

@@ -11,11 +11,13 @@ import tensorflow as tf
 
 from tf_lowdef.layers.draws import RandomisedLayer, draw_integers
 from tf_lowdef.layers.float_layer import FloatLayer
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.image_layer import Shape
-from tf_lowdef.layers.numbers import check_integer, check_number
+from tf_lowdef.validation import check_integer, check_number
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
+@grammar("crops")
 class RandomCropLayer(RandomisedLayer, FloatLayer):
     """Makes several random crops of every image, each resized to the image's size.
 
@@ -49,6 +51,7 @@ class RandomCropLayer(RandomisedLayer, FloatLayer):
 
     gradients = ("exact", "none")
     compiles = True
+    moves = True
 
     def __init__(
         self,

@@ -8,9 +8,11 @@ import keras
 import tensorflow as tf
 
 from tf_lowdef.layers.draws import RandomisedLayer, draw_uniform
+from tf_lowdef.layers.forms import grammar
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
+@grammar("flip:random")
 class RandomFlipLayer(RandomisedLayer):
     """Flips every image, or leaves it, with probability 1/2 each: the flip of Yin et al. 2020 made random.
 
@@ -32,6 +34,8 @@ class RandomFlipLayer(RandomisedLayer):
     Raises:
         ValueError: `seed` is out of its range, or the shape is wrong.
     """
+
+    moves = True
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed=seed, **kwargs)

@@ -10,16 +10,18 @@ import tensorflow as tf
 
 from tf_lowdef.layers.codec_scope import current_codec
 from tf_lowdef.layers.draws import RandomisedLayer, draw_integers
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.image_layer import Shape
-from tf_lowdef.layers.numbers import check_integer
 from tf_lowdef.layers.pixel_layer import WEBP_GRADIENTS, PixelLayer
 from tf_lowdef.layers.surrogates import webp_gradient
 from tf_lowdef.specs import Range
 from tf_lowdef.threads import for_each
+from tf_lowdef.validation import check_integer
 from tf_lowdef.webp import pillow
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
+@grammar("webp", hidden=("num_threads",))
 class RandomWebPLayer(RandomisedLayer, PixelLayer):
     """Compresses each image with WebP at a quality of its own, drawn anew in every call, and decompresses it again.
 
@@ -55,7 +57,7 @@ class RandomWebPLayer(RandomisedLayer, PixelLayer):
 
     def __init__(
         self,
-        quality: Sequence[int] = (40, 80),
+        quality: Range | Sequence[int] = (40, 80),
         method: int = 4,
         gradient: str = "straight_through",
         value_range: tuple[float, float] = (0, 255),

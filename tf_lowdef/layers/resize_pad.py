@@ -9,11 +9,13 @@ import tensorflow as tf
 
 from tf_lowdef.layers.draws import RandomisedLayer, draw_uniform, to_integers
 from tf_lowdef.layers.float_layer import FloatLayer
-from tf_lowdef.layers.numbers import check_number
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.resample import bilinear, places
+from tf_lowdef.validation import check_number
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
+@grammar("resizepad")
 class ResizePadLayer(RandomisedLayer, FloatLayer):
     """Shrinks every image to a random size and puts it at a random place on black.
 
@@ -44,6 +46,7 @@ class ResizePadLayer(RandomisedLayer, FloatLayer):
 
     gradients = ("exact", "none")
     compiles = True
+    moves = True
 
     def __init__(
         self,

@@ -7,14 +7,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.image_layer import ImageLayer
-from tf_lowdef.layers.numbers import check_integer
+from tf_lowdef.validation import check_integer
 
 MAX_SHIFT = 10_000
 """Pixels; longer than any image here, and far from the largest int32."""
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
+@grammar("shift")
 class ShiftLayer(ImageLayer):
     """Moves every image a few pixels to the right, or down, and repeats its border behind it.
 
@@ -38,6 +40,8 @@ class ShiftLayer(ImageLayer):
     Raises:
         ValueError: An argument is no integer, or the shape is wrong.
     """
+
+    moves = True
 
     def __init__(self, columns: int = 3, rows: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -10,8 +10,9 @@ import tensorflow as tf
 from tf_lowdef.layers.borders import convolve
 from tf_lowdef.layers.draws import RandomisedLayer, draw_uniform
 from tf_lowdef.layers.float_layer import STEPPED_GRADIENTS, FloatLayer
-from tf_lowdef.layers.numbers import check_integer, check_number
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.parts import in_parts
+from tf_lowdef.validation import check_integer, check_number
 
 PRODUCT = 1 / 8
 """Of both variables' steps: times the difference operator's squared norm, at most 8 (Chambolle 2004), it is 1."""
@@ -28,6 +29,7 @@ START = (1.0, 4.0, 6.0, 4.0, 1.0)
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
+@grammar("tv")
 class TotalVariationLayer(RandomisedLayer, FloatLayer):
     """Drops random values and fills the image again, so that it varies as little as possible.
 

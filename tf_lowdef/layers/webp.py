@@ -9,13 +9,16 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lowdef.layers.codec_scope import check_codec, current_codec
+from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.image_layer import Shape
 from tf_lowdef.layers.pixel_layer import WEBP_GRADIENTS, PixelLayer
 from tf_lowdef.layers.surrogates import webp_gradient
+from tf_lowdef.validation import check_flag
 from tf_lowdef.webp import pillow
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
+@grammar("webp", hidden=("codec", "num_threads"))
 class WebPLayer(PixelLayer):
     """Compresses images with WebP and decompresses them again, which removes small adversarial noise.
 
@@ -78,9 +81,7 @@ class WebPLayer(PixelLayer):
         super().__init__(gradient=gradient, value_range=value_range, **kwargs)
         self.quality = pillow.check_quality(quality)
         self.method = pillow.check_method(method)
-        if not isinstance(lossless, bool):
-            raise ValueError(f"`lossless` must be True or False. Received: lossless={lossless!r}")
-        self.lossless = lossless
+        self.lossless = check_flag("lossless", lossless)
         self.codec = check_codec(codec)
         self.num_threads = pillow.check_num_threads(num_threads)
         self.supports_jit = codec == "graph"

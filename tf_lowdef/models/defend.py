@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from tf_lowdef.layers import FlipLayer, ImageLayer, MeanOfCopies, WebPLayer, count_copies
+from tf_lowdef.layers import FlipLayer, MeanOfCopies, WebPLayer, count_copies
 
 
 def defend(base: Any, quality: float = 60, flip: bool = True) -> Any:
@@ -32,7 +32,7 @@ def defend(base: Any, quality: float = 60, flip: bool = True) -> Any:
     return defended_sequence([WebPLayer(quality), *([FlipLayer()] if flip else [])], base)
 
 
-def defended_sequence(layers: Sequence[ImageLayer], base: Any) -> Any:
+def defended_sequence(layers: Sequence[Any], base: Any) -> Any:
     """Put layers in front of a classifier, and behind it what they need there.
 
     A :class:`RandomCropLayer` gives several copies of each image; a :class:`MeanOfCopies` behind the classifier makes
@@ -49,11 +49,21 @@ def defended_sequence(layers: Sequence[ImageLayer], base: Any) -> Any:
         TypeError: `base` is not a Keras model.
         ValueError: `base` takes something else than RGB images.
     """
+    copies = count_copies(layers)
+    head = [MeanOfCopies(copies)] if copies > 1 else []
+    return keras.Sequential([keras.Input(image_shape(base)[1:], dtype="float32"), *layers, base, *head])
+
+
+def image_shape(base: Any) -> tuple[int | None, ...]:
+    """Return the shape of the images that a classifier takes: (batch, height, width, 3), None where it is open.
+
+    Raises:
+        TypeError: `base` is not a Keras model.
+        ValueError: `base` takes something else.
+    """
     if not isinstance(base, keras.Model):
         raise TypeError(f"`base` must be a Keras model. Received: {type(base).__name__}")
     shape = base.input_shape if base.built else None
     if not isinstance(shape, tuple) or len(shape) != 4:
         raise ValueError(f"`base` must take images of shape (batch, height, width, 3). Received: input_shape={shape}")
-    copies = count_copies(layers)
-    head = [MeanOfCopies(copies)] if copies > 1 else []
-    return keras.Sequential([keras.Input(shape[1:], dtype="float32"), *layers, base, *head])
+    return shape

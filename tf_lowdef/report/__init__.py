@@ -5,25 +5,22 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from tf_lowdef.files import atomic_path
 from tf_lowdef.report.conclusion import conclusion
-from tf_lowdef.report.figures import draw_images, draw_maps, draw_over, draw_story
 from tf_lowdef.report.markdown import legend, to_markdown, write_markdown
 from tf_lowdef.report.page import write_page
-from tf_lowdef.report.plot import plot_accuracy
-from tf_lowdef.report.table import accuracy_table, attack_table, comparison_table
-from tf_lowdef.results.results import Results
+from tf_lowdef.report.table import attack_table, comparison_table
+from tf_lowdef.results import Results
+from tf_lowdef.results.accuracy import accuracy_table
+from tf_lowdef.results.plot import draw_over
 
 __all__ = [
     "accuracy_table",
     "attack_table",
     "comparison_table",
     "conclusion",
-    "draw_images",
-    "draw_maps",
     "draw_over",
-    "draw_story",
     "legend",
-    "plot_accuracy",
     "to_markdown",
     "write_markdown",
     "write_page",
@@ -33,6 +30,7 @@ __all__ = [
 
 def write_report(results: Results, folder: str | os.PathLike[str]) -> None:
     """Write ``report.md``, ``accuracy.png`` and ``report.html`` into a run's folder, each whole or not at all."""
-    plot_accuracy(results, Path(folder) / "accuracy.png")
+    with atomic_path(Path(folder) / "accuracy.png") as temporary:
+        results.plot().savefig(temporary, dpi=150, format="png")
     write_markdown(results, Path(folder) / "report.md")
     write_page(results, folder)

@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-from tf_lowdef.report.conclusion import subject
-from tf_lowdef.report.headline import headline_epsilon, headlines
 from tf_lowdef.report.page_tables import Cell, headline_lines
-from tf_lowdef.results.results import Results
+from tf_lowdef.results import Results
+from tf_lowdef.results.accuracy import accuracy_text
 from tf_lowdef.results.table import MISSING, Table
 
 
 def glance_caption(results: Results) -> str:
     """Return what the table holds, in words."""
-    epsilon = headline_epsilon(results)
-    where = "" if epsilon is None else f", epsilon {epsilon:g}"
+    where = "" if results.epsilon is None else f", epsilon {results.epsilon:g}"
     return (
         f"Top-1 accuracy in % with its 95 % interval{where}. Attacker does not know: the attack that does most harm, "
         "named beside it. Attacker knows: the worst example of every image. Last column: how many points "
-        f"{subject(results)} is better on the same images, under the last attack of the row, with p corrected after "
+        f"{results.subject} is better on the same images, under the last attack of the row, with p corrected after "
         "Holm."
     )
 
 
 def glance_table(results: Results) -> Table:
     """Return a row a defence: clean, against an attacker who does not know of it, against one who does."""
-    ours = subject(results)
-    lines = headline_lines(headlines(results), ours)
-    columns = ["defence", "clean", "attacker does not know", "attacker knows", f"{ours} less this"]
+    columns = ["defence", "clean", "attacker does not know", "attacker knows", f"{results.subject} less this"]
     return Table(
         columns,
         [
             [line.defence, *(_text(cell) for cell in line.cells), ", ".join(filter(None, (line.difference, line.p)))]
-            for line in lines
+            for line in headline_lines(results)
         ],
     )
 
 
 def _text(cell: Cell) -> str:
-    if cell.value is None:
-        return MISSING
-    note = f" {cell.note}" if cell.note else ""
-    if cell.unreliable is not None:
-        return f"<= {cell.value:.1f} unreliable{note}"
-    return f"{cell.value:.1f} ({cell.low:.1f} to {cell.high:.1f}){note}"
+    return MISSING if cell.row is None else f"{accuracy_text(cell.row)} {cell.note}".strip()

@@ -6,20 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from tf_lowdef.files import write_text
-from tf_lowdef.report.conclusion import conclusion, subject
+from tf_lowdef.report.conclusion import conclusion
 from tf_lowdef.report.facts import facts
 from tf_lowdef.report.glance import glance_caption, glance_table
+from tf_lowdef.report.page_tables import doubts
 from tf_lowdef.report.ranking import AT_SETTINGS, matched_ranking, setting_ranking
-from tf_lowdef.report.table import (
-    accuracy_table,
-    attack_table,
-    cascade_table,
-    comparison_table,
-    doubling_table,
-)
-from tf_lowdef.results.results import Results
-from tf_lowdef.results.table import markdown_table, unique
-from tf_lowdef.threats import THREATS
+from tf_lowdef.report.table import attack_table, cascade_table, comparison_table, doubling_table, rest_table
+from tf_lowdef.results import Results
+from tf_lowdef.results.accuracy import accuracy_table
+from tf_lowdef.results.table import markdown_table
+from tf_lowdef.threats import THREATS, knows_defence
 
 
 def write_markdown(results: Results, path: str | Path) -> None:
@@ -30,24 +26,25 @@ def write_markdown(results: Results, path: str | Path) -> None:
 def to_markdown(results: Results) -> str:
     """Return the report as text."""
     run = results.run
-    n = max((row.n for row in results.rows), default=0)
     parts = ["# Evaluation", conclusion(results), *_warnings(results), "## At a glance"]
     parts += [glance_caption(results), markdown_table(glance_table(results)), "## Every attack"]
-    parts += [f"Top-1 accuracy in % with its 95 % interval, {n} images. {legend(results)}".strip()]
+    parts += [f"Top-1 accuracy in % with its 95 % interval, {results.n} images. {legend(results)}".strip()]
     parts += [markdown_table(accuracy_table(results, intervals=True))]
-    doubts = [f"- {row.name}: {row.unreliable}" for row in results.rows if row.unreliable is not None]
-    parts += ["Why some numbers are unreliable:\n\n" + "\n".join(doubts)] if doubts else []
+    why = [f"- {doubt}" for doubt in doubts(results)]
+    parts += ["Why some numbers are unreliable:\n\n" + "\n".join(why)] if why else []
     parts += ["![Top-1 accuracy of every defence against every attack](accuracy.png)"]
     parts += _ranking(results)
-    for threat in unique(row.threat for row in results.rows):
+    rest = rest_table(results)
+    parts += ["## What else was measured", REST, markdown_table(rest)] if rest.rows else []
+    for threat in results.threats:
         parts += [f"## Threat: {threat}", THREATS[threat].caveat if threat in THREATS else ""]
-        if threat == "adaptive":
+        if knows_defence(threat):
             parts += _cascade(results)
         attacks = attack_table(results, threat)
         if attacks.rows:
-            parts += [_NORMS if threat != "adaptive" else _SPENT, markdown_table(attacks)]
+            parts += [_SPENT if knows_defence(threat) else _NORMS, markdown_table(attacks)]
     if results.comparisons:
-        parts += ["## Paired comparisons", _COMPARED.format(subject(results))]
+        parts += ["## Paired comparisons", _COMPARED.format(results.subject)]
         parts += [markdown_table(comparison_table(results))]
     parts += ["## What was run", *_run(run)]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -58,7 +55,7 @@ def legend(results: Results) -> str:
     marks = [cell for row in accuracy_table(results).rows for cell in row]
     notes = []
     if any("*" in cell for cell in marks):
-        notes.append(f"* differs from {subject(results)} on the same images (p < .05, corrected after Holm).")
+        notes.append(f"* differs from {results.subject} on the same images (p < .05, corrected after Holm).")
     if any("unreliable" in cell for cell in marks):
         notes.append("What is unreliable is an upper bound, no sign of robustness.")
     if any(row.draws > 1 for row in results.rows):
@@ -96,6 +93,8 @@ def _cascade(results: Results) -> list[str]:
 
 
 DOUBLED = "What twice the steps of PGD still took from the worst case, in points of accuracy."
+
+REST = "What was measured of each row besides."
 
 _NORMS = (
     "What the attacks were, and how far they moved the images that the attacked model classified correctly: mean L2 "

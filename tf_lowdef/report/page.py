@@ -12,19 +12,19 @@ from markupsafe import Markup, escape
 
 from tf_lowdef.files import write_bytes
 from tf_lowdef.report import page_tables
-from tf_lowdef.report.conclusion import conclusion, subject
+from tf_lowdef.report.conclusion import conclusion
 from tf_lowdef.report.facts import facts
 from tf_lowdef.report.glance import glance_caption
-from tf_lowdef.report.headline import headline_epsilon, headlines
-from tf_lowdef.report.markdown import DOUBLED
+from tf_lowdef.report.markdown import DOUBLED, REST
 from tf_lowdef.report.page_charts import epsilon_curves, headline_chart
 from tf_lowdef.report.page_pictures import Shown, display_note, show
 from tf_lowdef.report.ranking import AT_SETTINGS, matched_ranking, setting_ranking
-from tf_lowdef.report.table import attack_table, cascade_table, doubling_table
+from tf_lowdef.report.table import attack_table, cascade_table, doubling_table, rest_table
+from tf_lowdef.results import Results
+from tf_lowdef.results.accuracy import SIGNIFICANT
 from tf_lowdef.results.gallery import Gallery
-from tf_lowdef.results.results import Results
 from tf_lowdef.results.table import MISSING, Table, unique
-from tf_lowdef.threats import THREATS
+from tf_lowdef.threats import THREATS, knows_defence
 
 PAGE = "report.html"
 
@@ -42,7 +42,7 @@ def write_page(results: Results, folder: str | os.PathLike[str]) -> Path:
     """Write ``report.html`` into a run's folder, whole or not at all, and return its path.
 
     Args:
-        results: What came out; see ``read_run`` for a folder that may be damaged.
+        results: What came out; see ``Results.load`` for a folder that may be damaged.
         folder: The run's, with its ``gallery/`` and ``adversarial/`` as far as they were kept.
     """
     path = Path(folder) / PAGE
@@ -70,7 +70,7 @@ def to_html(results: Results, examples: list[Shown], gallery_notes: list[str]) -
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["code"] = with_code
+    environment.filters |= {"code": with_code, "told": page_tables.difference}
     text = environment.get_template("page.html.j2").render(_context(results, examples, gallery_notes))
     return text.encode("utf-8", "replace")  # names of files that are no UTF-8
 
@@ -105,33 +105,39 @@ def _examples(folder: Path) -> tuple[list[Shown], list[str]]:
 
 def _context(results: Results, examples: list[Shown], gallery_notes: list[str]) -> dict[str, Any]:
     first, *others = _FIRST.split(conclusion(results), maxsplit=1)
-    epsilon, heads, columns = headline_epsilon(results), headlines(results), page_tables.accuracy_columns(results)
-    threats = [threat for threat in unique(row.threat for row in results.rows) if threat in THREATS]
+    columns, compared = page_tables.accuracy_columns(results), results.compared(results.subject)
+    lines = page_tables.accuracy_lines(results, columns)
     run = results.run
     return {
+        "SIGNIFICANT": SIGNIFICANT,
         "lead": first if first.endswith(".") else f"{first}.",
         "more": " ".join(others),
         "warnings": results.warnings,
         "skipped": run.get("skipped", [])[:MAX_LISTED],
         "skipped_count": len(run.get("skipped", [])),
-        "n": max(row.n for row in results.rows),
+        "n": results.n,
         "model": run.get("model", {}).get("name", "an unknown model"),
-        "subject": subject(results),
+        "subject": results.subject,
         "glance": glance_caption(results),
-        "chart": headline_chart(heads, epsilon),
-        "headlines": page_tables.headline_lines(heads, subject(results)),
+        "chart": headline_chart(results),
+        "headlines": page_tables.headline_lines(results),
         "columns": columns,
-        "lines": page_tables.accuracy_lines(results, columns),
-        "starred": any(cell.star for line in page_tables.accuracy_lines(results, columns) for cell in line.cells),
+        "lines": lines,
+        "starred": any(cell.star for line in lines for cell in line.cells),
         "drawn": any(row.draws > 1 for row in results.rows),
         "doubts": page_tables.doubts(results),
         "differences": page_tables.differences(results),
+        "against": unique(each.second for each in compared),
+        "methods": unique(each.method for each in compared),
         "rankings": _rankings(results),
+        "rest": (rest_table(results), REST),
         "curves": epsilon_curves(results),
         "examples": examples,
         "gallery_notes": gallery_notes,
         "threats": [
-            (threat, THREATS[threat].caveat, _without_empty(attack_table(results, threat))) for threat in threats
+            (threat, THREATS[threat].caveat, knows_defence(threat), _without_empty(attack_table(results, threat)))
+            for threat in results.threats
+            if threat in THREATS
         ],
         "cascade": cascade_table(results),
         "doubled": (doubling_table(results), DOUBLED),

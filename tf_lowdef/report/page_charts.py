@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import matplotlib
@@ -12,10 +12,8 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tf_lowdef.report.headline import Headline
-from tf_lowdef.report.plot import COLOURS, style_of
-from tf_lowdef.results.results import CLEAN, Results, Row
-from tf_lowdef.results.table import unique
+from tf_lowdef.results import Results, Row
+from tf_lowdef.results.plot import COLOURS, style_of
 
 INK = "#010203"
 """What is drawn in this colour takes the colour of the page's text: it occurs nowhere else."""
@@ -25,8 +23,6 @@ WIDTH = 4.2
 
 APART = 0.012
 """How far the marks of two defences are drawn apart, as a share of the greatest epsilon: many lie on each other."""
-
-_EPSILON = re.compile(r"^([^:]+):[0-9.]+")
 
 
 class Chart(NamedTuple):
@@ -44,24 +40,25 @@ class Curves(NamedTuple):
     missing: list[str]
 
 
-def headline_chart(headlines: Sequence[Headline], epsilon: float | None) -> Chart | None:
+def headline_chart(results: Results) -> Chart | None:
     """Return each defence clean, against who does not know of it, and against who does; None without any attack."""
-    kinds: list[tuple[str, str, str, Callable[[Headline], Row | None]]] = [
-        ("clean", "o", INK, lambda each: each.clean),
-        ("attacker does not know of it", "s", COLOURS[5], lambda each: each.oblivious),
-        ("attacker knows of it", "D", COLOURS[4], lambda each: each.adaptive),
+    kinds: list[tuple[str, str, str, Callable[[str], Row | None]]] = [
+        ("clean", "o", INK, results.clean),
+        ("attacker does not know of it", "s", COLOURS[5], results.strongest),
+        ("attacker knows of it", "D", COLOURS[4], results.worst),
     ]
-    shown = [kind for kind in kinds if any(kind[3](each) is not None for each in headlines)]
+    defences, epsilon = results.defences, results.epsilon
+    shown = [kind for kind in kinds if any(kind[3](each) is not None for each in defences)]
     if len(shown) < 2:
         return None
-    figure = Figure(figsize=(WIDTH, 1.3 + 0.45 * len(headlines)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.3 + 0.45 * len(defences)), layout="constrained")
     axes = figure.subplots()
     for number, (label, marker, colour, of) in enumerate(shown):
         offset = 0.18 * (number - (len(shown) - 1) / 2)
-        found = [(place + offset, row) for place, each in enumerate(headlines) if (row := of(each)) is not None]
+        found = [(place + offset, row) for place, each in enumerate(defences) if (row := of(each)) is not None]
         _draw_points(axes, found, marker, colour, label)
-    axes.set_yticks(range(len(headlines)), [each.defence for each in headlines])
-    axes.set_ylim(len(headlines) - 0.5, -0.5)
+    axes.set_yticks(range(len(defences)), defences)
+    axes.set_ylim(len(defences) - 0.5, -0.5)
     axes.set_xlim(-3, 103)
     axes.set_xlabel("top-1 accuracy (%)")
     _dress(axes, "x")
@@ -71,19 +68,19 @@ def headline_chart(headlines: Sequence[Headline], epsilon: float | None) -> Char
         f"Look at how far the marks of one defence lie apart: what it keeps of its clean accuracy{where} against each "
         "attacker. Lines are 95 % intervals; hollow marks are unreliable, upper bounds."
     )
-    lines = [f"{each.defence}: " + ", ".join(_say(label, of(each)) for label, _, _, of in shown) for each in headlines]
+    lines = [f"{each}: " + ", ".join(_say(label, of(each)) for label, _, _, of in shown) for each in defences]
     return Chart(_svg(figure, "headline"), caption, f"Top-1 accuracy{where}. " + "; ".join(lines) + ".")
 
 
 def epsilon_curves(results: Results) -> Curves:
     """Return a chart for each threat and attack that was tried at several epsilons."""
     families: dict[tuple[str, str], list[Row]] = {}
-    for row in results.rows:
-        if row.attack != CLEAN and not row.conditional and row.setting.get("epsilon") is not None:
-            families.setdefault((row.threat, family(row.attack)), []).append(row)
+    for row in results.select(conditional=False):
+        if row.threat is not None and row.epsilon is not None:
+            families.setdefault((row.threat, row.attack.family), []).append(row)
     charts, missing = [], []
     for (threat, name), rows in families.items():
-        epsilons = sorted({row.setting["epsilon"] for row in rows})
+        epsilons = sorted({row.epsilon for row in rows if row.epsilon is not None})
         if len(epsilons) > 1:
             charts.append(_curve(results, threat, name, rows, epsilons))
         else:
@@ -91,22 +88,16 @@ def epsilon_curves(results: Results) -> Curves:
     return Curves(charts, missing)
 
 
-def family(attack: str) -> str:
-    """Return an attack's name without its epsilon: ``"bim:4,steps=20"`` becomes ``"bim,steps=20"``."""
-    return _EPSILON.sub(r"\1", attack)
-
-
 def _curve(results: Results, threat: str, name: str, rows: list[Row], epsilons: list[float]) -> Chart:
     figure = Figure(figsize=(WIDTH, WIDTH), layout="constrained")
     axes = figure.subplots()
-    clean = {row.defence: row for row in results.rows if row.attack == CLEAN}
-    defences, said = unique(row.defence for row in results.rows), []
+    defences, said = results.defences, []
     for number, defence in enumerate(defences):
-        points = {row.setting["epsilon"]: row for row in rows if row.defence == defence}
+        points = {row.epsilon: row for row in rows if row.defence == defence and row.epsilon is not None}
         if not points:
             continue
-        if defence in clean:
-            points = {0.0: clean[defence], **points}
+        if (clean := results.clean(defence)) is not None:
+            points = {0.0: clean, **points}
         marker, colour = style_of(number)
         shift = APART * epsilons[-1] * (number - (len(defences) - 1) / 2)
         _draw_curve(

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
-from tf_lowdef.report.conclusion import subject
-from tf_lowdef.report.headline import Headline, headlines
-from tf_lowdef.results.results import Results, Row
+from tf_lowdef.results import DefenceName, Results, Row
 from tf_lowdef.results.table import MISSING, Table, number
 
 MATCHED = 0.01
@@ -27,8 +24,6 @@ AT_MATCHED = (
     "that, or between two settings by linear interpolation."
 )
 
-_STRENGTH = re.compile(r":[\d.-]+")
-
 
 class Standing(NamedTuple):
     """A defence and what it keeps, as shares; None where that was not tried or is not reliable.
@@ -36,16 +31,16 @@ class Standing(NamedTuple):
     Attributes:
         defence: Its name, or that of its family, such as ``"jpeg:*"``.
         clean: Top-1 accuracy on clean images.
-        oblivious: Under the most harmful attack of who does not know of it.
-        adaptive: In the worst case against who does.
+        unknowing: Under the most harmful attack of who does not know of it.
+        knowing: In the worst case against who does.
         how: Which settings the numbers are of.
         doubtful: Whether what would decide its place is not reliable.
     """
 
     defence: str
     clean: float
-    oblivious: float | None
-    adaptive: float | None
+    unknowing: float | None
+    knowing: float | None
     how: str = ""
     doubtful: bool = False
 
@@ -54,8 +49,8 @@ class Standing(NamedTuple):
         """What it is ranked by, larger is better."""
         if self.doubtful:
             return -1.0, -1.0
-        adaptive = -1.0 if self.adaptive is None else self.adaptive
-        return adaptive, -1.0 if self.oblivious is None else self.oblivious
+        knowing = -1.0 if self.knowing is None else self.knowing
+        return knowing, -1.0 if self.unknowing is None else self.unknowing
 
     @property
     def ranked(self) -> bool:
@@ -74,13 +69,13 @@ def matched_ranking(results: Results) -> tuple[str, Table]:
 
     Families that cannot be brought to it stand at the end, with the nearest clean accuracy that was tried.
     """
-    found, ours = _standings(results), subject(results)
+    found, ours = _standings(results), results.subject
     clean = next((each.clean for each in found if each.defence == ours), None)
     if clean is None or len(found) < FEWEST:
         return "", Table([], [])
     families: dict[str, list[Standing]] = {}
     for each in found:
-        families.setdefault(_STRENGTH.sub(":*", each.defence), []).append(each)
+        families.setdefault(DefenceName(each.defence).family, []).append(each)
     matched = [_match(family, sorted(members, key=lambda each: each.clean), clean, ours)
                for family, members in families.items()]  # fmt: skip
     return AT_MATCHED.format(ours, 100 * clean, 100 * MATCHED), _table(matched, with_how=True)
@@ -98,9 +93,9 @@ def _match(family: str, members: list[Standing], clean: float, ours: str) -> Sta
         return Standing(family, nearest.clean, None, None, f"none near: {nearest.defence}")
     low, high = below[-1], above[0]
     part = (clean - low.clean) / (high.clean - low.clean)
-    oblivious, adaptive = _between(low.oblivious, high.oblivious, part), _between(low.adaptive, high.adaptive, part)
+    unknowing, knowing = _between(low.unknowing, high.unknowing, part), _between(low.knowing, high.knowing, part)
     how, doubtful = f"between {low.defence} and {high.defence}", low.doubtful or high.doubtful
-    return Standing(family, clean, oblivious, adaptive, how, doubtful)
+    return Standing(family, clean, unknowing, knowing, how, doubtful)
 
 
 def _between(low: float | None, high: float | None, part: float) -> float | None:
@@ -108,16 +103,14 @@ def _between(low: float | None, high: float | None, part: float) -> float | None
 
 
 def _standings(results: Results) -> list[Standing]:
-    return [standing for head in headlines(results) if (standing := _standing(head)) is not None]
-
-
-def _standing(head: Headline) -> Standing | None:
-    if head.clean is None:
-        return None
-    deciding = head.adaptive or head.oblivious
-    doubtful = deciding is not None and deciding.unreliable is not None
-    oblivious, adaptive = _believed(head.oblivious), _believed(head.adaptive)
-    return Standing(head.defence, head.clean.top1, oblivious, adaptive, doubtful=doubtful)
+    found = []
+    for defence in results.defences:
+        clean, unknowing, knowing = results.clean(defence), results.strongest(defence), results.worst(defence)
+        if clean is not None:
+            deciding = knowing or unknowing
+            doubtful = deciding is not None and deciding.unreliable is not None
+            found.append(Standing(defence, clean.top1, _believed(unknowing), _believed(knowing), doubtful=doubtful))
+    return found
 
 
 def _believed(row: Row | None) -> float | None:
@@ -130,7 +123,7 @@ def _table(standings: list[Standing], with_how: bool) -> Table:
     rows = []
     for each in in_order:
         place = 1 + sum(other.key > each.key for other in in_order)
-        numbers = [_percent(each.clean), _percent(each.oblivious), _percent(each.adaptive)]
+        numbers = [_percent(each.clean), _percent(each.unknowing), _percent(each.knowing)]
         how = [each.how] if with_how else []
         rows.append([each.defence, str(place) if each.ranked else MISSING, *numbers, *how])
     columns = ["defence", "place", "clean", "attacker does not know", "attacker knows"]

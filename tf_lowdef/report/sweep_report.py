@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from tf_lowdef.evaluation.sweep import BARE, Sweep, SweepRow
 from tf_lowdef.files import atomic_path, write_text
-from tf_lowdef.report.plot import COLOURS
+from tf_lowdef.results import BARE, DefenceName
+from tf_lowdef.results.plot import COLOURS
 from tf_lowdef.results.table import Table, markdown_table
+from tf_lowdef.threats import ADAPTIVE, OBLIVIOUS
+
+if TYPE_CHECKING:
+    from tf_lowdef.evaluation.sweep import Sweep, SweepRow
 
 MANY = 14
 """Settings up to which each is named in the picture; of more, only the front's."""
@@ -20,7 +25,7 @@ def verdict(found: Sweep) -> str:
     """Return in words which setting to take, what it is worth on the other half, and whether anything survives."""
     bare = found.row(BARE)
     parts = []
-    if found.ranked_by == "oblivious":
+    if found.ranked_by == OBLIVIOUS:
         parts.append(
             "Nothing survives an attacker who knows of the defence; the settings are ranked by accuracy under attacks "
             "that do not know of it, which is no robustness."
@@ -79,12 +84,12 @@ def _plot(found: Sweep, path: Path) -> None:
     named = {
         row.defence for row in found.rows if len(found.rows) <= MANY or row.on_front or row.defence == found.chosen
     }
-    for place, kind in enumerate(("oblivious", "adaptive")):
+    for place, kind in enumerate((OBLIVIOUS, ADAPTIVE)):
         axes = figure.add_subplot(1, 2, place + 1)
         for row in found.rows:
             colour = COLOURS[4] if row.defence == found.chosen else COLOURS[5] if row.on_front else "0.6"
             x, y = 100 * row.report.clean, 100 * getattr(row.report, kind)
-            marker = "s" if row.defence.endswith("flip") else "o"
+            marker = "s" if "flip" in DefenceName(row.defence).layers else "o"
             filled = colour if row.unreliable is None else "white"
             axes.plot(x, y, marker, color=colour, markerfacecolor=filled, markersize=7)
             if row.defence in named:

@@ -1,17 +1,21 @@
-"""Entries of ``results.json``, each checked: a value that nothing after it will stumble on, or a reason why not."""
+"""Entries of a run's JSON files, each checked: a value that nothing after it will stumble on, or a reason why not.
+
+What may stand in an entry is read off the fields of its class, so that a new one needs nothing here.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import cache
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from tf_lowdef.results.results import Comparison, Row
+from tf_lowdef.results.comparison import Comparison
+from tf_lowdef.results.names import CLEAN
+from tf_lowdef.results.row import PER_IMAGE, Row
 
-TEXTS = ("threat", "attack", "defence")
-COUNTS = ("attacked", "left_out", "zero_gradient")
-MEASURES = ("success_rate", "l2_mean", "linf_max", "ssim_mean", "median_minimal_l2", "attack_seconds")
 SETTING_NUMBERS = ("epsilon", "steps", "step_size", "restarts", "doubling_takes")
 """The values of a setting that reports format as numbers."""
 
@@ -20,11 +24,16 @@ ROUNDING = 1e-6
 
 RUN_PARTS = ("versions", "machine", "model", "data", "arguments")
 
+T = TypeVar("T")
 
-def as_run(value: Any, notes: list[str]) -> dict[str, Any]:
-    """Return what was run, every part of it of the right type; adds a note for each that is not there."""
+Note = Callable[[str], None]
+"""Is told what is wrong with a run's files, where the rest can be used."""
+
+
+def as_run(value: Any, note: Note) -> dict[str, Any]:
+    """Return what was run, every part of it of the right type; notes each that is not there."""
     if not isinstance(value, dict):
-        notes.append("results.json: what was run is not recorded.")
+        note("results.json: what was run is not recorded.")
         value = {}
     run = dict(value)
     missing = [part for part in RUN_PARTS if not isinstance(run.get(part), dict)]
@@ -35,111 +44,118 @@ def as_run(value: Any, notes: list[str]) -> dict[str, Any]:
     if not isinstance(run.get("command"), str):
         run["command"] = None
     if missing and value:
-        notes.append(f"results.json: of what was run {', '.join(missing)} is not recorded.")
+        note(f"results.json: of what was run {', '.join(missing)} is not recorded.")
     return run
 
 
-def as_row(value: Any, notes: list[str]) -> Row:
-    """Return a row; adds a note where one of its values is dropped.
+def as_row(value: Any, note: Note) -> Row:
+    """Return a row; notes what is strange in it.
 
     Raises:
         ValueError: It cannot be used; the text says why.
     """
-    entry = _entry(value)
-    threat, attack, defence = (_text(entry, name) for name in TEXTS)
-    n, correct, top1 = (_number(entry, name) for name in ("n", "correct", "top1"))
-    if n is None or correct is None or top1 is None:
-        raise ValueError("n, correct or top1 is missing")
-    if n != int(n) or n < 0 or not 0 <= correct <= n or not 0 <= top1 <= 1:
+    row = read_as(Row, _without_threat(value))
+    n, correct, top1 = row.n, row.correct, row.top1
+    if n < 0 or not 0 <= correct <= n or not 0 <= top1 <= 1:
         raise ValueError(f"impossible numbers: n={n:g}, correct={correct:g}, top1={top1:g}")
-    name = f"{threat} {attack} {defence}"
+    _check_interval(row.ci95, 0.0, 1.0)
     if n and abs(top1 - correct / n) > ROUNDING:
-        notes.append(f"results.json: {name}: top1 is {top1:g}, but correct / n is {correct / n:g}.")
-    unreliable = entry.get("unreliable")
-    more: dict[str, Any] = {each: _number(entry, each) for each in MEASURES}
-    counts = {each: _number(entry, each) for each in COUNTS}
-    more |= {each: None if count is None else int(count) for each, count in counts.items()}
-    known = {field.name for field in dataclasses.fields(Row)}
-    if unknown := sorted(str(key) for key in set(entry) - known):
-        notes.append(f"results.json: {name}: not known here and not shown: {', '.join(unknown)}.")
-    return Row(
-        threat,
-        attack,
-        defence,
-        n=int(n),
-        correct=correct,
-        top1=top1,
-        ci95=_interval(entry, 0.0, 1.0),
-        setting=_setting(entry.get("setting")),
-        resolution=_size(entry.get("resolution")),
-        seconds=_number(entry, "seconds") or 0.0,
-        conditional=entry.get("conditional") is True,
-        unreliable=None if unreliable is None else str(unreliable),
-        draws=max(1, int(_number(entry, "draws") or 1)),
-        **more,
-    )
+        note(f"results.json: {row.name}: top1 is {top1:g}, but correct / n is {correct / n:g}.")
+    if unknown := sorted(str(key) for key in set(value) - set(row.as_dict())):
+        note(f"results.json: {row.name}: not known here and not shown: {', '.join(unknown)}.")
+    return row
 
 
-def as_comparison(value: Any, notes: list[str]) -> Comparison:
+def as_comparison(value: Any, note: Note) -> Comparison:
     """Return a comparison.
 
     Raises:
         ValueError: It cannot be used; the text says why.
     """
-    del notes
-    entry = _entry(value)
-    difference, p, p_holm = (_number(entry, name) for name in ("difference", "p", "p_holm"))
-    if difference is None or p is None or p_holm is None or not -1 <= difference <= 1:
-        raise ValueError("difference, p or p_holm is missing or impossible")
-    names = {name: _text(entry, name) for name in ("threat", "attack", "first", "second", "method")}
-    return Comparison(**names, difference=difference, ci95=_interval(entry, -1.0, 1.0), p=p, p_holm=p_holm)
+    del note
+    found = read_as(Comparison, _without_threat(value))
+    _check_interval((found.difference, found.difference), -1.0, 1.0)
+    _check_interval(found.ci95, -1.0, 1.0)
+    return found
 
 
-def _entry(value: Any) -> Mapping[str, Any]:
+def read_as(kind: type[T], value: Any) -> T:
+    """Return an object of a dataclass; a field that is missing or null keeps its default.
+
+    Raises:
+        ValueError: A field without a default is missing, or one has another type.
+    """
     if not isinstance(value, dict):
         raise ValueError(f"it is no object but {type(value).__name__}")
-    return value
+    found = {}
+    for name, (expected, optional, default) in _fields(kind).items():  # type: ignore[arg-type] # a class is hashable
+        if value.get(name) is not None:
+            found[name] = _read(name, value[name], expected)
+        elif not default:
+            if not optional:
+                raise ValueError(f"{name} is missing")
+            found[name] = None
+    return kind(**found)
 
 
-def _text(entry: Mapping[str, Any], name: str) -> str:
-    value = entry.get(name)
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{name} is missing or no text")
-    return value
+@cache
+def _fields(kind: Any) -> dict[str, tuple[Any, bool, bool]]:
+    """Return of each field its type, whether it may be None, and whether it has a default."""
+    found, hints = {}, get_type_hints(kind)
+    for each in dataclasses.fields(kind):
+        members = get_args(hints[each.name])
+        optional = NoneType in members
+        default = each.default is not dataclasses.MISSING or each.default_factory is not dataclasses.MISSING
+        if each.name != PER_IMAGE:
+            found[each.name] = (members[0] if optional else hints[each.name], optional, default)
+    return found
 
 
-def _number(entry: Mapping[str, Any], name: str) -> float | None:
-    """Return a number, None where there is none; infinity is written as ``"inf"``."""
-    value = entry.get(name)
-    if value is None:
-        return None
-    if value == "inf":
+def _read(name: str, value: Any, expected: Any) -> Any:
+    """Return a value of a JSON file as a field's type.
+
+    Raises:
+        ValueError: It is of another one.
+    """
+    origin, parts = get_origin(expected) or expected, get_args(expected)
+    if dataclasses.is_dataclass(origin):
+        return read_as(expected, value)
+    if origin is Sequence and isinstance(value, list):
+        return tuple(_read(name, each, parts[0]) for each in value)
+    if origin is tuple and isinstance(value, list) and len(value) == len(parts):
+        return tuple(_read(name, each, kind) for each, kind in zip(value, parts, strict=True))
+    if origin is dict and isinstance(value, dict):
+        numbers = {each: value[each] for each in SETTING_NUMBERS if value.get(each) is not None}
+        return value | {each: _read(each, number, float) for each, number in numbers.items()}
+    if origin is bool and isinstance(value, bool):
+        return value
+    if issubclass(origin, str) and isinstance(value, str):
+        return value
+    if origin is float and value == "inf":  # JSON has no infinity
         return math.inf
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{name} is no number: {value!r}")
-    return float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        if origin is float:
+            return value
+        if origin is int and value == int(value):
+            return int(value)
+    raise ValueError(f"{name} is no {_KINDS.get(origin, 'text')}: {value!r}")
 
 
-def _interval(entry: Mapping[str, Any], least: float, greatest: float) -> tuple[float, float]:
-    ends = entry.get("ci95")
-    if not isinstance(ends, list) or len(ends) != 2:
-        raise ValueError("ci95 is no pair of numbers")
-    low, high = (_number({"ci95": end}, "ci95") for end in ends)
-    if low is None or high is None or not least - ROUNDING <= low <= high <= greatest + ROUNDING:
-        raise ValueError(f"ci95 is no interval: {ends}")
-    return low, high
+_KINDS = {
+    Sequence: "list", tuple: "pair of numbers", dict: "object", bool: "truth value", int: "whole number",
+    float: "number",
+}  # fmt: skip
 
 
-def _setting(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        return {}
-    return value | {name: _number(value, name) for name in SETTING_NUMBERS if name in value}
+def _without_threat(value: Any) -> Any:
+    """Return the entry of a row or comparison; up to version 0.1.0 those of clean images named a threat."""
+    clean = isinstance(value, dict) and value.get("attack") == CLEAN
+    return {**value, "threat": None} if clean else value
 
 
-def _size(value: Any) -> tuple[int, int] | None:
-    if isinstance(value, list) and len(value) == 2 and all(isinstance(each, int) for each in value):
-        return value[0], value[1]
-    return None
+def _check_interval(ends: tuple[float, float], least: float, greatest: float) -> None:
+    if not least - ROUNDING <= ends[0] <= ends[1] <= greatest + ROUNDING:
+        raise ValueError(f"impossible numbers: {ends[0]:g} to {ends[1]:g}")
 
 
 def _list(value: Any) -> list[Any]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tf_lowdef.files import write_text
+from tf_lowdef.results.entries import read_as
 
 FOLDER = "gallery"
 FILE = "gallery.json"
@@ -45,6 +44,10 @@ class View:
     correct: bool
     cam: str | None = None
     alike: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.confidence <= 1:
+            raise ValueError(f"`confidence` must be 0 to 1. Received: {self.confidence}")
 
 
 @dataclass(frozen=True)
@@ -95,37 +98,8 @@ class Gallery:
         """
         path = Path(folder) / FOLDER / FILE
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            examples = tuple(_example(each) for each in content["examples"])
-            no_cam = content.get("no_cam")
-            return cls(examples, _text(content["selection"]), None if no_cam is None else _text(no_cam))
+            return read_as(cls, json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
+        except (ValueError, RecursionError, OSError) as error:
             raise ValueError(f"{FOLDER}/{FILE} is damaged: {type(error).__name__}: {error}") from error
-
-
-def _example(content: Any) -> Example:
-    texts = {name: _text(content[name]) for name in ("name", "label_name", "story")}
-    return Example(**texts, label=int(content["label"]), views=tuple(_view(each) for each in content["views"]))
-
-
-def _view(content: Any) -> View:
-    texts = {name: _text(content[name]) for name in ("what", "attack", "defence", "image", "predicted_name")}
-    confidence, alike, cam = float(content["confidence"]), content["alike"], content["cam"]
-    if not 0 <= confidence <= 1 or not (alike is None or math.isfinite(float(alike))):
-        raise ValueError(f"impossible numbers: confidence={confidence}, alike={alike}")
-    return View(
-        **texts,
-        predicted=int(content["predicted"]),
-        confidence=confidence,
-        correct=content["correct"] is True,
-        cam=None if cam is None else _text(cam),
-        alike=None if alike is None else float(alike),
-    )
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"no text: {value!r}")
-    return value

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from tf_lowdef.results.results import Row
-from tf_lowdef.threats import ADAPTIVE, OBLIVIOUS
+from tf_lowdef.results.row import Row
+from tf_lowdef.threats import OBLIVIOUS, knows_defence
 
 IMAGES = "adversarial"
 """The folder in a run's folder that holds adversarial images."""
@@ -13,8 +13,8 @@ IMAGES = "adversarial"
 
 def adversarial_picture(row: Row, name: str) -> str:
     """Return where an adversarial image lies in its run's folder, with forward slashes."""
-    defence = row.defence if row.threat == ADAPTIVE else ""
-    return f"{image_folder(row.threat, row.attack, defence)}/{name}.png"
+    defence = row.defence if knows_defence(row.threat) else ""
+    return f"{image_folder(row.threat or OBLIVIOUS, row.attack, defence)}/{name}.png"
 
 
 def image_folder(threat: str, attack: str, defence: str = "") -> str:

@@ -1,116 +1,27 @@
-"""What an evaluation gives: rows, what was run, and the files that hold both."""
+"""What an evaluation gives: rows, what was run, and what a reader asks of them."""
 
 from __future__ import annotations
 
-import csv
-import dataclasses
-import io
-import json
-import math
+import html
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from tf_lowdef.files import write_text
-from tf_lowdef.results import per_image
+from tf_lowdef.results.accuracy import accuracy_table
+from tf_lowdef.results.comparison import Comparison
+from tf_lowdef.results.names import BARE, WORST, DefenceName, Kind
+from tf_lowdef.results.row import Row
+from tf_lowdef.results.run_folder import read_run, write_run
+from tf_lowdef.results.table import html_table, unique
+from tf_lowdef.threats import OBLIVIOUS, THREATS
 
-CLEAN = "none"
-"""The attack of the rows of clean images."""
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
 
-
-@dataclass(frozen=True)
-class Row:
-    """One attack against one defence.
-
-    Attributes:
-        threat: ``"oblivious"``: the attacker does not know of the defence; ``"transfer"``: nor of the model;
-            ``"adaptive"``: he knows both.
-        attack: Such as ``"bim:4"``; ``"none"`` for clean images; ``"worst:4"`` for the worst example of every image
-            within epsilon, whoever made it.
-        defence: Such as ``"webp:60+flip"``; ``"none"`` for the bare model.
-        n: Images counted.
-        correct: Of these, classified correctly by the defended model; a mean over draws where it is randomised.
-        top1: ``correct / n``.
-        ci95: 95 % interval of `top1`: Wilson's; of a mean over draws a bootstrap's, over images.
-        success_rate: Of the images that the defended model classifies correctly when clean, the share that it does not
-            when attacked; None for clean rows.
-        attacked: Images in the norms below: those that the attacked model classified correctly when clean.
-        left_out: Images left out of the norms because they were misclassified already.
-        zero_gradient: Of the attacked images, those for which the attack met nothing but zero gradients: that it failed
-            there says nothing.
-        l2_mean: Mean L2 norm of the perturbation, images in [0, 1].
-        linf_max: Greatest perturbation of a channel, in grey levels (of 255).
-        ssim_mean: Mean structural similarity of the clean and the adversarial image.
-        median_minimal_l2: For minimal-norm attacks, the median L2 norm with failures counted as infinite.
-        setting: What the attack was: norm, epsilon, steps, step_size, restarts, loss, labels, knowledge of the defence.
-        resolution: Height and width in pixels at which the images were attacked, defended and classified.
-        seconds: Time for the defended predictions of this row.
-        attack_seconds: Time for making the adversarial images, once for all defences.
-        conditional: Whether `n` are only those images that the attacks before had left: `top1` is no accuracy then.
-        unreliable: Why the attack, not the defence, may be the reason for `top1`, which is an upper bound then and does
-            not rank; None where nothing speaks against it.
-        draws: How many draws of a randomised defence `top1` is a mean of.
-        per_image: For each image the share of draws in which it is classified correctly, 0 or 1 where nothing is
-            drawn; None where the attack was not tried.
-    """
-
-    threat: str
-    attack: str
-    defence: str
-    n: int
-    correct: float
-    top1: float
-    ci95: tuple[float, float]
-    success_rate: float | None = None
-    attacked: int | None = None
-    left_out: int | None = None
-    zero_gradient: int | None = None
-    l2_mean: float | None = None
-    linf_max: float | None = None
-    ssim_mean: float | None = None
-    median_minimal_l2: float | None = None
-    setting: dict[str, Any] = field(default_factory=dict)
-    resolution: tuple[int, int] | None = None
-    seconds: float = 0.0
-    attack_seconds: float | None = None
-    conditional: bool = False
-    unreliable: str | None = None
-    draws: int = 1
-    per_image: tuple[float | None, ...] = field(default=(), repr=False)
-
-    @property
-    def name(self) -> str:
-        """What no other row of the evaluation is called."""
-        return f"{self.threat} {self.attack} {self.defence}"
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two defences under one attack, compared image by image.
-
-    Attributes:
-        threat: As in the rows.
-        attack: As in the rows.
-        first: A defence.
-        second: Another one.
-        difference: Accuracy of the first less that of the second.
-        ci95: 95 % interval of the difference.
-        p: Two-sided.
-        p_holm: Corrected for the comparisons under the same attack (Holm 1979).
-        method: Of test and interval.
-    """
-
-    threat: str
-    attack: str
-    first: str
-    second: str
-    difference: float
-    ci95: tuple[float, float]
-    p: float
-    p_holm: float
-    method: str
+PREFERRED_EPSILON = 4.0
+"""The epsilon that a report puts first, in grey levels."""
 
 
 @dataclass(frozen=True)
@@ -134,16 +45,113 @@ class Results:
         """What may make the rows worthless, in words; it stands in every output."""
         return list(self.run.get("warnings", []))
 
-    def row(self, attack: str, defence: str, threat: str = "oblivious") -> Row:
+    @property
+    def n(self) -> int:
+        """How many images were counted; 0 without any row."""
+        return max((row.n for row in self.rows), default=0)
+
+    @property
+    def defences(self) -> list[DefenceName]:
+        """The defences in the order of the rows."""
+        return list(dict.fromkeys(row.defence for row in self.rows))
+
+    @property
+    def threats(self) -> list[str]:
+        """The threats in the order of the rows; none where there are only clean images."""
+        return unique(row.threat for row in self.rows if row.threat is not None)
+
+    @property
+    def epsilon(self) -> float | None:
+        """The epsilon that a report puts first: 4 grey levels, or else the smallest; None where there is none."""
+        known = sorted({row.epsilon for row in self.rows if row.epsilon is not None})
+        return PREFERRED_EPSILON if PREFERRED_EPSILON in known else next(iter(known), None)
+
+    @property
+    def subject(self) -> DefenceName:
+        """The defence that a report is about.
+
+        The one that the package is for, WebP and a flip, or else the best against an attacker who does not know of it.
+        """
+        others = [defence for defence in self.defences if defence != BARE]
+        ours = [defence for defence in others if defence.layers[0] == "webp" and "flip" in defence.layers[1:]]
+        best = {defence: row.top1 for defence in others if (row := self.strongest(defence)) is not None}
+        ranked = ours or sorted(best, key=lambda defence: -best[defence])
+        return next(iter([*ranked, *others]), DefenceName(BARE))
+
+    def row(self, attack: str, defence: str, threat: str | None = OBLIVIOUS) -> Row:
         """Return one row; clean images know no threat.
 
         Raises:
             KeyError: There is none.
         """
         for row in self.rows:
-            if (row.attack, row.defence) == (attack, defence) and (row.threat == threat or attack == CLEAN):
+            if (row.attack, row.defence) == (attack, defence) and row.threat in (threat, None):
                 return row
         raise KeyError(f"no row for attack {attack!r}, defence {defence!r}, threat {threat!r}")
+
+    def select(
+        self,
+        *,
+        kind: Kind | None = None,
+        threat: str | None = None,
+        attack: str | None = None,
+        defence: str | None = None,
+        epsilon: float | None = None,
+        conditional: bool | None = None,
+    ) -> list[Row]:
+        """Return the rows of which all of this is true, in order; None asks nothing.
+
+        Args:
+            kind: ``"clean"``, ``"attack"`` or ``"worst"``.
+            threat: Such as ``"adaptive"``; clean images have none.
+            attack: Such as ``"bim:4"``.
+            defence: Such as ``"webp:60+flip"``.
+            epsilon: In grey levels.
+            conditional: Whether the rows are of images that the attacks before had left.
+        """
+        asked = {
+            "kind": kind, "threat": threat, "attack": attack, "defence": defence, "epsilon": epsilon,
+            "conditional": conditional,
+        }  # fmt: skip
+        wanted = {name: value for name, value in asked.items() if value is not None}
+        return [row for row in self.rows if all(getattr(row, name) == value for name, value in wanted.items())]
+
+    def clean(self, defence: str) -> Row | None:
+        """Return a defence's row of clean images, None where there is none."""
+        return next(iter(self.select(kind="clean", defence=defence)), None)
+
+    def strongest(self, defence: str, epsilon: float | None = None) -> Row | None:
+        """Return the most harmful attack of those who do not know of a defence; a reliable one, if there is one.
+
+        Of these attackers the one who knows most counts: the oblivious one, or where only he was tried, the one who
+        attacks another model.
+
+        Args:
+            defence: Its name.
+            epsilon: In grey levels; None means `Results.epsilon`. Where nothing was tried at it, any counts.
+        """
+        epsilon = self.epsilon if epsilon is None else epsilon
+        for threat in (name for name, threat in THREATS.items() if not threat.knows_defence):
+            rows = self.select(threat=threat, defence=defence, conditional=False)
+            if rows:
+                rows = [row for row in rows if row.epsilon == epsilon] or rows
+                return min(rows, key=lambda row: (row.unreliable is not None, row.top1))
+        return None
+
+    def worst(self, defence: str, epsilon: float | None = None) -> Row | None:
+        """Return the worst case of a defence against an attacker who knows of it, None where that was not tried.
+
+        Args:
+            defence: Its name.
+            epsilon: In grey levels; None means `Results.epsilon`.
+        """
+        epsilon = self.epsilon if epsilon is None else epsilon
+        rows = self.select(kind="worst", defence=defence)
+        return next((row for row in rows if row.attack.family == WORST and row.epsilon == epsilon), None)
+
+    def compared(self, defence: str) -> list[Comparison]:
+        """Return the comparisons of a defence with others, each turned so that this defence is the first."""
+        return [each.seen_from(defence) for each in self.comparisons if defence in (each.first, each.second)]
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write ``run.json``, ``results.json``, ``results.csv`` and ``correct.csv``, each whole or not at all.
@@ -151,77 +159,51 @@ class Results:
         ``correct.csv`` has a line an image and a column a row: what `Row.per_image` holds, empty for None. JSON has no
         infinity: an infinite norm is the text ``"inf"``.
         """
-        rows = [_to_dict(row) for row in self.rows]
-        comparisons = [dataclasses.asdict(comparison) for comparison in self.comparisons]
-        write_text(Path(folder) / "run.json", _to_json(self.run))
-        content = {"run": self.run, "rows": rows, "comparisons": comparisons}
-        columns = {row.name: row.per_image for row in self.rows if row.per_image}
-        write_text(Path(folder) / per_image.TABLE, per_image.to_table(columns, self.images))
-        write_text(Path(folder) / "results.csv", _to_csv(rows, self.warnings))
-        write_text(Path(folder) / "results.json", _to_json(content))
+        write_run(self, folder)
 
     @classmethod
-    def load(cls, folder: str | Path) -> Results:
+    def load(cls, folder: str | os.PathLike[str], strict: bool = True) -> Results:
         """Read what `save` wrote.
+
+        Args:
+            folder: A run's.
+            strict: Whether to refuse a folder in which anything is wrong; otherwise what can be used of it is returned,
+                and what is wrong stands among the warnings.
 
         Raises:
             FileNotFoundError: The folder holds no results.
-            ValueError: They are damaged.
+            ValueError: They are damaged; where not `strict`, beyond use.
         """
-        path = Path(folder) / "results.json"
+        return cls(*read_run(folder, strict))
+
+    def to_pandas(self) -> DataFrame:
+        """Return a ``pandas.DataFrame`` with a line a row and the columns of ``results.csv``; warnings in its `attrs`.
+
+        Raises:
+            ModuleNotFoundError: pandas is not installed.
+        """
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            rows = [_to_row(row) for row in content["rows"]]
-            comparisons = [Comparison(**{**each, "ci95": tuple(each["ci95"])}) for each in content["comparisons"]]
-            columns, images = per_image.read_table(Path(folder) / per_image.TABLE)
-            rows = [dataclasses.replace(row, per_image=columns.get(row.name, ())) for row in rows]
-            return cls(content["run"], rows, tuple(comparisons), images)
-        except FileNotFoundError as error:
-            raise FileNotFoundError(f"{error.filename}: no such file; is this the folder of a finished run?") from None
-        except (ValueError, KeyError, TypeError, UnicodeDecodeError, csv.Error) as error:
-            raise ValueError(f"{path}: not the results of a run: {error}") from error
+            from pandas import DataFrame
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError("Results.to_pandas needs pandas: pip install pandas") from error
+        frame = DataFrame([row.flat() for row in self.rows])
+        frame.attrs["warnings"] = self.warnings
+        return frame
 
+    def plot(self) -> Figure:
+        """Return the picture of a report: top-1 accuracy of every defence under every attack, a Matplotlib figure."""
+        from tf_lowdef.results.plot import accuracy_figure
 
-def _to_dict(row: Row) -> dict[str, Any]:
-    plain = {name: getattr(row, name) for name in (each.name for each in dataclasses.fields(Row))}
-    del plain["per_image"]
-    return plain
+        return accuracy_figure(self)
 
+    def __repr__(self) -> str:
+        attacks = len({(row.threat, row.attack) for row in self.select(kind="attack")})
+        counts = {"defence": len(self.defences), "attack": attacks, "image": self.n, "warning": len(self.warnings)}
+        said = (f"{count} {what}" + "s" * (count != 1) for what, count in counts.items())
+        return f"Results({', '.join(said)})"
 
-def _to_row(content: dict[str, Any]) -> Row:
-    numbers = {name: math.inf if content.get(name) == "inf" else content.get(name) for name in ("median_minimal_l2",)}
-    pairs = {name: tuple(content[name]) if content.get(name) else None for name in ("ci95", "resolution")}
-    return Row(**{**content, **numbers, **pairs})
-
-
-def _to_json(content: Any) -> str:
-    return json.dumps(_without_infinity(content), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-
-
-def _without_infinity(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {key: _without_infinity(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_without_infinity(value) for value in content]
-    return "inf" if isinstance(content, float) and math.isinf(content) else content
-
-
-def _to_csv(rows: Sequence[dict[str, Any]], warnings: Sequence[str]) -> str:
-    """Return one line a row; settings become columns of their own, and the last column holds the warnings."""
-    flat = []
-    for row in rows:
-        plain = {key: value for key, value in row.items() if key not in ("setting", "ci95", "resolution")}
-        low, high = row["ci95"]
-        height, width = row["resolution"] or (None, None)
-        setting = {key: _plain(value) for key, value in row["setting"].items() if key not in plain}
-        flat.append({**plain, "ci95_low": low, "ci95_high": high, "height": height, "width": width, **setting})
-    columns = list(dict.fromkeys(key for row in flat for key in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*columns, "warnings"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({**row, "warnings": " | ".join(warnings)} for row in flat)
-    return text.getvalue()
-
-
-def _plain(value: Any) -> Any:
-    return "; ".join(str(each) for each in value) if isinstance(value, list | tuple) else value
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the warnings, and the table of accuracies."""
+        warnings = "".join(f"<li>{html.escape(warning)}</li>" for warning in self.warnings)
+        told = f"<p><strong>Before you believe a number:</strong></p><ul>{warnings}</ul>" if warnings else ""
+        return f"{told}<p>Top-1 accuracy in %, {self.n} images.</p>{html_table(accuracy_table(self, intervals=True))}"

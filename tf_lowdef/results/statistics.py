@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +16,8 @@ Shares = npt.NDArray[np.float64]
 RESAMPLES = 10_000
 """Bootstrap samples and sign flips: the end of a 95 % interval is then good to about a tenth of its own width."""
 
-PARTS = 100
-"""In which the bootstrap samples are drawn, so that their indices take little memory."""
+AT_ONCE = 2_000_000
+"""Numbers that are drawn at a time for these: the 10,000 times n of them would take gigabytes."""
 
 CONFIDENCE = 0.95
 
@@ -61,11 +61,11 @@ def compare_paired(first: Shares, second: Shares, seed: int = 0) -> Paired:
         interval = newcombe_interval(both, only_first, only_second, len(first) - both - only_first - only_second)
         return Paired(difference, interval, mcnemar(only_first, only_second), EXACT)
     rng = np.random.default_rng(seed)
-    signs = rng.choice((-1.0, 1.0), (RESAMPLES, len(first)))
-    flipped = np.abs(signs @ (first - second)) / len(first)
+    values, signs = first - second, np.array((-1.0, 1.0))
+    flipped = np.abs(_resample(len(first), lambda shape: rng.choice(signs, shape) @ values)) / len(first)
     # The observed signs are one of the possible ones, hence + 1 (Phipson and Smyth 2010).
     p = (1 + int((flipped >= abs(difference) - 1e-12).sum())) / (RESAMPLES + 1)
-    return Paired(difference, bootstrap_interval(first - second, seed), p, RESAMPLED)
+    return Paired(difference, bootstrap_interval(values, seed), p, RESAMPLED)
 
 
 def mcnemar(only_first: int, only_second: int, one_sided: bool = False) -> float:
@@ -122,15 +122,23 @@ def newcombe_interval(both: int, only_first: int, only_second: int, neither: int
     return p1 - p2 - below, p1 - p2 + above
 
 
-def bootstrap_interval(values: Shares, seed: int = 0) -> tuple[float, float]:
+def bootstrap_interval(values: Shares, seed: int = 0, resamples: int = RESAMPLES) -> tuple[float, float]:
     """Return the 95 % percentile bootstrap interval of the mean of one number an image (Efron 1979)."""
     rng = np.random.default_rng(seed)
     size = len(values)
-    parts = [values[rng.integers(0, size, (RESAMPLES // PARTS, size))].mean(axis=1) for _ in range(PARTS)]
-    means = np.concatenate(parts)
+    means = _resample(size, lambda shape: values[rng.integers(0, size, shape)].mean(axis=1), resamples)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def _resample(size: int, draw: Callable[[tuple[int, int]], Shares], count: int = RESAMPLES) -> Shares:
+    """Return `count` numbers, one for each row of the arrays of shape (rows, `size`) that `draw` makes them of.
+
+    The rows are drawn in order, however many at a time, so that the numbers are the same as of one array.
+    """
+    rows = max(1, min(count, AT_ONCE // max(size, 1)))
+    return np.concatenate([draw((min(rows, count - start), size)) for start in range(0, count, rows)])
 
 
 def accuracy_interval(shares: Shares, seed: int = 0) -> tuple[float, float]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+Text = TypeVar("Text", bound=str)
 
 MISSING = "-"
 """What stands where there is nothing."""
@@ -27,11 +30,21 @@ def markdown_table(table: Table) -> str:
     return "\n".join(f"| {' | '.join(_escape(cell) for cell in row)} |" for row in [table.columns, rule, *table.rows])
 
 
+def html_table(table: Table) -> str:
+    """Return a table in HTML, its texts escaped."""
+    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in table.columns)
+    body = "".join(
+        f"<tr><th>{html.escape(row[0])}</th>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row[1:])}</tr>"
+        for row in table.rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
 def _escape(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def unique(values: Iterable[str]) -> list[str]:
+def unique(values: Iterable[Text]) -> list[Text]:
     """Return the values in the order in which they first occur."""
     return list(dict.fromkeys(values))
 

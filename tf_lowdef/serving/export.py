@@ -13,11 +13,12 @@ import tensorflow as tf
 from PIL import features
 
 from tf_lowdef.attacks.model_fn import are_probabilities
+from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.models import load_model
 from tf_lowdef.serving.expected import LOGITS_TOLERANCE, write_expected
 from tf_lowdef.serving.graph_ops import layer_of, unservable
 from tf_lowdef.serving.layout import check_free, check_version, model_name, new_version, write_config
-from tf_lowdef.serving.network import CHANNELS, Network, all_layers, take_apart
+from tf_lowdef.serving.network import CHANNELS, Network, take_apart
 from tf_lowdef.serving.readme import write_readme
 from tf_lowdef.serving.samples import Expected, Pixels, make_expected, make_samples, reference
 from tf_lowdef.serving.saved_model import read_meta_graph

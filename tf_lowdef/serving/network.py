@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.layers import ImageLayer, WebPLayer
 from tf_lowdef.webp.graph import MAX_METHOD
 
@@ -83,11 +84,6 @@ def check_webp_layers(model: Any) -> None:
                 f"{MAX_METHOD}. Build it with method={MAX_METHOD} and evaluate that defence, whose pixels are others. "
                 f"Received: method={layer.method}"
             )
-
-
-def all_layers(model: Any) -> list[Any]:
-    """Return a model's layers, nested and wrapped ones too, the outer before the inner."""
-    return list(model._flatten_layers(include_self=False))
 
 
 def _walk(layer: Any) -> Iterator[Any]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from tf_lowdef.files import write_text
+from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.layers import WebPLayer
 from tf_lowdef.serving.decode import RESIZE_DISTANCE
 from tf_lowdef.serving.expected import LOGITS_TOLERANCE
 from tf_lowdef.serving.graph_ops import newer_ops
 from tf_lowdef.serving.layout import README, model_name
-from tf_lowdef.serving.network import Network, all_layers
+from tf_lowdef.serving.network import Network
 from tf_lowdef.serving.signatures import (
     BYTES_INPUT,
     BYTES_SIGNATURE,

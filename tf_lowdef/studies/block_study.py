@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.layers import parse_defence
+from tf_lowdef.defences import make_defence
+from tf_lowdef.evaluation.models.draws import image_keys
 from tf_lowdef.results.table import Table
-from tf_lowdef.studies.story import through
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -46,20 +47,23 @@ def blockiness(images: Pixels, size: int = 8) -> float:
     return float(np.concatenate(on).mean() / inside) if inside > 0 else float("nan")
 
 
-def block_study(images: Pixels, defences: Sequence[str] = ("none", "jpeg:60", "jpeg:90", "webp:60")) -> Table:
+def block_study(
+    images: Pixels, defences: Sequence[Any] = ("none", "jpeg:60", "jpeg:90", "webp:60"), seed: int = 0
+) -> Table:
     """Return a row a codec: how far its images are from the originals, and how much of its grid can be seen.
 
     Args:
         images: uint8, shape (n, height, width, 3).
-        defences: Specifications.
+        defences: As :func:`tf_lowdef.defences.make_defence` takes them.
+        seed: For those that draw.
 
     Returns:
         The PSNR in dB over all images, infinite where nothing is changed, and the blockiness for every block size.
     """
     rows = []
-    for defence in defences:
-        seen = through(parse_defence(defence), images)
-        error = float(np.mean((seen.astype(np.float64) - images) ** 2))
+    for defence in map(make_defence, defences):
+        seen = defence.through(images, image_keys(images, seed, 0))
+        error = float(np.mean((seen.astype(np.float64) - np.repeat(images, defence.copies, axis=0)) ** 2))
         psnr = f"{10 * np.log10(255**2 / error):.1f}" if error else "inf"
-        rows.append([defence, psnr, *(f"{blockiness(seen, size):.2f}" for size in SIZES)])
+        rows.append([defence.name, psnr, *(f"{blockiness(seen, size):.2f}" for size in SIZES)])
     return Table(["codec", "PSNR, dB", *(f"grid of {size}" for size in SIZES)], rows)

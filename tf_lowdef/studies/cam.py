@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -10,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tf_lowdef.layers import FlipLayer
+from tf_lowdef.evaluation.models.draws import Keys, image_keys
+from tf_lowdef.layers import MeanOfCopies, draw_scope
 
 Maps = npt.NDArray[np.float32]
 
@@ -38,6 +38,7 @@ def grad_cam(
     *,
     layer: str | None = None,
     align: bool = True,
+    keys: Keys | None = None,
 ) -> Maps:
     """Return the Grad-CAM maps of images (Selvaraju et al. 2017, section 3).
 
@@ -46,14 +47,17 @@ def grad_cam(
 
     Args:
         model: A Keras classifier from RGB pixels, such as ``load_application`` or ``defend`` gives. It may be a
-            ``Sequential`` of layers and one network, nested at any depth. Scores should be logits.
+            ``Sequential`` of layers and one network, nested at any depth. Scores should be logits; of several copies of
+            an image their mean is explained.
         images: uint8 or float, shape (n, height, width, 3), in the model's range.
         class_index: The class whose score is explained: an integer, or integers of shape (n,); None means the one that
             the model predicts.
         layer: The name of the layer whose output holds the features; None means the last one with an output of
             (batch, rows, columns, channels) and more than one place in it, pooling left out.
-        align: Whether the maps of flipped images are flipped back, so that they lie on `images`: by every
-            ``FlipLayer`` in front of the network.
+        align: Whether the maps of moved images are brought back, so that they lie on `images`, by every layer of this
+            package in front of the network that moves pixels: flips, shifts, crops, padding. Of several crops of an
+            image a pixel has the mean of those it is in.
+        keys: int64, shape (n, 2): what randomised layers draw by, as in ``draw_scope``; None makes them of the images.
 
     Returns:
         float32, shape (n, height, width), in [0, 1]: divided by the maximum of each map. A map without any positive
@@ -72,10 +76,12 @@ def grad_cam(
         model(pixels[:1])
     indices = None if class_index is None else _check_indices(class_index, len(pixels))
     parts = _take_apart(model, layer)
+    keys = image_keys(pixels, 0, 0) if keys is None else keys
     maps = [np.zeros((0, *pixels.shape[1:3]), np.float32)]
     for start in range(0, len(pixels), _BATCH):
         some = slice(start, start + _BATCH)
-        maps.append(_maps(parts, pixels[some], None if indices is None else indices[some], align).numpy())
+        with draw_scope(keys[some]):
+            maps.append(_maps(parts, pixels[some], None if indices is None else indices[some], align).numpy())
     return np.concatenate(maps)
 
 
@@ -124,12 +130,15 @@ def _maps(parts: _Parts, pixels: npt.NDArray[Any], indices: npt.NDArray[np.int64
     if not parts.head:
         seen = tf.cast(seen, tf.float32)
     for layer in parts.head:
-        seen = layer(seen, training=False) if _takes_training(layer) else layer(seen)
+        seen = layer(seen, training=False)
     with tf.GradientTape() as tape:
         tape.watch(seen)  # or frozen weights would leave nothing to follow
         features, scores = parts.network(seen, training=False)
         for layer in parts.tail:
-            scores = layer(scores)
+            if isinstance(layer, MeanOfCopies):  # of logits: where a probability is one, it has no slope
+                scores = tf.reduce_mean(tf.reshape(scores, (len(pixels), layer.copies, scores.shape[1])), axis=1)
+            else:
+                scores = layer(scores)
         chosen = tf.argmax(scores, axis=1) if indices is None else tf.constant(indices)
         _check_classes(indices, scores.shape[1])
         score = tf.gather(scores, chosen, batch_dims=1)
@@ -137,13 +146,10 @@ def _maps(parts: _Parts, pixels: npt.NDArray[Any], indices: npt.NDArray[np.int64
     maps = tf.nn.relu(tf.reduce_sum(weights * features, axis=-1, keepdims=True))
     maps = tf.image.resize(tf.cast(maps, tf.float32), pixels.shape[1:3])
     if align:
-        maps = _flipped_back(maps, parts.head)
+        maps = _brought_back(maps, pixels.shape, parts.head)
+    maps = tf.reduce_mean(tf.reshape(maps, (len(pixels), -1, *maps.shape[1:])), axis=1)  # over an image's copies
     peak = tf.reduce_max(maps, axis=(1, 2, 3), keepdims=True)
     return tf.math.divide_no_nan(maps, peak)[..., 0]
-
-
-def _takes_training(layer: Callable[..., Any]) -> bool:
-    return bool(getattr(layer, "_call_has_training_arg", False))
 
 
 def _check_classes(indices: npt.NDArray[np.int64] | None, classes: int) -> None:
@@ -151,9 +157,22 @@ def _check_classes(indices: npt.NDArray[np.int64] | None, classes: int) -> None:
         raise ValueError(f"`class_index` must be from 0 to {classes - 1}. Received: {indices.min()} to {indices.max()}")
 
 
-def _flipped_back(maps: tf.Tensor, layers: list[Any]) -> tf.Tensor:
-    """Undo the flips; each is its own inverse, and one along each axis does not mind their order."""
-    for layer in layers:
-        if isinstance(layer, FlipLayer):
-            maps = layer(tf.repeat(maps, 3, axis=-1))[..., :1]
-    return maps
+def _brought_back(maps: tf.Tensor, shape: tuple[int, ...], layers: list[Any]) -> tf.Tensor:
+    """Return maps of what layers made of images as maps on the images.
+
+    Moving pixels is linear: its transpose takes every value back to where it came from. Divided by what becomes of a
+    map of ones, that is the mean of what came from a place.
+    """
+    moving = [layer for layer in layers if getattr(layer, "moves", False)]
+    if not moving:
+        return maps
+    start = moved = tf.zeros(shape)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(start)
+        for layer in moving:
+            moved = layer(moved)
+    values = tf.repeat(maps, shape[-1], axis=-1)
+    back, times = (tape.gradient(moved, start, each) for each in (values, tf.ones_like(values)))
+    if back is None:
+        raise ValueError("Maps cannot be brought back through layers that hide where pixels went: gradient='none'")
+    return tf.math.divide_no_nan(back, times)[..., :1]

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import bootstrap
 
 from tf_lowdef.attacks import Attack, parse_attack
-from tf_lowdef.layers import parse_defence
+from tf_lowdef.defences import make_defence
+from tf_lowdef.evaluation.models.draws import image_keys
+from tf_lowdef.results.statistics import bootstrap_interval
 from tf_lowdef.results.table import Table
 from tf_lowdef.studies.cam import Maps, grad_cam
 
 RESAMPLES = 2000
+"""Bootstrap samples."""
 TOP_SHARE = 0.2
 """The part of a map's places that intersection over union compares: its highest fifth."""
 
@@ -58,21 +59,22 @@ def cam_study(
     images: npt.NDArray[np.uint8],
     labels: npt.NDArray[np.int64],
     attack: str | Attack = "bim:4",
-    defences: Sequence[str] = ("none", "flip", "webp:60+flip"),
+    defences: Sequence[Any] = ("none", "flip", "webp:60+flip"),
     seed: int = 0,
 ) -> CamStudy:
     """Compare the Grad-CAM maps of the true class with those of the clean images, over a whole set.
 
-    The attack is oblivious: the bare model is attacked, and every defence sees the same images. Maps of flipped images
-    are flipped back. The rows of the clean images behind a defence are the baseline: what the defence alone changes.
+    The attack is oblivious: the bare model is attacked, and every defence sees the same images. Where a defence moves
+    pixels, maps are brought back (`align` of `grad_cam`). The rows of the clean images behind a defence are the
+    baseline: what the defence alone changes.
 
     Args:
         model: A Keras classifier from pixels in [0, 255] to logits, flat, such as ``load_application`` gives.
         images: uint8, shape (n, height, width, 3).
         labels: int64, shape (n,): the true classes, whose scores are explained.
         attack: A specification such as ``"bim:4"``, or an attack.
-        defences: Specifications.
-        seed: For the attack and the bootstrap.
+        defences: As :func:`tf_lowdef.defences.make_defence` takes them.
+        seed: For the attack, the bootstrap and what defences draw.
 
     Returns:
         Rows for clean and adversarial images behind every defence, except the bare model's clean images, which are
@@ -87,8 +89,8 @@ def cam_study(
     adversarial = attack(model, images, labels, seed=seed).images
     sets = {"clean": images, attack.spec: adversarial}
     maps = {
-        (name, defence): grad_cam(defended, pixels, labels)
-        for defence, defended in ((each, _defended(model, each)) for each in defences)
+        (name, defence.name): grad_cam(defended, pixels, labels, keys=image_keys(pixels, seed, 0))
+        for defence, defended in ((each, each.in_front_of(model)) for each in map(make_defence, defences))
         for name, pixels in sets.items()
     }
     clean = maps.get(("clean", "none"))
@@ -96,11 +98,6 @@ def cam_study(
         clean = grad_cam(model, images, labels)
     rows = [_row(*key, clean, found, seed) for key, found in maps.items() if key != ("clean", "none")]
     return CamStudy(rows, adversarial, maps)
-
-
-def _defended(model: Any, defence: str) -> Any:
-    layers = parse_defence(defence)
-    return keras.Sequential([keras.Input(model.input_shape[1:]), *layers, model]) if layers else model
 
 
 def correlations(first: Maps, second: Maps) -> npt.NDArray[np.float64]:
@@ -123,15 +120,9 @@ def overlaps(first: Maps, second: Maps) -> npt.NDArray[np.float64]:
 
 def _row(images: str, defence: str, clean: Maps, maps: Maps, seed: int) -> CamRow:
     both = correlations(clean, maps)
-    low = high = float(both.mean())
-    if len(both) > 1:
-        rng = np.random.default_rng(seed)
-        found = bootstrap((both,), np.mean, n_resamples=RESAMPLES, method="percentile", rng=rng)
-        low, high = (float(each) for each in found.confidence_interval)
+    interval = bootstrap_interval(both, seed, RESAMPLES)
     empty = int((maps.reshape(len(maps), -1).max(axis=1) == 0).sum())
-    return CamRow(
-        images, defence, float(both.mean()), (low, high), float(overlaps(clean, maps).mean()), empty, len(both)
-    )
+    return CamRow(images, defence, float(both.mean()), interval, float(overlaps(clean, maps).mean()), empty, len(both))
 
 
 def cam_table(rows: Sequence[CamRow]) -> Table:

@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.attacks import parse_attack
+from tf_lowdef.defences import make_defence
 from tf_lowdef.evaluation.models.draws import REPORT_DRAWS, attackable
 from tf_lowdef.evaluation.models.predict import Predictor
-from tf_lowdef.layers import parse_defence
-from tf_lowdef.models import defended_sequence
 from tf_lowdef.results.statistics import accuracy_interval
 from tf_lowdef.results.table import Table
 
@@ -21,7 +20,7 @@ def draw_study(
     model: Any,
     images: npt.NDArray[np.uint8],
     labels: npt.NDArray[np.int64],
-    defences: Sequence[str],
+    defences: Sequence[Any],
     attack: str = "bim:4",
     draws: Sequence[int] = (1, 10),
     seed: int = 0,
@@ -34,7 +33,7 @@ def draw_study(
         model: The bare classifier, from pixels in [0, 255] to logits.
         images: uint8, shape (n, height, width, 3).
         labels: int64, shape (n,).
-        defences: Specifications, such as ``"webp:40-80"``.
+        defences: As :func:`tf_lowdef.defences.make_defence` takes them, such as ``"webp:40-80"``.
         attack: With a gradient.
         draws: How many the attacker averages over; a column each.
         seed: For attack and draws.
@@ -45,14 +44,13 @@ def draw_study(
     """
     predict, rows = Predictor(model, seed=seed), []
     fresh = tuple(range(REPORT_DRAWS))
-    for defence in defences:
-        layers = tuple(parse_defence(defence))
-        defended = defended_sequence(layers, model)
-        counts = draws if predict.draws(layers) else draws[:1]  # nothing to average over
+    for defence in map(make_defence, defences):
+        defended = defence.in_front_of(model)
+        counts = draws if predict.draws(defence) else draws[:1]  # nothing to average over
         made = [parse_attack(attack)(attackable(defended, each), images, labels, seed=seed).images for each in counts]
         made *= len(draws) // len(counts)
-        shares = [predict.correct_shares(pixels, labels, layers, fresh) for pixels in (images, *made)]
-        rows.append([defence, *(_text(each, seed) for each in shares)])
+        shares = [predict.correct_shares(pixels, labels, defence, fresh) for pixels in (images, *made)]
+        rows.append([defence.name, *(_text(each, seed) for each in shares)])
     return Table(["defence", "clean", *(f"{attack}, {count} draw{'s' * (count > 1)}" for count in draws)], rows)
 
 

@@ -8,19 +8,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import matplotlib
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.data.image_data import load_data
+from tf_lowdef.data.load import load_data
+from tf_lowdef.defences import BARE, Defence, make_defence, name_defences
 from tf_lowdef.evaluation.models.predict import Predictor, input_size
 from tf_lowdef.files import read_rgb, write_png
-from tf_lowdef.layers import parse_defence
-from tf_lowdef.report.conclusion import BARE, subject
+from tf_lowdef.results import CLEAN, Results, Row
 from tf_lowdef.results.gallery import FOLDER, Example, Gallery, View
 from tf_lowdef.results.paths import adversarial_picture
-from tf_lowdef.results.results import CLEAN, Results, Row
 from tf_lowdef.studies.cam import grad_cam
 from tf_lowdef.studies.cam_study import correlations
 from tf_lowdef.studies.gallery_choice import Choice, choose
@@ -43,7 +41,7 @@ class _Shown(NamedTuple):
 
     what: str
     attack: str
-    defence: str
+    defence: Defence
     pixels: Pixels
     picture: str
 
@@ -54,6 +52,7 @@ def make_gallery(
     results: Results,
     folder: str | os.PathLike[str],
     class_names: Mapping[int, str] | Sequence[str] | None = None,
+    defences: Any = None,
 ) -> Gallery | None:
     """Store a few examples in a run's folder: pictures, predictions and Grad-CAM maps, in ``gallery/``.
 
@@ -67,6 +66,7 @@ def make_gallery(
         folder: The run's.
         class_names: By class index; classes without one are called by their number. None takes the names that stand in
             a CSV's column ``human_label``, ``class_name`` or ``name``, if there is one.
+        defences: Those of the run, as given to ``evaluate``; needed where the one that is shown has no text.
 
     Returns:
         What was stored; None if the run has no adversarial images.
@@ -74,6 +74,7 @@ def make_gallery(
     Raises:
         ImageReadError: An image is not there any more.
         OSError: The folder cannot be written to.
+        ValueError: The defence has no text, and is not among `defences`.
     """
     choices, selection = choose(results, Path(folder))
     if not choices:
@@ -84,7 +85,8 @@ def make_gallery(
         class_names = names_in(data)
     names = dict(enumerate(class_names)) if isinstance(class_names, Sequence) else dict(class_names)
     batch_size = int(results.run["arguments"]["batch_size"])
-    maker = _Maker(model, subject(results), Path(folder), names, batch_size, int(results.run["seed"]))
+    defence = _find(results.subject, defences)
+    maker = _Maker(model, defence, Path(folder), names, batch_size, int(results.run["seed"]))
     examples = [
         maker.example(number, choice, images.read(places[choice.name]), int(images.labels[places[choice.name]]))
         for number, choice in enumerate(choices, 1)
@@ -92,6 +94,17 @@ def make_gallery(
     gallery = Gallery(examples, selection, maker.no_cam)
     gallery.save(folder)
     return gallery
+
+
+def _find(name: str, defences: Any) -> Defence:
+    """Return the defence of a name, among those given or by its text."""
+    found = {} if defences is None else name_defences(defences)
+    try:
+        return found[name] if name in found else make_defence(name)
+    except ValueError as error:
+        raise ValueError(
+            f"`defences` must hold the layers of {name!r}, which is no text. Received: {list(found)}"
+        ) from error
 
 
 def names_in(data: Any) -> dict[int, str]:
@@ -120,15 +133,14 @@ class _Maker:
     """
 
     def __init__(
-        self, model: Any, defence: str, folder: Path, names: Mapping[int, str], batch_size: int, seed: int
+        self, model: Any, defence: Defence, folder: Path, names: Mapping[int, str], batch_size: int, seed: int
     ) -> None:
         self._model = model
         self._defence = defence
-        self._layers = tuple(parse_defence(defence))
         self._folder = folder
         self._names = names
         self._predict = Predictor(model, batch_size, seed)
-        self._defended = keras.Sequential([keras.Input(model.input_shape[1:]), *self._layers, model])
+        self._defended = defence.in_front_of(model)
         self.no_cam: str | None = None
 
     def example(self, number: int, choice: Choice, clean: Pixels, label: int) -> Example:
@@ -139,7 +151,7 @@ class _Maker:
             pixels, picture = self._kept(choice.oblivious, choice.name)
             attack = choice.oblivious.attack
             shown.append(_Shown("adversarial", attack, BARE, pixels, picture))
-            if self._layers:
+            if self._defence.layers:
                 behind = _Shown("defended", attack, self._defence, pixels, f"{place}-defended.png")
                 shown.append(self._written(behind, self._seen(pixels)))
         if choice.adaptive is not None:
@@ -159,10 +171,8 @@ class _Maker:
         return shown
 
     def _seen(self, pixels: Pixels) -> Pixels:
-        images: Any = pixels[None]
-        for layer in self._layers:
-            images = layer(images)
-        seen: Pixels = np.asarray(images)[0].astype(np.uint8)
+        """Return what the classifier saw in the draw whose prediction is shown; the first of several copies."""
+        seen: Pixels = self._defence.through(pixels[None], self._predict.keys(pixels[None]))[0]
         return seen
 
     def _map(self, shown: _Shown, label: int) -> Map | None:
@@ -170,16 +180,15 @@ class _Maker:
         if self.no_cam is not None:
             return None
         try:
-            model = self._model if shown.defence == BARE else self._defended
-            found: Map = grad_cam(model, shown.pixels[None], label)[0]
+            model = self._defended if shown.defence.layers else self._model
+            found: Map = grad_cam(model, shown.pixels[None], label, keys=self._predict.keys(shown.pixels[None]))[0]
             return found
         except (ValueError, TypeError) as error:
             self.no_cam = str(error)
             return None
 
     def _view(self, shown: _Shown, label: int, clean: Map | None, found: Map | None, place: str) -> View:
-        layers = () if shown.defence == BARE else self._layers
-        logits = self._predict(shown.pixels[None], layers)[0].astype(np.float64)
+        logits = self._predict(shown.pixels[None], shown.defence)[0].astype(np.float64)
         shares = np.exp(logits - logits.max())
         predicted = int(logits.argmax())
         cam = alike = None
@@ -190,7 +199,7 @@ class _Maker:
         return View(
             shown.what,
             shown.attack,
-            shown.defence,
+            shown.defence.name,
             shown.picture,
             predicted,
             self._name(predicted),

@@ -6,11 +6,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
-from tf_lowdef.report.conclusion import BARE, subject
-from tf_lowdef.report.headline import headline_epsilon, strongest
+from tf_lowdef.results import BARE, Results, Row
 from tf_lowdef.results.paths import adversarial_picture
-from tf_lowdef.results.results import CLEAN, Results, Row
-from tf_lowdef.threats import ADAPTIVE
+from tf_lowdef.threats import OBLIVIOUS, knows_defence
 
 EXAMPLES = 4
 """Images that a gallery shows; a phone's reader scrolls past each."""
@@ -39,17 +37,17 @@ def choose(results: Results, folder: Path) -> tuple[list[Choice], str]:
     Rescued images and lost ones take turns, then come those that no attack harmed and those that were wrong already;
     within an outcome they come in the run's order.
     """
-    defence, epsilon = subject(results), headline_epsilon(results)
-    rows = [row for row in results.rows if row.defence == defence]
-    oblivious = _oblivious(results, rows, epsilon)
-    bare = None if oblivious is None else _find(results, oblivious.attack, BARE)
-    clean = [_find(results, CLEAN, each) for each in (defence, BARE)]
+    defence, epsilon = results.subject, results.epsilon
+    oblivious = _oblivious(results, defence)
+    bare = [] if oblivious is None else results.select(threat=OBLIVIOUS, attack=oblivious.attack, defence=BARE)
+    clean = [results.clean(each) for each in (defence, BARE)]
+    aware = [row for row in results.select(kind="attack", defence=defence) if knows_defence(row.threat)]
     groups: dict[str, list[Choice]] = {story: [] for story in STORIES}
     for place, name in enumerate(results.images):
         kept = oblivious if oblivious is not None and _is_kept(oblivious, name, folder) else None
-        adaptive = _adaptive(rows, place, name, epsilon, folder)
+        adaptive = _adaptive(aware, place, name, epsilon, folder)
         if kept is not None or adaptive is not None:
-            story = _story(place, clean, bare, oblivious, defence)
+            story = _story(place, clean, next(iter(bare), None), oblivious, defence)
             groups[story].append(Choice(name, story, kept, adaptive))
     first = [choice for pair in zip_longest(groups[RESCUED], groups[LOST]) for choice in pair if choice is not None]
     rest = [choice for story in STORIES[2:] for choice in groups[story]]
@@ -58,31 +56,22 @@ def choose(results: Results, folder: Path) -> tuple[list[Choice], str]:
     return chosen, f"The first images of each outcome, in the order of the run. Of all images: {counts}."
 
 
-def _oblivious(results: Results, rows: list[Row], epsilon: float | None) -> Row | None:
+def _oblivious(results: Results, defence: str) -> Row | None:
     """Return the strongest oblivious row of a defence; of several the one that does the bare model most harm."""
-    best = strongest(rows, epsilon)
-    if best is None:
+    best = results.strongest(defence)
+    if best is None or best.threat != OBLIVIOUS:
         return None
     equal = [
         row
-        for row in rows
-        if (row.threat, row.top1, row.unreliable is None) == (best.threat, best.top1, best.unreliable is None)
-        and row.setting.get("epsilon") == best.setting.get("epsilon")
-        and row.attack != CLEAN
+        for row in results.select(threat=OBLIVIOUS, defence=defence)
+        if (row.top1, row.unreliable is None, row.epsilon) == (best.top1, best.unreliable is None, best.epsilon)
     ]
-    bare = {row.attack: row.top1 for row in results.rows if (row.threat, row.defence) == (best.threat, BARE)}
+    bare = {row.attack: row.top1 for row in results.select(threat=OBLIVIOUS, defence=BARE)}
     return min(equal, key=lambda row: bare.get(row.attack, 0.0))
 
 
 def _is_kept(row: Row, name: str, folder: Path) -> bool:
     return (folder / adversarial_picture(row, name)).is_file()
-
-
-def _find(results: Results, attack: str, defence: str) -> Row | None:
-    try:
-        return results.row(attack, defence)
-    except KeyError:
-        return None
 
 
 def _right(row: Row | None, place: int) -> bool | None:
@@ -106,8 +95,7 @@ def _story(place: int, clean: list[Row | None], bare: Row | None, defended: Row 
 
 def _adaptive(rows: list[Row], place: int, name: str, epsilon: float | None, folder: Path) -> Row | None:
     """Return the first adaptive attack that fools the defence on an image, else the last one whose image was kept."""
-    tried = [row for row in rows if row.threat == ADAPTIVE and row.attacked is not None]
-    tried = [row for row in tried if row.setting.get("epsilon") == epsilon] or tried
+    tried = [row for row in rows if row.epsilon == epsilon] or rows
     kept = [row for row in tried if _is_kept(row, name, folder) and _right(row, place) is not None]
     fooling = [row for row in kept if not _right(row, place)]
     return next(iter(fooling or kept[::-1]), None)

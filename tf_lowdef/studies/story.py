@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.attacks import parse_attack
+from tf_lowdef.defences import BARE, make_defence
+from tf_lowdef.evaluation.models.draws import CHOOSING_DRAWS, attackable
 from tf_lowdef.evaluation.models.predict import Predictor
-from tf_lowdef.layers import parse_defence
-from tf_lowdef.models import defended_sequence
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -39,7 +39,7 @@ def tell_story(
     class_names: Sequence[str],
     *,
     attack: str = "bim:4",
-    defence: str = "webp:60+flip",
+    defence: Any = "webp:60+flip",
     adaptive: str = "bim:4,steps=40",
     seed: int = 0,
 ) -> list[Frame]:
@@ -55,40 +55,40 @@ def tell_story(
         labels: int64, shape (n,): the true classes.
         class_names: By class index.
         attack: Of the attacker who does not know of the defence.
-        defence: Such as ``"webp:60+flip"``.
+        defence: As ``make_defence`` takes it, such as ``"webp:60+flip"``. One that draws is shown in one draw, which
+            the attack does not know; of several copies the first is shown.
         adaptive: Of the attacker who does.
-        seed: For attacks that draw.
+        seed: For attacks and defences that draw.
 
     Raises:
         ValueError: There are no images, or a specification is wrong.
     """
     if not len(images):
         raise ValueError("`images` must hold at least one image. Received: none")
-    layers = tuple(parse_defence(defence))
+    standing = make_defence(defence)
     predict = Predictor(model, seed=seed)
     fooling = parse_attack(attack)(model, images, labels, seed=seed).images
-    made_for = parse_attack(adaptive)(defended_sequence(layers, model), images, labels, seed=seed).images
+    defended = attackable(standing.in_front_of(model), CHOOSING_DRAWS)
+    made_for = parse_attack(adaptive)(defended, images, labels, seed=seed).images
     steps = [
-        ("clean", images, images, ()),
-        (f"adversarial\n{attack}", fooling, fooling, ()),
-        (f"the same behind\n{defence}", fooling, through(layers, fooling), layers),
-        (f"made for the defence\n{adaptive}", made_for, through(layers, made_for), layers),
+        ("clean", images, BARE),
+        (f"adversarial\n{attack}", fooling, BARE),
+        (f"the same behind\n{standing.name}", fooling, standing),
+        (f"made for the defence\n{adaptive}", made_for, standing),
     ]
-    logits = [predict(pixels, before) for _, pixels, _, before in steps]
+    logits = [predict(pixels, before) for _, pixels, before in steps]
+    seen = [before.through(pixels, predict.keys(pixels))[:: before.copies] for _, pixels, before in steps]
     right = np.array([each.argmax(axis=1) == labels for each in logits])
     place = int((right == np.array([[True], [False], [True], [False]])).all(axis=0).argmax())
     return [
-        Frame(title, seen[place], _says(each[place], class_names), bool(ok[place]))
-        for (title, _, seen, _), each, ok in zip(steps, logits, right, strict=True)
+        Frame(title, shown[place], _says(each[place], class_names), bool(ok[place]))
+        for (title, *_), shown, each, ok in zip(steps, seen, logits, right, strict=True)
     ]
 
 
 def through(layers: Sequence[Any], images: Pixels) -> Pixels:
     """Return the pixels that a classifier sees behind the layers of a defence: uint8, shape (n, height, width, 3)."""
-    seen: Any = images
-    for layer in layers:
-        seen = layer(seen)
-    return np.asarray(seen).astype(np.uint8)
+    return make_defence(layers).through(images)
 
 
 def _says(logits: npt.NDArray[np.float32], class_names: Sequence[str]) -> str:

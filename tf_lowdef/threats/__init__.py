@@ -22,7 +22,23 @@ def register(threat: Threat) -> None:
         raise ValueError(f"There is a threat of that name already. Received: {threat.name!r}")
 
 
+def knows_defence(name: str | None) -> bool:
+    """Return whether the attacker of a threat knows of the defence; False for None, and for one that is not known."""
+    return name in THREATS and THREATS[name].knows_defence
+
+
 for _threat in (Oblivious(), Transfer(), Adaptive()):
     register(_threat)
 
-__all__ = ["ADAPTIVE", "OBLIVIOUS", "THREATS", "TRANSFER", "Adaptive", "Oblivious", "Threat", "Transfer", "register"]
+__all__ = [
+    "ADAPTIVE",
+    "OBLIVIOUS",
+    "THREATS",
+    "TRANSFER",
+    "Adaptive",
+    "Oblivious",
+    "Threat",
+    "Transfer",
+    "knows_defence",
+    "register",
+]

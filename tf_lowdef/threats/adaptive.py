@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from tf_lowdef.threats.threat import Threat
 
+NO_CLAIM = "not a robustness claim"
+"""What is said of the numbers of one who spent little."""
+
 
 class Adaptive(Threat):
     """Attacks each defended classifier through its own gradient; the worst example of every image counts."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from io import BytesIO
+from numbers import Integral
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, features
 
 from tf_lowdef.threads import for_each
+from tf_lowdef.validation import check_integer, check_number
 
 MAX_SIDE = 16383
 """The longest side of a WebP image in pixels (RFC 9649 section 2.5: 14 bits for width and height)."""
@@ -23,39 +24,19 @@ def libwebp_version() -> str:
 
 
 def check_quality(quality: float) -> float:
-    """Return `quality` if it is a number from 0 to 100.
-
-    Raises:
-        ValueError: It is none.
-    """
-    number = isinstance(quality, (int, float, np.integer, np.floating)) and not isinstance(quality, bool)
-    if not number or not math.isfinite(quality) or not 0 <= quality <= 100:
-        raise ValueError(f"`quality` must be a number from 0 to 100. Received: quality={quality!r}")
-    return quality.item() if isinstance(quality, np.generic) else quality
+    """Return `quality` if it is a number from 0 to 100, whole ones as an int; ValueError otherwise."""
+    checked = check_number("quality", quality, 0, 100)
+    return int(quality) if isinstance(quality, Integral) else checked
 
 
 def check_method(method: int) -> int:
-    """Return `method` if it is an integer from 0 (fast) to 6 (slow).
-
-    Raises:
-        ValueError: It is none.
-    """
-    if isinstance(method, bool) or not isinstance(method, (int, np.integer)) or not 0 <= method <= 6:
-        raise ValueError(f"`method` must be an integer from 0 to 6. Received: method={method!r}")
-    return int(method)
+    """Return `method` if it is an integer from 0 (fast) to 6 (slow); ValueError otherwise."""
+    return check_integer("method", method, 0, 6)
 
 
 def check_num_threads(num_threads: int | None) -> int | None:
-    """Return `num_threads` if it is a positive integer or None (one per core).
-
-    Raises:
-        ValueError: It is neither.
-    """
-    if num_threads is None:
-        return None
-    if isinstance(num_threads, bool) or not isinstance(num_threads, (int, np.integer)) or num_threads < 1:
-        raise ValueError(f"`num_threads` must be a positive integer or None. Received: num_threads={num_threads!r}")
-    return int(num_threads)
+    """Return `num_threads` if it is a positive integer or None (one per core); ValueError otherwise."""
+    return None if num_threads is None else check_integer("num_threads", num_threads, 1)
 
 
 def check_side(height: int, width: int) -> None:

@@ -5,12 +5,13 @@ from PIL import Image
 
 from tf_lowdef import FlipLayer, WebPLayer, evaluate, load_demo
 from tf_lowdef.attacks import parse_attack
+from tf_lowdef.defences import BARE, make_defence
 from tf_lowdef.evaluation.attackers.adaptive import strengthen
 from tf_lowdef.evaluation.attackers.budgets import BUDGETS, EXPLICIT, epsilons_of, find_budget
-from tf_lowdef.evaluation.attackers.variants import defended_models
 from tf_lowdef.evaluation.models.draws import image_keys
 from tf_lowdef.evaluation.models.predict import Predictor
-from tf_lowdef.layers import ImageLayer, RandomCropLayer, draw_scope, parse_defence
+from tf_lowdef.evaluation.models.variants import defended_models
+from tf_lowdef.layers import ImageLayer, RandomCropLayer, draw_scope
 from tf_lowdef.results import Results
 from tf_lowdef.results.paths import folder_name
 
@@ -33,7 +34,7 @@ def run(model, dataset, tmp_path_factory):
 
 def test_one_run_gives_all_threats(run):
     results, _ = run
-    assert list(dict.fromkeys(row.threat for row in results.rows)) == ["oblivious", "transfer", "adaptive"]
+    assert results.threats == ["oblivious", "transfer", "adaptive"]
     for threat in ("oblivious", "transfer", "adaptive"):
         assert {row.attack for row in results.rows if row.threat == threat} >= set(ATTACKS)
     assert {row.attack for row in results.rows if row.attack.startswith("worst")} == {"worst:1", "worst:2"}
@@ -165,17 +166,17 @@ def test_every_gradient_that_layers_offer_is_attacked(model):
     def chosen(defended):
         return [layer.gradient for layer in defended.layers if isinstance(layer, Blur)]
 
-    models = defended_models(model, (Blur(), FlipLayer()))
+    models = defended_models(model, make_defence([Blur(), FlipLayer()]))
     assert [chosen(each) for each in models] == [["exact"], ["straight_through"]]
-    assert len(defended_models(model, (Blur("none"),))) == 1  # who hides it is told so
-    inside = defended_models(keras.Sequential([keras.Input((24, 24, 3)), Blur(), model]), ())
+    assert len(defended_models(model, make_defence(Blur("none")))) == 1  # who hides it is told so
+    inside = defended_models(keras.Sequential([keras.Input((24, 24, 3)), Blur(), model]), BARE)
     assert [chosen(each) for each in inside] == [["exact"], ["straight_through"]]
-    assert defended_models(model, ()) == [model]
+    assert defended_models(model, BARE) == [model]
 
 
 @pytest.mark.parametrize(("draws", "crops"), [(None, 9), (20, 9), (4, 4)])
 def test_no_more_crops_are_attacked_than_draws(draws, crops, model):
-    (attacked,) = defended_models(model, (FlipLayer(), RandomCropLayer(9, 0.5, seed=3)), draws)
+    (attacked,) = defended_models(model, make_defence([FlipLayer(), RandomCropLayer(9, 0.5, seed=3)]), draws)
     assert [layer.copies for layer in attacked.layers if hasattr(layer, "copies")] == [crops, crops]
     assert attacked.layers[1].fraction == 0.5
     assert attacked.layers[1].seed == 3
@@ -239,12 +240,12 @@ def test_a_surrogate_must_take_the_same_images_and_classes(model, dataset):
 
 
 def test_copies_of_an_image_are_averaged_as_in_the_defended_model(model, dataset):
-    images, layers = dataset[0], tuple(parse_defence("crops:5,fraction=0.9"))
+    images, crops = dataset[0], make_defence("crops:5,fraction=0.9")
     predictor = Predictor(model, 8)
-    logits = predictor(images, layers, draw=3)
+    logits = predictor(images, crops, draw=3)
     assert logits.shape == (20, 4)
     with draw_scope(image_keys(images, 0, 3)):
-        expected = defended_models(model, layers)[0](images.astype(np.float32))
+        expected = defended_models(model, crops)[0](images.astype(np.float32))
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
     results = evaluate(model, dataset, ["bim:1,steps=2"], ["crops:3,fraction=0.9"], "adaptive", batch_size=20)
     assert results.row("worst:1", "crops:3,fraction=0.9", "adaptive").draws == 10

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from tf_lowdef import WebPLayer, evaluate
-from tf_lowdef.evaluation.attackers.adaptive import Attacked
-from tf_lowdef.evaluation.judging.outcomes import Made, Outcome
+from tf_lowdef.evaluation.judging.outcomes import Attacked, Made, Outcome
 from tf_lowdef.evaluation.judging.refusals import attack_reasons, worst_case_reasons
 from tf_lowdef.report import conclusion, to_markdown
 

@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from tf_lowdef.attacks.model_fn import as_model_fn
+from tf_lowdef.defences import make_defence
 from tf_lowdef.evaluation.models import draws as draws_module
 from tf_lowdef.evaluation.models.draws import ExpectedModel, attackable, image_keys, kept_bytes
 from tf_lowdef.evaluation.models.predict import Predictor
@@ -124,12 +125,12 @@ def test_a_layer_without_gradient_gives_zeros(model, noise_layer, stop_layer, da
 
 def test_reported_draws_do_not_depend_on_the_batch(model, noise_layer, dataset):
     images, labels = dataset
-    layers = (noise_layer(200.0),)
+    noisy = make_defence(noise_layer(200.0))
     draws = tuple(range(10))
-    whole = Predictor(model, 20).correct_shares(images, labels, layers, draws)
-    parts = [Predictor(model, 3).correct_shares(images[i : i + 3], labels[i : i + 3], layers, draws) for i in (0, 3)]
+    whole = Predictor(model, 20).correct_shares(images, labels, noisy, draws)
+    parts = [Predictor(model, 3).correct_shares(images[i : i + 3], labels[i : i + 3], noisy, draws) for i in (0, 3)]
     np.testing.assert_array_equal(np.concatenate(parts), whole[:6])
     assert len(set(whole.tolist())) > 3
-    assert set(Predictor(model).correct_shares(images, labels, (), draws)) <= {0, 1}
-    inside = Predictor(keras.Sequential([keras.Input((24, 24, 3)), *layers, model]), 20)
-    np.testing.assert_array_equal(inside.correct_shares(images, labels, (), draws), whole)
+    assert set(Predictor(model).correct_shares(images, labels, draws=draws)) <= {0, 1}
+    inside = Predictor(noisy.in_front_of(model), 20)
+    np.testing.assert_array_equal(inside.correct_shares(images, labels, draws=draws), whole)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tf_lowdef.attacks import BIM, AttackResult
+from tf_lowdef.defences import make_defence
 from tf_lowdef.evaluation.models import run_models as site_module
 from tf_lowdef.evaluation.models.run_models import Batch, Found, RunModels, worst_example
 from tf_lowdef.layers import MedianLayer
@@ -31,7 +32,7 @@ def test_the_worst_example_of_each_image_is_kept():
 @pytest.mark.parametrize("epsilon", [1, 4])
 def test_the_next_gradient_is_tried_on_what_the_first_has_left(epsilon, model, dataset, monkeypatch):
     images, labels = dataset
-    site = RunModels(model, {"median": (MedianLayer(3),)}, batch_size=20)
+    site = RunModels(model, {"median": make_defence(MedianLayer(3))}, batch_size=20)
     assert len(site.defended("median")) == 2
     tried = []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tf_lowdef.attacks import PGD, Attack
 from tf_lowdef.evaluation.attackers.budgets import Budget
 from tf_lowdef.evaluation.images.spool import Spool
-from tf_lowdef.evaluation.judging.outcomes import Made, Outcome, survivors
+from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, Attacked, Made, Outcome, survivors
 from tf_lowdef.evaluation.models.draws import REPORT_DRAWS
 from tf_lowdef.evaluation.models.predict import class_count
 from tf_lowdef.evaluation.models.run_models import RunModels, padded_size
@@ -23,29 +23,8 @@ from tf_lowdef.threats import Threat
 
 Indices = npt.NDArray[np.int64]
 
-SANITY_EPSILON = 64.0
-"""Grey levels at which no image may hold: enough distortion must reach 0 % (Carlini et al. 2019, section 5.2)."""
-
-
 SANITY = "sanity"
 """The name of the units that try `SANITY_EPSILON`; their images are not kept."""
-
-
-@dataclass
-class Attacked:
-    """What the adaptive attacker did to one defence.
-
-    Attributes:
-        outcomes: One for each attack, in the order in which they were tried.
-        doubled: For each epsilon, the outcome of the doubled steps, where they were tried.
-        sanity_images: How many images were attacked at `SANITY_EPSILON`.
-        sanity_left: Of these, how many were still classified correctly.
-    """
-
-    outcomes: list[Outcome] = field(default_factory=list)
-    doubled: dict[float, Outcome] = field(default_factory=dict)
-    sanity_images: int = 0
-    sanity_left: int = 0
 
 
 @dataclass(frozen=True)

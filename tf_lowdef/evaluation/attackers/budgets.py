@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tf_lowdef.attacks import Attack, parse_attack
-
-NO_CLAIM = "not a robustness claim"
+from tf_lowdef.threats.adaptive import NO_CLAIM
 
 
 @dataclass(frozen=True)

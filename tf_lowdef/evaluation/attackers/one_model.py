@@ -14,8 +14,8 @@ from tf_lowdef.evaluation.judging.outcomes import Made, Outcome
 from tf_lowdef.evaluation.models.draws import REPORT_DRAWS
 from tf_lowdef.evaluation.models.run_models import JUDGED, Batch, RunModels
 from tf_lowdef.jobs import LocalRunner, Record, Runner, SplitWork, Unit, cut
+from tf_lowdef.results import CLEAN
 from tf_lowdef.results.paths import image_folder
-from tf_lowdef.results.results import CLEAN
 from tf_lowdef.threats import Threat
 
 Indices = npt.NDArray[np.int64]
@@ -52,9 +52,9 @@ class OneModelAttacker:
         self._runner = runner or LocalRunner()
         self._progress = progress or (lambda: None)
 
-    def clean(self, threat: str) -> list[Outcome]:
-        """Count clean images; `threat` names the rows only."""
-        outcomes = self._empty(threat, CLEAN, None)
+    def clean(self) -> list[Outcome]:
+        """Count clean images."""
+        outcomes = self._empty(None, CLEAN, None)
         for _ in self._defended(CLEAN_UNITS, outcomes, RunModels.judge_clean):
             self._progress()
         return outcomes
@@ -98,9 +98,9 @@ class OneModelAttacker:
         probe = SplitWork(lambda _: self._images.first(), step, self._site)
         return bool(next(self._runner.run([Unit(f"{threat.name}/gradient")], probe)).facts["gradient"])
 
-    def _empty(self, threat: str, attack: str, made: Made | None) -> list[Outcome]:
+    def _empty(self, threat: str | None, attack: str, made: Made | None) -> list[Outcome]:
         draws = self._site.predictor.draws
         return [
-            Outcome.empty(threat, attack, defence, made, len(self._images), REPORT_DRAWS if draws(layers) else 1)
-            for defence, layers in self._site.defences.items()
+            Outcome.empty(threat, attack, name, made, len(self._images), REPORT_DRAWS if draws(defence) else 1)
+            for name, defence in self._site.defences.items()
         ]

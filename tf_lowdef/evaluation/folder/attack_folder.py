@@ -15,10 +15,9 @@ import numpy as np
 from tf_lowdef import jobs
 from tf_lowdef.attacks import Attack
 from tf_lowdef.data.files import SourceFile, find_files
-from tf_lowdef.evaluation.folder.log import ADVERSARIAL, Record, read_table, status, write_table
+from tf_lowdef.evaluation.folder.log import ADVERSARIAL, LogLine, read_table, status, write_table
 from tf_lowdef.evaluation.folder.step import attack_images, read
 from tf_lowdef.evaluation.judging.checks import check_labels
-from tf_lowdef.evaluation.models.identity import hash_weights
 from tf_lowdef.evaluation.models.predict import class_count, input_size
 from tf_lowdef.evaluation.models.remote import write_recipe
 from tf_lowdef.evaluation.models.run_models import RunModels
@@ -28,6 +27,7 @@ from tf_lowdef.folders.plan import ArgumentError
 from tf_lowdef.folders.run import Outcome, Summary, write_failed
 from tf_lowdef.jobs import LocalRunner, Runner, SplitWork, cut, explain_full_disk, hold_folder, is_full
 from tf_lowdef.jobs.ray import RayOptions, RayRunner
+from tf_lowdef.models.identity import hash_weights
 
 NAMINGS = ("stem", "paper")
 LABELS = ("auto", "none")
@@ -139,7 +139,7 @@ def _attack_all(
     site: RunModels,
     runner: Runner,
     images: Sequence[SourceFile],
-    records: dict[str, Record],
+    records: dict[str, LogLine],
     progress: Callable[[int, int], None] | None,
 ) -> Summary:
     """Attack the images that have no record yet, and add up what became of all."""
@@ -158,7 +158,7 @@ def _attack_all(
 
 
 def _keep(
-    job: _Job, images: Sequence[SourceFile], made: jobs.Record, records: dict[str, Record], summary: Summary
+    job: _Job, images: Sequence[SourceFile], made: jobs.Record, records: dict[str, LogLine], summary: Summary
 ) -> None:
     """Write the images of a batch and add its records; what could not be read, or cannot be written, is a failure."""
     for place, reason in made.facts["failed"]:
@@ -178,15 +178,15 @@ def _keep(
 
 
 def _write(
-    job: _Job, image: SourceFile, made: jobs.Record, index: int, data: bytes, records: dict[str, Record]
-) -> Record:
+    job: _Job, image: SourceFile, made: jobs.Record, index: int, data: bytes, records: dict[str, LogLine]
+) -> LogLine:
     """Write one adversarial image, and say what became of it."""
     label, before, after, reread, steps = (
         int(made[name][index]) for name in ("labels", "before", "after", "reread", "steps")
     )
     written = _target(job, image, f"Adv_{label}-{after}", records)
     write_bytes(job.out / written, data)
-    return Record(
+    return LogLine(
         name=image.name,
         file=image.file,
         written=written,
@@ -201,7 +201,7 @@ def _write(
     )
 
 
-def _target(job: _Job, image: SourceFile, paper: str, records: dict[str, Record]) -> str:
+def _target(job: _Job, image: SourceFile, paper: str, records: dict[str, LogLine]) -> str:
     """Return the PNG's path in the output folder; names of the paper's kind that meet are numbered."""
     if job.naming == "stem":
         name = f"{image.name}.png"

@@ -19,7 +19,7 @@ LOST = "adversarial until rounded to 8 bits"
 
 
 @dataclass(frozen=True)
-class Record:
+class LogLine:
     """One line of ``attack.csv``.
 
     Attributes:
@@ -61,7 +61,7 @@ def status(label: int, before: int, reread: int, fooled_in_floats: bool) -> str:
     return LOST if fooled_in_floats else NOT_FOUND
 
 
-def read_table(out: Path) -> dict[str, Record]:
+def read_table(out: Path) -> dict[str, LogLine]:
     """Return the records in an output folder whose images are still there, by name; none without a table.
 
     Whether an original has changed since is not noticed.
@@ -72,7 +72,7 @@ def read_table(out: Path) -> dict[str, Record]:
     try:
         with (out / TABLE).open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             rows = list(csv.DictReader(file))
-        records = [Record(**{key: _READ.get(key, str)(value) for key, value in row.items()}) for row in rows]
+        records = [LogLine(**{key: _READ.get(key, str)(value) for key, value in row.items()}) for row in rows]
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, csv.Error) as error:
@@ -80,10 +80,10 @@ def read_table(out: Path) -> dict[str, Record]:
     return {record.name: record for record in records if (out / record.written).is_file()}
 
 
-def write_table(out: Path, records: Sequence[Record]) -> None:
+def write_table(out: Path, records: Sequence[LogLine]) -> None:
     """Write the table, whole or not at all."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(Record)], lineterminator="\n")
+    writer = csv.DictWriter(text, [field.name for field in fields(LogLine)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(record) for record in records)
     write_text(out / TABLE, text.getvalue())

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tf_lowdef.attacks import AttackResult
 from tf_lowdef.evaluation.judging.metrics import max_or_none, mean_or_none, median_minimal_norm, ssim
-from tf_lowdef.results.results import CLEAN
+from tf_lowdef.results import CLEAN
 
 Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -22,6 +22,8 @@ Pixels = npt.NDArray[np.uint8]
 STILL = 1e-6
 """A loss that moved by no more than this share of itself did not move; a confident model's is tiny, and may still."""
 
+SANITY_EPSILON = 64.0
+"""Grey levels at which no image may hold: enough distortion must reach 0 % (Carlini et al. 2019, section 5.2)."""
 
 OBSERVED = ("attackable", "success", "l2", "linf", "ssim", "zero_gradient", "nonfinite_gradient", "still")
 """The attributes of `Made` that `observe` gives."""
@@ -122,7 +124,7 @@ class Outcome:
     """What one defence made of one attack's images, or of the clean ones.
 
     Attributes:
-        threat: What the attacker knew.
+        threat: What the attacker knew; None for clean images.
         attack: Its name, ``"none"`` for clean images.
         defence: Its name.
         made: What the attack did; None for clean images and worst cases.
@@ -137,7 +139,7 @@ class Outcome:
         setting: What a row without `made` says of itself.
     """
 
-    threat: str
+    threat: str | None
     attack: str
     defence: str
     made: Made | None
@@ -151,12 +153,12 @@ class Outcome:
     setting: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def empty(cls, threat: str, attack: str, defence: str, made: Made | None, n: int, draws: int = 1) -> Outcome:
+    def empty(cls, threat: str | None, attack: str, defence: str, made: Made | None, n: int, draws: int = 1) -> Outcome:
         """Return an outcome for `n` images, none of them tried yet."""
         return cls(threat, attack, defence, made, np.zeros(n), np.zeros(n), np.zeros(n, bool), draws=draws)
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> tuple[str | None, str, str]:
         """Threat, attack and defence."""
         return self.threat, self.attack, self.defence
 
@@ -170,6 +172,23 @@ class Outcome:
         if self.attack == CLEAN or self.made is None:
             return self.tried.copy()
         return self.tried & (self.made.linf <= epsilon)
+
+
+@dataclass
+class Attacked:
+    """What the adaptive attacker did to one defence.
+
+    Attributes:
+        outcomes: One for each attack, in the order in which they were tried.
+        doubled: For each epsilon, the outcome of the doubled steps, where they were tried.
+        sanity_images: How many images were attacked at `SANITY_EPSILON`.
+        sanity_left: Of these, how many were still classified correctly.
+    """
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    doubled: dict[float, Outcome] = field(default_factory=dict)
+    sanity_images: int = 0
+    sanity_left: int = 0
 
 
 def worst_of(outcomes: list[Outcome], epsilon: float) -> tuple[Floats, Floats]:

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.evaluation.attackers.adaptive import SANITY_EPSILON, Attacked
-from tf_lowdef.evaluation.judging.outcomes import Made, Outcome, made_for, worst_of
-from tf_lowdef.results.results import CLEAN, Row
+from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, Attacked, Made, Outcome, made_for, worst_of
+from tf_lowdef.results import Row
 from tf_lowdef.results.statistics import mcnemar
 
 FEW = 0.01
@@ -89,7 +88,7 @@ def worst_case_reasons(
     without = [outcome for outcome in mine if outcome.made is not None and not outcome.made.gradient]
     if without and _beaten(_fooled(clean, without, epsilon), _fooled(clean, by_gradient, epsilon)):
         reasons.append("an attack without gradients fools more images than those with")
-    for threat in sorted({outcome.threat for outcome in others if outcome.attack != CLEAN}):
+    for threat in sorted({outcome.threat for outcome in others if outcome.threat is not None}):
         theirs = [outcome for outcome in others if outcome.threat == threat]
         if _beaten(_fooled(clean, theirs, epsilon), fooled):
             reasons.append(f"{threat} images fool it more often than adaptive ones")
@@ -131,7 +130,7 @@ def mark(outcomes: Sequence[Outcome]) -> None:
 
 def unreliable_warnings(rows: Sequence[Row]) -> list[str]:
     """Return a warning for every reason for which rows are unreliable, with the rows that it is about."""
-    found: dict[tuple[str, str, str], list[str]] = {}
+    found: dict[tuple[str | None, str, str], list[str]] = {}
     for row in rows:
         if row.unreliable is not None:
             found.setdefault((row.threat, row.attack, row.unreliable), []).append(row.defence)

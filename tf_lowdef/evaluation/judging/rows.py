@@ -8,16 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from tf_lowdef.evaluation.attackers.adaptive import Attacked
 from tf_lowdef.evaluation.judging.metrics import mean_or_none
-from tf_lowdef.evaluation.judging.outcomes import Outcome, worst_of
+from tf_lowdef.evaluation.judging.outcomes import Attacked, Outcome, worst_of
 from tf_lowdef.evaluation.judging.refusals import doubling_fall, mark_adaptive, worst_case_reasons
-from tf_lowdef.results.results import CLEAN, Comparison, Row
+from tf_lowdef.results import CLEAN, WORST, AttackName, Comparison, DefenceName, Row
 from tf_lowdef.results.statistics import accuracy_interval, compare_paired, holm
 from tf_lowdef.threats import Threat
-
-WORST = "worst"
-"""The name of a worst case, in front of its epsilon."""
 
 
 def worst_cases(
@@ -59,7 +55,7 @@ def worst_cases(
             "of": [f"{outcome.threat} {outcome.attack}" for outcome in sources],
             "doubling_takes": doubling_fall(clean, others, attacked, epsilon),
         }
-        worst = Outcome.empty(threat.name, f"{WORST}:{epsilon:g}", clean.defence, None, len(shares), clean.draws)
+        worst = Outcome.empty(threat.name, AttackName.worst(epsilon), clean.defence, None, len(shares), clean.draws)
         worst.put(np.arange(len(shares)), shares, chosen_by)
         worst.setting = setting
         worst.unreliable = reasons if shares.any() else []
@@ -77,7 +73,7 @@ def to_rows(outcomes: Sequence[Outcome], resolution: tuple[int, int] | None, see
 
 def compare_rows(rows: Sequence[Row], seed: int) -> list[Comparison]:
     """Return the comparisons of every two defences under each attack, corrected attack by attack."""
-    groups: dict[tuple[str, str], list[Row]] = {}
+    groups: dict[tuple[str | None, AttackName], list[Row]] = {}
     for row in rows:
         if row.unreliable is None and not row.conditional and row.n:
             groups.setdefault((row.threat, row.attack), []).append(row)
@@ -114,8 +110,8 @@ def _to_row(outcome: Outcome, clean: Outcome, resolution: tuple[int, int] | None
         columns["success_rate"] = mean_or_none(outcome.shares[before] < 0.5)
     return Row(
         outcome.threat,
-        outcome.attack,
-        outcome.defence,
+        AttackName(outcome.attack),
+        DefenceName(outcome.defence),
         n,
         total if outcome.draws > 1 else round(total),
         total / n if n else 0.0,

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tf_lowdef.keras_compat import all_layers, output_shapes
 from tf_lowdef.layers import count_copies, draw_scope, is_randomised
 
 Pixels = npt.NDArray[np.uint8]
@@ -144,7 +145,7 @@ def attackable(model: Any, draws: int, batch_size: int = 32) -> Any:
     """
     if not is_randomised(model):
         return model
-    draws = math.ceil(draws / count_copies(model._flatten_layers()))
+    draws = math.ceil(draws / count_copies(all_layers(model)))
     fitting = MEMORY // max(kept_bytes(model) * batch_size, 1)
     together = max(each for each in range(1, draws + 1) if draws % each == 0 and each <= max(fitting, 1))
     return ExpectedModel(model, draws, together)
@@ -153,11 +154,11 @@ def attackable(model: Any, draws: int, batch_size: int = 32) -> Any:
 def kept_bytes(model: Any) -> int:
     """Return about how many bytes a gradient through a model keeps of each image; `MEMORY` where shapes are open."""
     total = 0
-    for layer in model._flatten_layers(include_self=False):
+    for layer in all_layers(model):
         if isinstance(layer, keras.Model):  # its layers come one by one
             continue
-        shapes = [tuple(output.shape[1:]) for node in layer._inbound_nodes for output in node.outputs]
+        shapes = output_shapes(layer)
         if not shapes or any(None in shape for shape in shapes):
             return MEMORY
         total += sum(map(math.prod, shapes)) * (FLOAT_BYTES + getattr(layer, "kept_bytes", 0))
-    return total * count_copies(model._flatten_layers())
+    return total * count_copies(all_layers(model))

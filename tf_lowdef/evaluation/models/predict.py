@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import contextvars
-import functools
-import weakref
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from tf_lowdef.attacks.batch import pad
+from tf_lowdef.defences import BARE, Defence
 from tf_lowdef.evaluation.models.draws import Keys, image_keys
-from tf_lowdef.layers import MeanOfCopies, draw_scope, is_randomised
-from tf_lowdef.layers.codec_scope import current_codec
+from tf_lowdef.layers import is_randomised
+from tf_lowdef.layers.compiled import compiled, infer
 
 Labels = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
@@ -32,7 +29,7 @@ _TOGETHER = 5
 
 
 class Predictor:
-    """A classifier and the layers in front of it, as a function of uint8 pixels.
+    """A classifier and a defence in front of it, as a function of uint8 pixels.
 
     Every batch is padded to `batch_size`, so that the same image goes through the same kernels wherever it stands.
     Randomised layers draw by the image, `seed` and the number of the draw, whatever the batch.
@@ -48,31 +45,30 @@ class Predictor:
 
     def __init__(self, model: Any, batch_size: int = 32, seed: int = 0) -> None:
         self.batch_size = batch_size
-        self._alive = model  # `_compile` holds it weakly
-        self._model = _compile(model)
+        self._model = model
         self._seed = seed
         self._model_draws = is_randomised(model)
 
-    def __call__(self, pixels: Pixels, layers: tuple[Any, ...] = (), draw: int = 0) -> Logits:
-        """Return the logits of uint8 pixels that have gone through `layers`: float32, shape (n, classes)."""
+    def __call__(self, pixels: Pixels, defence: Defence = BARE, draw: int = 0) -> Logits:
+        """Return the logits of uint8 pixels behind a defence: float32, shape (n, classes)."""
         logits = [
-            self._forward(pixels[start : start + self.batch_size], layers, draw)
+            self._forward(pixels[start : start + self.batch_size], defence, draw)
             for start in range(0, len(pixels), self.batch_size)
         ]
         return np.concatenate(logits)
 
     def correct_shares(
-        self, pixels: Pixels, labels: Labels, layers: tuple[Any, ...] = (), draws: tuple[int, ...] = (0,)
+        self, pixels: Pixels, labels: Labels, defence: Defence = BARE, draws: tuple[int, ...] = (0,)
     ) -> Shares:
         """Return in which share of some draws each image is classified correctly: float64, shape (n,).
 
         Where nothing is drawn one prediction is made, and the shares are 0 or 1.
         """
-        if not self.draws(layers):
+        if not self.draws(defence):
             draws = draws[:1]
 
         def judge(context: contextvars.Context, draw: int) -> npt.NDArray[np.bool_]:
-            right: npt.NDArray[np.bool_] = context.run(self, pixels, layers, draw).argmax(axis=1) == labels
+            right: npt.NDArray[np.bool_] = context.run(self, pixels, defence, draw).argmax(axis=1) == labels
             return right
 
         with ThreadPoolExecutor(_THREADS) as pool:
@@ -80,19 +76,19 @@ class Predictor:
         shares: Shares = np.mean(right, axis=0, dtype=np.float64)
         return shares
 
-    def draws(self, layers: tuple[Any, ...] = ()) -> bool:
-        """Return whether predictions through `layers` are random."""
-        return self._model_draws or any(is_randomised(layer) for layer in layers)
+    def draws(self, defence: Defence = BARE) -> bool:
+        """Return whether predictions behind a defence are random."""
+        return self._model_draws or defence.randomised
 
-    def _forward(self, pixels: Pixels, layers: tuple[Any, ...], draw: int) -> Logits:
+    def keys(self, pixels: Pixels, draw: int = 0) -> Keys:
+        """Return the keys that a draw of these uint8 pixels goes by: int64, shape (n, 2)."""
+        return image_keys(pixels, self._seed, draw)
+
+    def _forward(self, pixels: Pixels, defence: Defence, draw: int) -> Logits:
         count = len(pixels)
-        keys = image_keys(pixels, self._seed, draw) if self.draws(layers) else np.zeros((count, 2), np.int64)
-        images: Any = pixels
-        with draw_scope(keys):
-            for layer in layers:
-                images = layer(images)
-        defended = np.asarray(images, np.float32)
-        copies = len(defended) // count  # of layers that make several of every image
+        keys = self.keys(pixels, draw) if self.draws(defence) else np.zeros((count, 2), np.int64)
+        defended = np.asarray(defence.apply(pixels, keys), np.float32)
+        copies = len(defended) // count
         keys = np.repeat(keys, copies, axis=0)
         size = self.batch_size * max(number for number in range(1, _TOGETHER + 1) if copies % number == 0)
         parts = [
@@ -103,41 +99,13 @@ class Predictor:
         if not np.isfinite(logits).all():
             image = int(np.argmin(np.isfinite(logits).all(axis=1))) // copies
             raise ValueError(f"The model's output is NaN or infinite for image {image} of a batch of {count}")
-        return logits if copies == 1 else np.asarray(MeanOfCopies(copies)(logits), np.float32)
+        return np.asarray(defence.merge(logits), np.float32)
 
     def _classify(self, images: Logits, keys: Keys, size: int) -> Logits:
         """Return the bare model's logits of at most `size` float32 images, padded to that."""
-        outputs = self._model(pad(images, size), pad(keys, size))
+        outputs = compiled(self._model, infer, pad(images, size), keys=pad(keys, size), open_axes=0)
         logits: Logits = np.asarray(outputs, np.float32)[: len(images)]
         return logits
-
-
-_KNOWN: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionary()
-
-
-def _compile(model: Any) -> Any:
-    """Return the model as a compiled function: the same one as long as the model lives, for each codec scope.
-
-    As in `tf_lowdef.attacks`, a model changed after its first call is not traced again.
-    """
-    try:
-        known, get_model = _KNOWN.setdefault(model, {}), weakref.ref(model)
-    except TypeError:  # neither hashable nor weakly referable
-        return _trace(lambda: model)
-    codec = current_codec("its own")
-    if codec not in known:
-        known[codec] = _trace(get_model)
-    return known[codec]
-
-
-def _trace(get_model: Callable[[], Any]) -> Any:
-    # A partial, not a closure: TensorFlow counts the traces of a piece of code, and warns of them.
-    return tf.function(functools.partial(_forward, get_model))
-
-
-def _forward(get_model: Callable[[], Any], pixels: Any, keys: Any) -> Any:
-    with draw_scope(keys):
-        return get_model()(tf.cast(pixels, tf.float32), training=False)
 
 
 def input_size(model: Any) -> tuple[int, int] | None:

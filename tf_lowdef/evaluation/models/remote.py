@@ -11,30 +11,29 @@ import keras
 import tensorflow as tf
 
 from tf_lowdef.evaluation.models.run_models import RunModels
-from tf_lowdef.evaluation.provenance import versions
+from tf_lowdef.evaluation.versions import versions
+from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.threads import available_cores
 
 _MAY_DIFFER = "python"
 """The version that decides no result."""
+_KERAS = ("keras", "keras_hub")
+"""Packages whose classes Keras finds without their being registered."""
 
 
 @dataclass(frozen=True)
 class ModelsRecipe:
     """What a worker makes its site of; called there.
 
-    Models travel as Keras files, layers as their configurations: both are made anew, not pickled.
+    Models and layers travel as Keras files, with their weights, and are made anew.
 
     Attributes:
-        model: The classifier, pickled by Keras.
-        surrogate: The same of the surrogate, None where there is none.
-        defences: The configurations of each defence's layers, by name.
+        models: The classifier, the surrogate (None where there is none) and the defences by name, pickled.
         settings: Further arguments of `RunModels`.
         versions: Of everything that decides a result, where the run is driven.
     """
 
-    model: bytes
-    surrogate: bytes | None
-    defences: Mapping[str, tuple[Any, ...]]
+    models: bytes
     settings: Mapping[str, Any]
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -46,12 +45,7 @@ class ModelsRecipe:
         """
         check_versions(self.versions)
         make_deterministic(available_cores(), self.settings["seed"])
-        surrogate = None if self.surrogate is None else pickle.loads(self.surrogate)  # noqa: S301 - the driver's own
-        defences = {
-            name: tuple(keras.saving.deserialize_keras_object(layer) for layer in layers)
-            for name, layers in self.defences.items()
-        }
-        model = pickle.loads(self.model)  # noqa: S301
+        model, surrogate, defences = pickle.loads(self.models)  # noqa: S301 - the driver's own
         return RunModels(model, defences, surrogate=surrogate, **self.settings)
 
 
@@ -61,21 +55,35 @@ def write_recipe(site: RunModels) -> ModelsRecipe:
     Raises:
         ValueError: A model or a layer cannot be saved, so that no other process can have it.
     """
+    of_defences = {f"the defence {name!r}": defence.layers for name, defence in site.defences.items()}
+    for where, layers in {"the model": [site.model], "the surrogate": [site.surrogate], **of_defences}.items():
+        for layer in layers:
+            _check_class(where, layer)
     try:
         return ModelsRecipe(
-            pickle.dumps(site.model),
-            None if site.surrogate is None else pickle.dumps(site.surrogate),
-            {
-                name: tuple(keras.saving.serialize_keras_object(layer) for layer in layers)
-                for name, layers in site.defences.items()
-            },
+            pickle.dumps((site.model, site.surrogate, dict(site.defences))),
             {"batch_size": site.batch_size, "seed": site.seed, "draws": site.draws},
             versions(),
         )
     except Exception as error:  # whatever a layer's get_config raises
         raise ValueError(
-            f"The model must be one that Keras can save, for Ray's workers get a copy of it. Keras says: {error}"
+            f"Model and layers must each be one that Keras can save, for Ray's workers get a copy. Keras says: {error}"
         ) from error
+
+
+def _check_class(where: str, layer: Any) -> None:
+    """Raise ValueError where a worker could not make a layer, or one in it, anew: it only imports modules."""
+    for each in [layer, *all_layers(layer)] if isinstance(layer, keras.layers.Layer) else ():
+        kind = type(each)
+        if kind.__module__.partition(".")[0] in _KERAS:
+            continue
+        reason = None
+        if kind.__module__ == "__main__" or "<locals>" in kind.__qualname__:
+            reason = "it is defined in no module that can be imported"
+        elif keras.saving.get_registered_object(keras.saving.get_registered_name(kind)) is not kind:
+            reason = "it lacks @keras.saving.register_keras_serializable()"
+        if reason is not None:
+            raise ValueError(f"Ray's workers cannot make the class {kind.__name__} of {where} anew: {reason}")
 
 
 def check_versions(wanted: Mapping[str, str]) -> None:

@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.attacks import Attack, AttackResult
-from tf_lowdef.evaluation.attackers.variants import defended_models
+from tf_lowdef.defences import Defence
 from tf_lowdef.evaluation.judging.outcomes import observe
 from tf_lowdef.evaluation.models.draws import CHOOSING_DRAWS, REPORT_DRAWS, ExpectedModel, attackable
 from tf_lowdef.evaluation.models.predict import Predictor
 from tf_lowdef.evaluation.models.probe import gives_gradient
+from tf_lowdef.evaluation.models.variants import defended_models
 from tf_lowdef.files import encode_png
 from tf_lowdef.jobs import Record
-from tf_lowdef.layers import count_copies
 from tf_lowdef.threats import Threat
 
 Pixels = npt.NDArray[np.uint8]
@@ -55,7 +55,7 @@ class RunModels:
 
     Args:
         model: The bare classifier.
-        defences: The layers of each defence, by name.
+        defences: By name.
         surrogate: The model that the transfer attacker attacks.
         batch_size: Images in a forward pass.
         seed: For everything random.
@@ -65,7 +65,7 @@ class RunModels:
     def __init__(
         self,
         model: Any,
-        defences: Mapping[str, tuple[Any, ...]],
+        defences: Mapping[str, Defence],
         *,
         surrogate: Any = None,
         batch_size: int = 32,
@@ -165,7 +165,7 @@ class RunModels:
         Returns:
             Each image's worst example, what `judge` makes of it, and the seconds that the judging took.
         """
-        models, layers = self.defended(defence), self.defences[defence]
+        models = self.defended(defence)
         found: list[Found] = []
         left, judging = np.arange(len(batch.pixels)), 0.0
         for number in through:
@@ -173,7 +173,7 @@ class RunModels:
             pixels, labels = batch.pixels[left], batch.labels[left]
             result = run_attack(name, attack, models[number], pixels, labels, size, self.seed)
             started = time.perf_counter()
-            found.append(Found(left, result, *judge(self.predictor, layers, result.images, labels)))
+            found.append(Found(left, result, *judge(self.predictor, self.defences[defence], result.images, labels)))
             judging += time.perf_counter() - started
             left = left[found[-1].chosen_by > 0]
             if not len(left):
@@ -183,9 +183,9 @@ class RunModels:
     def _judge_all(self, pixels: Pixels, labels: Labels) -> dict[str, npt.NDArray[Any]]:
         """Return shares to report and to choose by, both (defences, batch), and seconds, (defences,)."""
         found = []
-        for layers in self.defences.values():
+        for defence in self.defences.values():
             started = time.perf_counter()
-            shares, chosen_by = judge(self.predictor, layers, pixels, labels)
+            shares, chosen_by = judge(self.predictor, defence, pixels, labels)
             found.append((shares, chosen_by, np.array(time.perf_counter() - started)))
         return {name: np.stack(arrays) for name, arrays in zip(JUDGED, zip(*found, strict=True), strict=True)}
 
@@ -195,14 +195,14 @@ def padded_size(count: int, batch_size: int) -> int:
     return min(batch_size, 1 << max(count - 1, 0).bit_length())
 
 
-def judge(predictor: Predictor, layers: tuple[Any, ...], pixels: Pixels, labels: Labels) -> tuple[Shares, Shares]:
+def judge(predictor: Predictor, defence: Defence, pixels: Pixels, labels: Labels) -> tuple[Shares, Shares]:
     """Return each image's share of correct draws behind a defence: those to report, and others to choose by."""
-    shares = predictor.correct_shares(pixels, labels, layers, tuple(range(REPORT_DRAWS)))
-    if not predictor.draws(layers):
+    shares = predictor.correct_shares(pixels, labels, defence, tuple(range(REPORT_DRAWS)))
+    if not predictor.draws(defence):
         return shares, shares
-    choosing = math.ceil(CHOOSING_DRAWS / count_copies(layers))
+    choosing = math.ceil(CHOOSING_DRAWS / defence.copies)
     others = tuple(range(REPORT_DRAWS, REPORT_DRAWS + choosing))
-    return shares, predictor.correct_shares(pixels, labels, layers, others)
+    return shares, predictor.correct_shares(pixels, labels, defence, others)
 
 
 def run_attack(

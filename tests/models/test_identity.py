@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from tf_lowdef import FlipLayer, WebPLayer
-from tf_lowdef.evaluation.models.identity import identify
+from tf_lowdef.models.identity import identify
 
 
 def build(quality=60, activation="relu", branches=False, **names):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import keras
 
+from tf_lowdef.defences import Defence
 from tf_lowdef.layers import RandomCropLayer
-from tf_lowdef.models import defended_sequence
 
 STOPPED = "none"
 """The gradient of a layer that hides it. Whoever asks for that is told so; it is not quietly given another."""
 
 
-def defended_models(base: Any, layers: tuple[Any, ...], draws: int | None = None) -> list[Any]:
+def defended_models(base: Any, defence: Defence, draws: int | None = None) -> list[Any]:
     """Return the models through whose gradients a defence is attacked; all of them classify alike.
 
     The first is the defended model as it is; where layers offer other gradients (``gradients`` of their class), one
@@ -22,20 +23,20 @@ def defended_models(base: Any, layers: tuple[Any, ...], draws: int | None = None
 
     Args:
         base: A Keras model from pixels in [0, 255] to logits.
-        layers: The defence; none for the bare model.
+        defence: With no layers for the bare model.
         draws: That the attack averages over; None leaves the crops as they are.
     """
-    layers = tuple(_with_fewer_crops(layer, draws) for layer in layers)
+    layers = tuple(_with_fewer_crops(layer, draws) for layer in defence.layers)
     inner = list(base.layers) if isinstance(base, keras.Sequential) else []
     others = sorted({gradient for layer in (*layers, *inner) for gradient in _other_gradients(layer)})
-    found = [defended_sequence(layers, base) if layers else base]
+    found = [dataclasses.replace(defence, layers=layers).in_front_of(base)]
     for gradient in others:
         changed = base
         if any(gradient in _other_gradients(layer) for layer in inner):
             start = keras.Input(base.input_shape[1:], dtype="float32")
             changed = keras.Sequential([start, *(_with_gradient(layer, gradient) for layer in inner)])
-        chain = [_with_gradient(layer, gradient) for layer in layers]
-        found.append(defended_sequence(chain, changed) if chain else changed)
+        chain = tuple(_with_gradient(layer, gradient) for layer in layers)
+        found.append(dataclasses.replace(defence, layers=chain).in_front_of(changed))
     return found
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import Any
 
+import keras
 import numpy as np
 
 _INESSENTIAL = ("build_config", "compile_config")
@@ -45,6 +46,21 @@ def hash_config(model: Any) -> str | None:
     except (AttributeError, NotImplementedError, TypeError, ValueError):
         return None
     return hashlib.sha256(json.dumps(_essential(description, {}), sort_keys=True).encode()).hexdigest()
+
+
+def hash_layer(layer: Any) -> str:
+    """Return a SHA-256 of a layer's class, configuration and weights; its name is none of it.
+
+    Raises:
+        ValueError: It cannot describe itself.
+    """
+    try:
+        description = json.loads(json.dumps(keras.saving.serialize_keras_object(layer)))
+    except (NotImplementedError, TypeError, ValueError) as error:
+        kind = type(layer).__name__
+        raise ValueError(f"{kind} cannot be told from others: its get_config() must return its arguments") from error
+    essential = json.dumps(_essential(description, {}), sort_keys=True)
+    return hashlib.sha256(f"{essential} {hash_weights(layer)}".encode()).hexdigest()
 
 
 def _essential(description: Any, names: dict[str, int]) -> Any:

@@ -1,0 +1,150 @@
+"""Whether an attack or a defence is spelled rightly, said before TensorFlow is imported, which takes seconds.
+
+What may be written stands beside each attack and each layer, in modules that need TensorFlow. Their source is read here
+instead of imported; names, keys and types are checked, ranges of values when the attack or layer is made.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tf_lowdef.specs import Form, Range, kinds_of, parse_spec
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_INESSENTIAL = {"self", "name", "dtype", "trainable"}
+
+Kinds = tuple[type, ...]
+
+
+class Spelled(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """A specification of an attack or a defence whose name, keys and types are right.
+
+    Args:
+        kind: ``"attack"`` or ``"defence"``.
+    """
+
+    name = "SPEC"
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the text as it is; a usage error where it is none."""
+        parts, forms = ([value], attack_forms) if self._kind == "attack" else (value.split("+"), defence_forms)
+        try:
+            for part in parts:
+                parse_spec(part, self._kind, forms())
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return value
+
+
+@cache
+def attack_forms() -> dict[str, Form]:
+    """Return what may be written behind each attack's name."""
+    classes = _classes("attacks")
+    forms = {"none": Form({})}
+    for each in classes.values():
+        for line in each.body:
+            if isinstance(line, ast.AnnAssign) and ast.unparse(line.target) == "name" and line.value is not None:
+                keys = _merged(each, classes, _fields)
+                forms[str(ast.literal_eval(line.value))] = Form(keys, "epsilon" if "epsilon" in keys else None)
+    return forms
+
+
+@cache
+def defence_forms() -> dict[str, Form]:
+    """Return what may be written behind each layer's name."""
+    classes = _classes("layers")
+    forms = {"none": Form({})}
+    for each in classes.values():
+        for call in each.decorator_list:
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "grammar":
+                given = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
+                name, _, word = str(ast.literal_eval(call.args[0])).partition(":")
+                keys = _merged(each, classes, _arguments)
+                keys = {key: kinds for key, kinds in keys.items() if key not in given.get("hidden", ()) and kinds}
+                known = forms.get(name, Form({}))
+                first = known.first if word else given.get("first") or next(iter(keys), None)
+                keys |= {known.first or first or "": (str,)} if word else {}
+                forms[name] = Form(_joined(known.keys, keys), first or known.first)
+    return forms
+
+
+def _joined(known: Mapping[str, Kinds], more: Mapping[str, Kinds]) -> dict[str, Kinds]:
+    return {key: (*known.get(key, ()), *more.get(key, ())) for key in (*known, *more)}
+
+
+@cache
+def application_names() -> list[str]:
+    """Return the names of the classifiers of ``keras.applications`` that ``--model`` takes."""
+    source = ast.parse((_PACKAGE / "models" / "applications.py").read_text("utf-8"))
+    calls = [each for each in ast.walk(source) if isinstance(each, ast.Call) and isinstance(each.func, ast.Name)]
+    return [ast.literal_eval(each.args[0]) for each in calls if each.func.id == "Application"]  # type: ignore[attr-defined]
+
+
+@cache
+def _classes(folder: str) -> dict[str, ast.ClassDef]:
+    """Return the classes of a package by name, plain words before those with a word of their own."""
+    found = {}
+    for path in sorted((_PACKAGE / folder).glob("*.py")):
+        for each in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(each, ast.ClassDef):
+                found[each.name] = each
+    return found
+
+
+def _merged(
+    each: ast.ClassDef, classes: Mapping[str, ast.ClassDef], of: Callable[[ast.ClassDef], Iterator[tuple[str, Kinds]]]
+) -> dict[str, Kinds]:
+    """Return a class' own arguments and those of its bases in the package, the nearest first."""
+    found = dict(of(each))
+    for base in each.bases:
+        if isinstance(base, ast.Name) and base.id in classes:
+            found = {**_merged(classes[base.id], classes, of), **found}
+    return {**dict(of(each)), **found}
+
+
+def _fields(each: ast.ClassDef) -> Iterator[tuple[str, Kinds]]:
+    """Yield the fields of a dataclass."""
+    for line in each.body:
+        if isinstance(line, ast.AnnAssign) and not ast.unparse(line.annotation).startswith("ClassVar"):
+            yield ast.unparse(line.target), _kinds(line.annotation)
+
+
+def _arguments(each: ast.ClassDef) -> Iterator[tuple[str, Kinds]]:
+    """Yield the arguments of a class' constructor."""
+    for line in each.body:
+        if isinstance(line, ast.FunctionDef) and line.name == "__init__":
+            for argument in (*line.args.args, *line.args.kwonlyargs):
+                if argument.arg not in _INESSENTIAL and argument.annotation is not None:
+                    kinds = _kinds(argument.annotation)
+                    # a whole number is a float too, and stays whole
+                    yield argument.arg, ((int,) if float in kinds and int not in kinds else ()) + kinds
+
+
+class _Other:
+    """Any type that cannot be written, with or without arguments."""
+
+    def __class_getitem__(cls, arguments: Any) -> type[_Other]:
+        del arguments
+        return cls
+
+
+class _Names(dict[str, Any]):
+    """Names that a type hint may hold."""
+
+    def __missing__(self, name: str) -> type[_Other]:
+        del name
+        return _Other
+
+
+def _kinds(annotation: ast.expr) -> Kinds:
+    names = _Names(int=int, float=float, bool=bool, str=str, Range=Range)
+    return kinds_of(eval(ast.unparse(annotation), {"__builtins__": {}}, names))  # noqa: S307 - our own source

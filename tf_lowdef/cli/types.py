@@ -1,0 +1,69 @@
+"""Kinds of arguments that are checked before TensorFlow is imported, which takes seconds."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tf_lowdef.cli.spelling import application_names
+
+TFDS = "tfds:"
+WORDS = ("imagenet", "none")
+"""Weights that are no file."""
+
+
+class ModelName(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """A classifier of ``keras.applications``, or the file or folder of a saved model."""
+
+    name = "NAME|FILE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the text as it is; a usage error where there is neither such a classifier nor such a file."""
+        name, known = str(value).partition(":")[0], application_names()
+        if Path(value).exists() or name in known:
+            return value
+        if Path(value).suffix or len(Path(value).parts) > 1:
+            return self.fail(f"{value!r}: no such file.", param, ctx)
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        return self.fail(f"{value!r} is no classifier of keras.applications, and no file.{hint}", param, ctx)
+
+
+class WeightsName(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """``imagenet``, ``none``, or a file of weights."""
+
+    name = "FILE|imagenet|none"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the text as it is; a usage error where there is no such file."""
+        if value not in WORDS and not Path(value).is_file():
+            self.fail(f"{value!r}: no such file, nor one of {', '.join(WORDS)}.", param, ctx)
+        return value
+
+
+class DataName(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """A CSV, a folder, or a split of TensorFlow Datasets."""
+
+    name = "CSV|DIR|tfds:NAME/SPLIT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the text as it is; a usage error where there is no such file or folder."""
+        if not str(value).startswith(TFDS) and not Path(value).exists():
+            self.fail(f"{value!r}: no such file or folder.", param, ctx)
+        return value
+
+
+class RunFolder(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """The folder of a run, or its URL."""
+
+    name = "RUN"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the text as it is; a usage error where there is no such folder. A URL is asked when it is opened."""
+        if "://" not in str(value) and not Path(value).is_dir():
+            what = "is a file, not a run's folder" if Path(value).exists() else "no such folder"
+            self.fail(f"{value}: {what}.", param, ctx)
+        return value

@@ -1,0 +1,26 @@
+"""Keras' private names that this package cannot do without, each behind a function of its own.
+
+All of them are in every Keras 3 from 3.12.1, the oldest that is taken, to 3.15.1. Whether a layer takes ``training`` is
+nothing private: Keras drops the argument from a call of one that does not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def all_layers(layer: Any) -> list[Any]:
+    """Return the layers in a model or layer, nested and wrapped ones too, the outer before the inner.
+
+    `_flatten_layers`, since the public `Model.layers` ends at the first level, and a layer that wraps another, such as
+    ``TimeDistributed``, has no `layers`.
+    """
+    return list(layer._flatten_layers(include_self=False))
+
+
+def output_shapes(layer: Any) -> list[tuple[Any, ...]]:
+    """Return the shapes of a layer's outputs, without the batch, for each time that it is called in a model.
+
+    `_inbound_nodes`, since the public `Layer.output` is that of the first call alone.
+    """
+    return [tuple(output.shape[1:]) for node in layer._inbound_nodes for output in node.outputs]

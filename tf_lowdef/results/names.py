@@ -1,0 +1,83 @@
+"""The names of attacks and defences in results, read once: nobody else looks into their text."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+CLEAN = "none"
+"""The attack of the rows of clean images."""
+
+BARE = "none"
+"""The defence of the rows of the bare model."""
+
+WORST = "worst"
+"""The family of worst cases."""
+
+Kind = Literal["clean", "attack", "worst"]
+"""What a row is of: clean images, one attack, or the worst example of every image whoever made it."""
+
+_ATTACK = re.compile(r"(.*?)(?::((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?))?(,.*)?", re.DOTALL)
+_STRENGTH = re.compile(r":[\d.-]+")
+
+
+class AttackName(str):
+    """An attack as results call it: a text such as ``"bim:4,steps=20"``, which knows its parts."""
+
+    __slots__ = ()
+
+    @classmethod
+    def worst(cls, epsilon: float) -> AttackName:
+        """Return the name of the worst case within an epsilon, in grey levels."""
+        return cls(f"{WORST}:{epsilon:g}")
+
+    @property
+    def family(self) -> str:
+        """The text without the epsilon: ``"bim,steps=20"``; attacks that differ in it alone have the same."""
+        head, _, rest = self._parts()
+        return head + (rest or "")
+
+    @property
+    def epsilon(self) -> float | None:
+        """The bound in the text; None where it names none, as of ``"deepfool"``."""
+        epsilon = self._parts()[1]
+        return None if epsilon is None else float(epsilon)
+
+    @property
+    def kind(self) -> Kind:
+        """What a row of this attack is of."""
+        if self == CLEAN:
+            return "clean"
+        return "worst" if self.split(":")[0] == WORST else "attack"
+
+    def _parts(self) -> tuple[str, str | None, str | None]:
+        found = _ATTACK.fullmatch(self)
+        return (found[1], found[2], found[3]) if found else (str(self), None, None)
+
+
+class DefenceName(str):
+    """A defence as results call it: a text such as ``"webp:60+flip"``, which knows its parts."""
+
+    __slots__ = ()
+
+    @property
+    def layers(self) -> list[str]:
+        """The names of its layers in the order that an image meets them; none of the bare model."""
+        return [] if self == BARE else [re.split("[:,]", layer)[0] for layer in self.split("+")]
+
+    @property
+    def family(self) -> str:
+        """The text with a star for every strength: ``"webp:*+flip"``; settings of one thing have the same."""
+        return _STRENGTH.sub(":*", self)
+
+
+def row_name(threat: str | None, attack: str, defence: str) -> str:
+    """Return what a row is called: ``"oblivious bim:4 flip"``; ``"clean flip"`` where there is no threat."""
+    return f"clean {defence}" if threat is None else f"{threat} {attack} {defence}"
+
+
+def now_called(name: str) -> str:
+    """Return what a row is called today: up to version 0.1.0 clean rows were called after a threat."""
+    threat, _, rest = name.partition(" ")
+    attack, _, defence = rest.partition(" ")
+    return row_name(None, CLEAN, defence) if attack == CLEAN and defence and threat != "clean" else name
