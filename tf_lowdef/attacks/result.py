@@ -38,6 +38,9 @@ class AttackResult:
         loss_start: float32, (n,): the cross-entropy of the true label, in nats, at the clean image; for a targeted
             attack minus that of the target. The attack wants it high.
         loss_end: float32, (n,): the same at `images`. Where it is not above `loss_start`, the attack got nowhere.
+        margin_start: float32, (n,): how far the best wrong logit stands above the true one at the clean image (for a
+            targeted attack, the target's above the best other). Unlike the cross-entropy it never saturates.
+        margin_end: float32, (n,): the same at `images`.
         nonfinite_gradient: bool, (n,): the attack met a gradient with NaN or infinity in it.
     """
 
@@ -55,6 +58,8 @@ class AttackResult:
     targets: Ints | None = None
     loss_start: Floats | None = None
     loss_end: Floats | None = None
+    margin_start: Floats | None = None
+    margin_end: Floats | None = None
     nonfinite_gradient: Bools | None = None
 
     @property

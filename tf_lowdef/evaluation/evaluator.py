@@ -142,7 +142,7 @@ def evaluate(
             warnings.append(plan.budget.label)
         spool = read_images(images, selection, batch_size, folder, runner)
         outcomes = _attack(site, plan, spool, out is not None, runner, report)
-        rows = to_rows(outcomes, spool.resolution, seed)
+        rows = to_rows(outcomes, spool.resolution)
         run = describe_run(model, images, selection, started) | {
             "command": command,
             "arguments": {
@@ -169,7 +169,6 @@ def _attack(site: RunModels, plan: Plan, spool: Spool, keep: bool, runner: Runne
     grid = OneModelAttacker(site, spool, keep=keep, runner=runner, progress=steps.add)
     clean = grid.clean()
     others = [outcome for threat in threats for outcome in grid.attacked(threat, plan.attacks)]
-    mark(others)
     found, worst, by_defence = [*clean, *others], [], group_by_defence(others)
     for threat in plan.adaptive:
         steps = _Counter(report, "Attacking defended models")

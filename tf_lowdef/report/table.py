@@ -54,12 +54,12 @@ def cascade_table(results: Results) -> Table:
     )
 
 
-def doubling_table(results: Results) -> Table:
-    """Return what twice the steps still took from the worst cases, in points; no rows where that was not tried."""
+def another_table(results: Results) -> Table:
+    """Return what an attack of another kind still took from worst cases, in points; no rows where none was tried."""
     rows = [
-        [row.defence, number(row.epsilon), f"{100 * row.setting['doubling_takes']:.1f}"]
+        [row.defence, number(row.epsilon), f"{100 * row.setting['another_takes']:.1f}"]
         for row in results.rows
-        if row.setting.get("doubling_takes") is not None
+        if row.setting.get("another_takes") is not None
     ]
     return Table(["defence", "epsilon", "points"], rows)
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, Attacked, Made, Outcome, made_for, worst_of
+from tf_lowdef.evaluation.models.probe import Probe
 from tf_lowdef.results import Row
 from tf_lowdef.results.statistics import mcnemar
 
@@ -20,8 +21,29 @@ FEW = 0.01
 LEVEL = 0.01
 """The p below which a paired, one-sided test makes a worst case unreliable."""
 
-DOUBLING = 0.01
-"""By how much accuracy may still fall when the steps are doubled."""
+STILL_TAKEN = 0.01
+"""By how much accuracy may still fall under an attack of another kind."""
+
+GAIN = 0.002
+"""What attacks without gradients may take of all images that those with gradients left (AutoAttack's flag, Croce and
+Hein 2020: the check of the released code for its Square attack)."""
+CLEAR = 0.4
+"""By how much the share of draws has to fall for an image of a randomised defence to count there."""
+
+FALLING = 0.25
+"""The share of images on which an attack's loss may end lower than it began: single steps may overshoot."""
+
+FEWEST = 4
+"""Images below which a probe says nothing."""
+LED = 0.6
+"""The share of images on which a step along the gradient has to do more harm than other steps."""
+HIDDEN, BLIND = 0.25, 0.3
+"""The part of the effect of noise that values without a gradient may have, where they are so many of all. A few at the
+border of an image may move what a codec makes of the others."""
+BEATEN = 3
+"""How many of a few images an attack without gradients may fool that no attack with them fooled, less one."""
+FEWEST_DISCORDANT = 7
+"""Images that one of two attackers alone has to fool for the exact test to reach `LEVEL`: 2 ** -7 < .01."""
 
 Flags = npt.NDArray[np.bool_]
 
@@ -50,10 +72,67 @@ def attack_reasons(made: Made | None) -> list[str]:
             "nothing but zero gradients": made.zero_gradient,
             "gradients that are NaN or infinite": made.nonfinite_gradient,
             "a loss that did not move": made.still & ~made.zero_gradient & ~made.success,
+            "a loss that fell": made.fell & ~made.success,
         }
     )
+    limits = {"a loss that fell": FALLING}
     counts = {what: int((flags & counted).sum()) for what, flags in found.items()}
-    return [f"{what} on {count} of {total} images" for what, count in counts.items() if count > FEW * total]
+    return [
+        f"{what} on {count} of {total} images"
+        for what, count in counts.items()
+        if count > limits.get(what, FEW) * total
+    ]
+
+
+def probe_reasons(probes: Sequence[Probe]) -> list[str]:
+    """Return why no gradient of a model is to be trusted, though some attack followed it.
+
+    Athalye et al. 2018, section 3.1 (a gradient that does not lead to higher loss is obfuscated); Carlini et al. 2019,
+    section 4.10 (compare with random steps); Zimmermann et al. 2022 (an attack has to be able to succeed).
+
+    Args:
+        probes: Of each gradient that the model offers; the best of them counts.
+    """
+    if not probes:
+        return []
+    found = []
+    if not all(each.repeats for each in probes):
+        found.append(
+            "two equal passes give other scores, and no layer says that it draws: derive it from RandomisedLayer"
+        )
+    images = max(each.images for each in probes)
+    if images < FEWEST:
+        return found
+    if any(each.one_hot for each in probes):
+        found.append("the scores tell no more than the class, so that no attack can see how near it is")
+    useful, leads = max(each.useful for each in probes), max(each.leads for each in probes)
+    if useful < LED * images:
+        found.append(f"no gradient at {images - useful} of {images} images or at points near them")
+    elif leads < LED * images:
+        found.append(f"a step along the gradient does no more harm than others on {images - leads} of {images} images")
+    least = min(probes, key=lambda each: each.hidden)
+    if least.hidden > HIDDEN and least.blind > BLIND:
+        found.append(f"{least.blind:.0%} of the values get no gradient, and move the scores all the same")
+    return found
+
+
+def victim_reasons(found: Probe, images: int, left: int, only: int) -> list[str]:
+    """Return why the gradients of a model that a threat attacks are not to be trusted.
+
+    Args:
+        found: What a few images told of it.
+        images: How many were attacked at `SANITY_EPSILON`.
+        left: Of these, how many it withstood.
+        only: How many a short Square attack fooled that no attack with gradients did.
+    """
+    reasons = probe_reasons([found])
+    if left:
+        reasons.append(f"{left} of {images} images withstand an attack at epsilon {SANITY_EPSILON:g}")
+    if only >= BEATEN:
+        reasons.append(
+            f"a short attack without gradients fools {only} of {images} images that those with gradients leave"
+        )
+    return reasons
 
 
 def worst_case_reasons(
@@ -86,13 +165,33 @@ def worst_case_reasons(
         if _beaten(_fooled(clean, made_for(attacked.outcomes, less), less), fooled)
     ]
     without = [outcome for outcome in mine if outcome.made is not None and not outcome.made.gradient]
-    if without and _beaten(_fooled(clean, without, epsilon), _fooled(clean, by_gradient, epsilon)):
-        reasons.append("an attack without gradients fools more images than those with")
+    reasons += gain_reasons(clean, by_gradient, without, epsilon)
     for threat in sorted({outcome.threat for outcome in others if outcome.threat is not None}):
         theirs = [outcome for outcome in others if outcome.threat == threat]
         if _beaten(_fooled(clean, theirs, epsilon), fooled):
             reasons.append(f"{threat} images fool it more often than adaptive ones")
-    return reasons + sanity_reasons(attacked) + doubling_reasons(clean, others, attacked, epsilon)
+    more = sanity_reasons(attacked) + still_reasons(clean, others, attacked, epsilon)
+    return reasons + probe_reasons(attacked.probes) + more
+
+
+def gain_reasons(
+    clean: Outcome, by_gradient: Sequence[Outcome], without: Sequence[Outcome], epsilon: float
+) -> list[str]:
+    """Return a reason if attacks without gradients fool images that those with gradients were tried on and left.
+
+    Whole sets and survivors alike: what the former were not tried on they have not fooled, and what the latter were not
+    tried on nobody holds against them.
+    """
+    if not by_gradient or not without:
+        return []
+    left, _ = worst_of([clean, *by_gradient], epsilon)
+    then, _ = worst_of([clean, *by_gradient, *without], epsilon)
+    tried = np.any([outcome.tried for outcome in by_gradient], axis=0)
+    fallen = tried & (left >= 0.5) & (then < 0.5) & (left - then >= CLEAR)
+    count, total = int(fallen.sum()), len(clean.shares)
+    if count <= GAIN * total:
+        return []
+    return [f"attacks without gradients fool {count} of {total} images that those with gradients leave"]
 
 
 def sanity_reasons(attacked: Attacked) -> list[str]:
@@ -102,24 +201,30 @@ def sanity_reasons(attacked: Attacked) -> list[str]:
     """
     if not attacked.sanity_left:
         return []
-    return [f"{attacked.sanity_left} of {attacked.sanity_images} images withstand PGD at epsilon {SANITY_EPSILON:g}"]
+    return [
+        f"{attacked.sanity_left} of {attacked.sanity_images} images withstand an attack at epsilon {SANITY_EPSILON:g}"
+    ]
 
 
-def doubling_reasons(clean: Outcome, others: Sequence[Outcome], attacked: Attacked, epsilon: float) -> list[str]:
-    """Return a reason if twice the steps lower the worst case by over a point (Carlini et al. 2019, section 4.8)."""
-    fall = doubling_fall(clean, others, attacked, epsilon)
-    if fall is None or fall <= DOUBLING:
+def still_reasons(clean: Outcome, others: Sequence[Outcome], attacked: Attacked, epsilon: float) -> list[str]:
+    """Return a reason if an attack of another kind lowers the worst case by over a point.
+
+    Carlini et al. 2019, section 4.8, double the steps; the same attack with twice the steps stays on its own plateau.
+    """
+    fall = still_taken(clean, others, attacked, epsilon)
+    if fall is None or fall <= STILL_TAKEN:
         return []
-    return [f"doubling the steps takes another {100 * fall:.1f} points: the attacks have not converged"]
+    attack = attacked.another[epsilon].attack
+    return [f"{attack} takes another {100 * fall:.1f} points: the attacks before have not converged"]
 
 
-def doubling_fall(clean: Outcome, others: Sequence[Outcome], attacked: Attacked, epsilon: float) -> float | None:
-    """Return by how much twice the steps lower the worst case at one epsilon; None where they were not tried."""
-    doubled = attacked.doubled.get(epsilon)
-    if doubled is None:
+def still_taken(clean: Outcome, others: Sequence[Outcome], attacked: Attacked, epsilon: float) -> float | None:
+    """Return by how much the attack of another kind lowers the worst case; None where it was not tried."""
+    another = attacked.another.get(epsilon)
+    if another is None:
         return None
-    before = [clean, *others, *(outcome for outcome in attacked.outcomes if outcome is not doubled)]
-    return float(np.mean(worst_of(before, epsilon)[0] - worst_of([*before, doubled], epsilon)[0]))
+    before = [clean, *others, *(outcome for outcome in attacked.outcomes if outcome is not another)]
+    return float(np.mean(worst_of(before, epsilon)[0] - worst_of([*before, another], epsilon)[0]))
 
 
 def mark(outcomes: Sequence[Outcome]) -> None:

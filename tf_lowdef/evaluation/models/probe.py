@@ -21,10 +21,14 @@ Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
+PROBE_IMAGES = 16
+"""Images that are asked."""
 STEPS = (1.0, 4.0)
 """Grey levels of the steps along a gradient: one is local, four still move what a codec or a quantiser gives back."""
 RANDOM_STEPS = 3
 """Steps of random signs that one along the gradient must beat."""
+OTHER_IMAGES = 2
+"""Steps along the gradients of other images that it must beat besides."""
 SAME = 1e-3
 """By how much, relative to their spread, the scores of two equal passes may differ: sums in another order."""
 ONE_HOT = 1e-3
@@ -40,9 +44,10 @@ class Probe(NamedTuple):
         repeats: Whether two equal passes gave equal scores (where it draws, they need not).
         one_hot: Whether the scores tell no more than the class.
         useful: How many images have a gradient with an entry other than zero, at the image and at a point near it.
-        leads: How many images a step along the gradient harms more than random steps do, likewise the lesser of both.
-        hidden: The share of the effect of random noise that pixels without a gradient in any image are good for.
-        blind: The share of pixels without a gradient in any image.
+        leads: How many images a step along the gradient harms more than random steps, and steps along gradients of
+            other images; likewise the lesser of both, of the better step size.
+        hidden: The share of the effect of random noise that values without a gradient in any image are good for.
+        blind: The share of values (pixels of a channel) without a gradient in any image.
     """
 
     images: int
@@ -95,13 +100,13 @@ def probe(model: Any, pixels: Pixels, labels: Labels, seed: int = 0) -> Probe:
     near = _moved(clean, _signs(clean, seed, "near"), STEPS[-1])
     at = [_look(model_fn, points, labels, seed) for points in (clean, near)]
     seen = np.concatenate([logits, model_fn.logits(near)])
-    blind = ~np.any([gradients.any(axis=(0, 3)) for gradients, _ in at], axis=0)
+    blind = ~np.any([gradients.any(axis=0) for gradients, _ in at], axis=0)
     return Probe(
         int(right.sum()),
         repeats,
         tells_only_the_class(seen),
         min(int(gradients.any(axis=(1, 2, 3)).sum()) for gradients, _ in at),
-        min(int(leads.sum()) for _, leads in at),
+        min(leads for _, leads in at),
         _hidden_effect(model_fn, clean, blind, seed) if blind.any() else 0.0,
         float(blind.mean()),
     )
@@ -118,31 +123,34 @@ def tells_only_the_class(logits: Floats) -> bool:
     return bool(scale > 0 and np.mean([group.var(axis=0).mean() for group in groups]) < ONE_HOT * scale)
 
 
-def _look(model_fn: ModelFn, points: Floats, labels: Labels, seed: int) -> tuple[Floats, Flags]:
-    """Return the gradients of the margin, and where a step along one does more harm than steps of random signs."""
+def _look(model_fn: ModelFn, points: Floats, labels: Labels, seed: int) -> tuple[Floats, int]:
+    """Return the gradients of the margin, and on how many images a step along its own one does most harm.
+
+    It is compared with steps along random signs, and along other images' gradients, which a codec treats alike: a
+    gradient that is no better than another image's is not this image's.
+    """
     _, _, gradient = model_fn.compiled(loss_and_gradient(margin), points, labels, labels)
     gradients: Floats = np.nan_to_num(np.asarray(gradient), posinf=0.0, neginf=0.0)
-    here = _margins(model_fn, points, labels)
-    leads: Flags = np.zeros(len(points), bool)
+    here, most = _margins(model_fn, points, labels), 0
+    others = [_signs(points, seed, f"step {number}") for number in range(RANDOM_STEPS)]
+    others += [np.sign(np.roll(gradients, 1 + number, axis=0)) for number in range(OTHER_IMAGES)]
     for size in STEPS:
         gain = _margins(model_fn, _moved(points, np.sign(gradients), size), labels) - here
-        others = [
-            _margins(model_fn, _moved(points, _signs(points, seed, f"{size} {number}"), size), labels) - here
-            for number in range(RANDOM_STEPS)
-        ]
-        leads |= (gain > np.max(others, axis=0)) & (gain > 0)
-    return gradients, leads
+        theirs = [_margins(model_fn, _moved(points, signs, size), labels) - here for signs in others]
+        most = max(most, int(((gain > np.max(theirs, axis=0)) & (gain > 0)).sum()))
+    return gradients, most
 
 
 def _hidden_effect(model_fn: ModelFn, clean: Floats, blind: Flags, seed: int) -> float:
-    """Return how far noise in the pixels without a gradient moves the scores, as a part of noise everywhere."""
+    """Return how far noise in the values without a gradient moves the scores, as a part of noise everywhere."""
     signs = _signs(clean, seed, "blind")
     before = model_fn.logits(clean)
+    floor = np.abs(model_fn.logits(clean) - before).mean()  # of what draws
     part, whole = (
-        np.abs(model_fn.logits(_moved(clean, signs * mask[None, :, :, None], STEPS[-1])) - before).mean()
+        np.abs(model_fn.logits(_moved(clean, signs * mask, STEPS[-1])) - before).mean()
         for mask in (blind, np.ones_like(blind))
     )
-    return float(part / whole) if whole else 0.0
+    return float((part - floor) / (whole - floor)) if whole > 2 * floor else 0.0
 
 
 def _margins(model_fn: ModelFn, points: Floats, labels: Labels) -> Floats:

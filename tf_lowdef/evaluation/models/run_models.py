@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.attacks import Attack, AttackResult
+from tf_lowdef.attacks import MPGD, Attack, AttackResult, Square
 from tf_lowdef.defences import Defence
-from tf_lowdef.evaluation.judging.outcomes import observe
+from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, observe
 from tf_lowdef.evaluation.models.draws import CHOOSING_DRAWS, REPORT_DRAWS, ExpectedModel, attackable
 from tf_lowdef.evaluation.models.predict import Predictor
-from tf_lowdef.evaluation.models.probe import gives_gradient
+from tf_lowdef.evaluation.models.probe import Probe, gives_gradient, probe
 from tf_lowdef.evaluation.models.variants import defended_models
 from tf_lowdef.files import encode_png
 from tf_lowdef.jobs import Record
@@ -28,6 +28,12 @@ Shares = npt.NDArray[np.float64]
 
 JUDGED = ("shares", "chosen_by", "seconds")
 """The arrays of a record that say what each defence made of its batch."""
+
+SANITY_ATTACK = MPGD(SANITY_EPSILON, steps=20)
+"""What a victim must not withstand."""
+
+SHORT_SQUARE = 100
+"""Queries of the attack without gradients that a victim is tried with."""
 
 
 class Batch(NamedTuple):
@@ -98,6 +104,39 @@ class RunModels:
     def probe_defended(self, batch: Batch, *, defence: str) -> Record:
         """Return which of a defence's models have a gradient."""
         return Record(facts={"gradients": [gives_gradient(model, *batch[:2]) for model in self.defended(defence)]})
+
+    def probe_gradients(self, batch: Batch, *, defence: str, through: Sequence[int]) -> Record:
+        """Return what some images tell of the gradients of a defended model; see `probe`."""
+        probes = [self._probe(self.defended(defence)[number], batch)._asdict() for number in through]
+        return Record(facts={"probes": probes})
+
+    def check_victim(self, batch: Batch, *, threat: Threat, epsilon: float | None) -> Record:
+        """Return what some images tell of a threat's victim: its gradient, and attacks that need or need not trust it.
+
+        Args:
+            batch: The images.
+            threat: Whose victim.
+            epsilon: Of a short Square attack in grey levels; None leaves it out.
+
+        Returns:
+            ``probe``; ``sanity``, how many images were attacked at `SANITY_EPSILON` and how many of them were left; and
+            bool ``square``, which images the Square attack fooled, none where the victim draws.
+        """
+        victim = self.victim(threat)
+        found = self._probe(victim, batch)
+        sanity = run_attack("sanity", SANITY_ATTACK, victim, *batch[:2], self.batch_size, self.seed)
+        right = sanity.clean_predictions == batch.labels
+        fooled = np.zeros(len(batch.labels), bool)
+        if epsilon is not None and not isinstance(victim, ExpectedModel):
+            square = Square(epsilon, SHORT_SQUARE)
+            fooled = run_attack("square", square, victim, *batch[:2], self.batch_size, self.seed).success & right
+        facts = {"probe": found._asdict(), "sanity": [int(right.sum()), int((right & ~sanity.success).sum())]}
+        return Record({"square": fooled}, facts=facts)
+
+    def _probe(self, model: Any, batch: Batch) -> Probe:
+        if isinstance(model, ExpectedModel):
+            model.begin("probe", self.seed)
+        return probe(model, *batch[:2], self.seed)
 
     def judge_clean(self, batch: Batch) -> Record:
         """Return what every defence makes of clean images."""
