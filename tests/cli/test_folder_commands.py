@@ -53,6 +53,29 @@ def test_some_failed(folder):
     assert (folder.parent / "out" / "failed.csv").exists()
 
 
+ODD = os.fsdecode(b"bad\xff\x1b]0;owned\x07\n failed: 0.png")
+"""No text, an escape sequence that names the terminal's window, and a line end."""
+
+SHOWN = r"bad\udcff\x1b]0;owned\x07\n failed: 0"
+
+
+def test_names_that_are_no_text_and_would_command_the_terminal(folder):
+    (folder / ODD).write_text("no image")
+    (folder / "sub" / "link").symlink_to(folder / "sub")
+    for arguments in (["webp", folder, "-o", folder / "out"], ["flip", folder], ["webp", "--replace", folder]):
+        run = tool(*arguments)
+        assert run.returncode == 1
+        assert f"{SHOWN}.png: is not an image" in run.stderr
+        assert "Traceback" not in run.stderr
+        assert not {character for character in run.stdout + run.stderr if not character.isprintable()} - {"\n"}
+    for arguments in (["flip", f"{folder}/{ODD}x"], ["webp", folder / ODD, "-r"], ["flip", folder, "-o", folder / ODD]):
+        run = tool(*arguments)
+        assert run.returncode == 2
+        assert r"\x1b]0;owned\x07" in run.stderr
+        assert len(run.stderr.splitlines()) == 1
+        assert not {character for character in run.stderr if not character.isprintable()} - {"\n"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -72,6 +95,9 @@ def test_some_failed(folder):
         (["webp", "in", "-r", "--decode"], "exclude each other"),
         (["webp", "in/a.png", "-r"], "wants a folder"),
         (["webp", "in", "-c", "-o", "mine"], "not made by this tool"),
+        (["webp", "in", "--decode", "--metadata"], "metadata"),
+        (["webp", "in/a.png", "-o", "a.jpg"], ".jpg files are not written here"),
+        (["flip", "in/a.png", "-o", "a.heif"], "a.heif"),
     ],
 )
 def test_wrong_arguments(folder, arguments, message):

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from tf_lowdef import FlipLayer
 
@@ -70,6 +71,10 @@ def test_export_puts_a_defence_in_front_of_the_embedded_classifier(run_cli, tmp_
         (["--weights", "none"], 2, "--weights needs the name of an application"),
         (["--version", "0"], 2, "0"),
         (["--labels", "nowhere.txt"], 2, "nowhere.txt"),
+        (["--max-image-size", "4096"], 2, "WIDTHxHEIGHT in pixels, such as 4096x4096. Received: '4096'"),
+        (["--max-image-size", "8x4096"], 1, "smaller than what the model takes, 16x16"),
+        (["--on-bad-image", "skip"], 2, "'mark', 'error'"),
+        (["--samples", "nowhere"], 2, "nowhere"),
     ],
 )
 def test_refusals_of_export(arguments, code, message, run_cli, model_file, tmp_path):
@@ -77,6 +82,20 @@ def test_refusals_of_export(arguments, code, message, run_cli, model_file, tmp_p
     assert outcome.code == code
     assert message in outcome.err
     assert not (tmp_path / "served").exists()
+
+
+def test_export_of_samples_and_what_happens_to_bad_images(run_cli, model_file, tmp_path, no_compiler):
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (30, 90), (0, 200, 30)).save(tmp_path / "photos" / "tall.png")
+    out = tmp_path / "served"
+    options = ["--samples", tmp_path / "photos", "--on-bad-image", "error", "--max-image-size", "60x100"]
+    outcome = run_cli("export", model_file, "--out", out, *options)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "60 x\n  100 pixels" in (out / "README.md").read_text()
+    outcome = run_cli("serve-check", out)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "ok: python serving_default: 1 images" in outcome.out
+    assert "ok: python bad requests: 0 marked, " in outcome.out
 
 
 def test_serve_check_says_one_line_a_check(run_cli, exported, no_compiler):

@@ -9,7 +9,7 @@ import pytest
 
 from tf_lowdef.attacks.spec import ATTACKS, _form
 from tf_lowdef.cli.spelling import application_names, attack_forms, defence_forms
-from tf_lowdef.layers.spec import _forms
+from tf_lowdef.layers.forms import forms
 from tf_lowdef.models.applications import APPLICATIONS
 from tf_lowdef.specs import Form
 
@@ -52,7 +52,7 @@ def test_attacks_are_spelled_as_they_are_made():
 
 
 def test_defences_are_spelled_as_they_are_made(monkeypatch):
-    own = {name: form for name, form in _forms().items() if name in defence_forms()}
+    own = {name: form for name, form in forms().items() if name in defence_forms()}
     assert len(own) == len(defence_forms())
     assert {name: plain(form) for name, form in defence_forms().items()} == {
         name: plain(form) for name, form in own.items()

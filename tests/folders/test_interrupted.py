@@ -61,15 +61,14 @@ def results(folder, suffix):
 
 
 def stop(process, stop_signal, folder, suffix, count, delay):
-    """Send a signal once `count` results are there and `delay` seconds have passed; return how many there are."""
+    """Send a signal once `count` results are there and `delay` seconds have passed; return what the tool said then."""
     deadline = time.monotonic() + 60
     while results(folder, suffix) < count and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.002)  # leaves the cores to the run
     time.sleep(delay)
     process.send_signal(stop_signal)
-    process.communicate(timeout=60)
-    return results(folder, suffix)
+    return process.communicate(timeout=60)[1]
 
 
 def kill(arguments, make_folder, suffix, moment):
@@ -78,7 +77,8 @@ def kill(arguments, make_folder, suffix, moment):
     for _ in range(5):
         folder = make_folder()
         process = start(*arguments)
-        written = stop(process, signal.SIGKILL, folder, suffix, count, delay)
+        stop(process, signal.SIGKILL, folder, suffix, count, delay)
+        written = results(folder, suffix)
         if process.returncode == -signal.SIGKILL and written < COUNT:
             assert written >= count
             return
@@ -123,11 +123,13 @@ def test_kill_9_where_results_lie_beside_the_originals(source, tmp_path, read_tr
     assert read_tree(work) == read_tree(reference)
 
 
-def test_ctrl_c_leaves_only_whole_files(source, undisturbed, tmp_path, read_tree):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_leave_only_whole_files(source, undisturbed, tmp_path, read_tree, number):
     out = tmp_path / "out"
     process = start("webp", source, "-o", out)
-    stop(process, signal.SIGINT, out, ".webp", 40, 0)
+    said = stop(process, number, out, ".webp", 40, 0)
     assert process.returncode == 130
+    assert "The same command goes on from here." in said
     there = read_tree(out)
     assert 40 <= len(there) < COUNT
     assert there.items() <= undisturbed.items()

@@ -10,6 +10,7 @@ from PIL import Image
 
 from tf_lowdef.files import write_png
 from tf_lowdef.folders import ArgumentError, WebPSettings, replace_folder
+from tf_lowdef.folders.encode import Encoded
 
 
 @pytest.fixture
@@ -43,9 +44,12 @@ def test_an_original_stays_when_any_step_before_fails(folder, monkeypatch, step,
     if step == "write_bytes":
         monkeypatch.setattr("tf_lowdef.folders.run.write_bytes", fail)
     elif step == "read back":
-        monkeypatch.setattr("tf_lowdef.folders.run.write_bytes", lambda path, data: path.write_bytes(data[:-1] + b"?"))
+        monkeypatch.setattr(
+            "tf_lowdef.folders.run.write_bytes", lambda path, data, _: path.write_bytes(data[:-1] + b"?")
+        )
     elif step == "decode":
-        monkeypatch.setattr("tf_lowdef.folders.replace.encode_file", lambda *_: (b"RIFF", ()))
+        damaged = Encoded(b"RIFF", Image.new("RGB", (64, 48)), (), ())
+        monkeypatch.setattr("tf_lowdef.folders.replace.encode_open", lambda *_: damaged)
     else:
         monkeypatch.setattr("tf_lowdef.folders.replace.sync_folder", fail)
     assert len(replace_folder(folder).failed) == 2
@@ -66,12 +70,16 @@ def test_what_is_not_replaced(tmp_path, make_scene, read_tree):
     (tmp_path / "locked.png").chmod(0o444)
     image.save(tmp_path / "taken.png")
     (tmp_path / "taken.webp").write_text("mine")
-    (tmp_path / "link.png").symlink_to("taken.png")
+    image.save(tmp_path / "led.png")
+    (tmp_path / "link.png").symlink_to("led.png")
     before = read_tree(tmp_path)
     summary = replace_folder(tmp_path, WebPSettings(90))
     assert summary.converted == 0
     reasons = dict([*summary.skipped, *summary.failed])
-    assert {name: reasons[name] for name in ("link.png", "already.webp", "mislabelled.png", "noise.jpg")} == {
+    assert {
+        name: reasons[name] for name in ("led.png", "link.png", "already.webp", "mislabelled.png", "noise.jpg")
+    } == {
+        "led.png": "a link leads to it",
         "link.png": "a link",
         "already.webp": "already WebP",
         "mislabelled.png": "already WebP",

@@ -52,6 +52,7 @@ def test_a_sound_export_passes_every_check(export, request):
     assert [result for result in results if result.passed is False] == []
     assert "pixels identical" in by_name(results)["python serving_bytes"].detail
     assert "8 images" in by_name(results)["python serving_bytes"].detail
+    assert "14 marked, 7 errors" in by_name(results)["python bad requests"].detail
 
 
 def test_no_python_in_the_native_process():

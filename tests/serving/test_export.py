@@ -1,15 +1,19 @@
 """What an export holds, what it answers, and that it is whole or absent."""
 
 import sys
+from io import BytesIO
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import ExifTags, Image, ImageOps
 
 from tf_lowdef import FlipLayer, JPEGLayer, WebPLayer, codec_scope, serving
 from tf_lowdef.models import demo_class_names
-from tf_lowdef.serving.signatures import DEFENDED, LOGITS, PROBABILITIES, TOP_CLASSES, TOP_NAMES
+from tf_lowdef.serving.expected import read_expected
+from tf_lowdef.serving.samples import make_samples
+from tf_lowdef.serving.signatures import DEFENDED, LOGITS, PROBABILITIES, TOP_CLASSES, TOP_NAMES, VALID
 from tf_lowdef.webp import graph
 
 FILES = {
@@ -58,6 +62,7 @@ def test_signatures_and_outputs(loaded):
             DEFENDED: ([None, 32, 32, 3], tf.float32),
             TOP_CLASSES: ([None, 3], tf.int32),
             TOP_NAMES: ([None, 3], tf.string),
+            VALID: ([None], tf.bool),
         }
 
 
@@ -201,3 +206,68 @@ def test_the_models_own_codec_stays_and_a_scope_around_does_not_matter(tmp_path,
     assert layer.codec == "pillow"
     concrete = tf.function(layer).get_concrete_function(tf.TensorSpec((None, 32, 32, 3)))
     assert any(node.op == "EagerPyFunc" for node in concrete.graph.as_graph_def().node)
+
+
+def files_of(folder):
+    """Photographs of other sizes than the model's, one of them on its side, and one that no server decodes."""
+    folder.mkdir()
+    tall, wide = (Image.fromarray(make_samples(size, seed=7)[2]) for size in ((90, 40), (40, 70)))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    tall.save(folder / "a.jpg", exif=exif)
+    wide.save(folder / "b.png")
+    wide.save(folder / "c.gif")
+    return [(folder / name).read_bytes() for name in ("a.jpg", "b.png")]
+
+
+def test_samples_from_a_folder(tmp_path, small_base):
+    sent = files_of(tmp_path / "photos")
+    serving.export(keras.Sequential([FlipLayer(), small_base()]), tmp_path / "model", samples=tmp_path / "photos")
+    expected = read_expected(tmp_path / "model" / "1")
+    assert expected["serving_default"][0]["pixels"].shape == (3, 32, 32, 3)
+    stored = expected["serving_bytes"][0]["image_bytes"]
+    assert stored[:2].tolist() == sent
+    with Image.open(BytesIO(sent[0])) as image:
+        upright = ImageOps.exif_transpose(image).resize((32, 32), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(expected["serving_bytes"][1][DEFENDED][0], np.asarray(upright)[:, ::-1])
+
+
+def test_files_of_other_sizes_are_always_among_the_samples(small_export):
+    sizes = set()
+    for content in read_expected(small_export / "1")["serving_bytes"][0]["image_bytes"]:
+        with Image.open(BytesIO(content)) as image:
+            sizes.add(image.size[::-1])
+    assert sizes == {(32, 32), (45, 45), (54, 29)}
+
+
+def test_bad_images_are_marked_beside_good_ones(small_export, loaded):
+    good = read_expected(small_export / "1")["serving_bytes"]
+    file = good[0]["image_bytes"][0]
+    answer = loaded.signatures["serving_bytes"](image_bytes=tf.constant([b"no image", file, b""]))
+    assert answer[VALID].numpy().tolist() == [False, True, False]
+    for name, each in answer.items():
+        assert not each.numpy()[[0, 2]].any(), name
+    np.testing.assert_allclose(answer[LOGITS][1], good[1][LOGITS][0], atol=1e-4)
+    pixels = np.full((2, 32, 32, 3), 77, np.float32)
+    pixels[0, 3, 4, 1] = np.nan
+    answer = loaded.signatures["serving_default"](pixels=tf.constant(pixels))
+    assert answer[VALID].numpy().tolist() == [False, True]
+    assert np.isfinite(answer[LOGITS]).all()
+    assert not answer[PROBABILITIES].numpy()[0].any()
+    readme = (small_export / "README.md").read_text()
+    assert "`valid` is false" in readme
+    assert "4096 x\n  4096 pixels" in readme
+
+
+def test_bad_images_are_errors_where_that_is_asked_for(tmp_path, small_base):
+    model = keras.Sequential([WebPLayer(60, method=0), small_base()])
+    serving.export(model, tmp_path / "model", on_bad_image="error", max_image_size=(40, 50))
+    signatures = tf.saved_model.load(str(tmp_path / "model" / "1")).signatures
+    assert VALID not in signatures["serving_default"].structured_outputs
+    black = BytesIO()
+    Image.new("RGB", (50, 41)).save(black, "PNG")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="50 x 40 pixels .* Received: 50 x 41"):
+        signatures["serving_bytes"](image_bytes=tf.constant([black.getvalue()]))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="NaN or infinity"):
+        signatures["serving_default"](pixels=tf.fill((1, 32, 32, 3), np.nan))
+    assert "fails the whole request" in (tmp_path / "model" / "README.md").read_text()

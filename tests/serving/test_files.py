@@ -88,4 +88,4 @@ def test_samples_are_the_same_every_time():
 @pytest.mark.parametrize("name", ["truncated-jpeg", "zero-size-png", "zero-width-png", "zero-size-bmp", "no-bytes"])
 def test_bad_files_are_bad(name):
     with pytest.raises(tf.errors.InvalidArgumentError):
-        tf.io.decode_image(bad_requests((32, 32))[name][1][0], channels=3, expand_animations=False)
+        tf.io.decode_image(bad_requests((32, 32))[name].array[0], channels=3, expand_animations=False)

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tf_lowdef import FlipLayer, WebPLayer, serving
+from tf_lowdef.layers import RandomWebPLayer
 from tf_lowdef.serving.graph_ops import PYTHON_OPS, uses
 from tf_lowdef.serving.saved_model import read_meta_graph
 
@@ -57,9 +58,20 @@ class RandomLayer(keras.layers.Layer):
         ([FlipLayer(), HiddenPythonLayer(name="hidden")], "layer 'hidden' uses EagerPyFunc"),
         ([FlipLayer(), NumpyLayer(name="numpy")], "layer 'numpy' uses PyFunc"),
         ([FlipLayer(), NewerLayer(name="newer")], r"layer 'newer' uses DecodeWebP, which is not in TensorFlow 2\.16"),
-        ([FlipLayer(), RandomLayer()], "otherwise from call to call: a layer in it is random"),
+        ([FlipLayer(), RandomLayer(name="dice")], "call to call: a layer in it is random: 'dice'. Export"),
+        ([FlipLayer(), RandomWebPLayer((20, 90), method=0, name="draws")], "a layer in it is random: 'draws'. Export"),
     ],
-    ids=["lossless", "method 6", "method 5", "py_function", "nested function", "numpy_function", "newer", "random"],
+    ids=[
+        "lossless",
+        "method 6",
+        "method 5",
+        "py_function",
+        "nested function",
+        "numpy_function",
+        "newer",
+        "random",
+        "draws",
+    ],
 )
 def test_layers_that_cannot_be_served(layers, message, tmp_path, small_base):
     with pytest.raises(ValueError, match=message):
@@ -116,6 +128,36 @@ def two_inputs():
     return keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(keras.layers.Add()(inputs)))
 
 
+def outputs(kind):
+    inputs = keras.Input((8, 8, 3), name="image")
+    means = keras.layers.GlobalAveragePooling2D()(inputs)
+    scores, value = keras.layers.Dense(4, name="scores")(means), keras.layers.Dense(2, name="value")(means)
+    return keras.Model(
+        inputs,
+        {
+            "two": [scores, value],
+            "dict": {"scores": scores, "value": value},
+            "one": [scores],
+            "one in a dict": {"scores": scores},
+        }[kind],
+        name="twins",
+    )
+
+
+def not_finite():
+    dense = keras.layers.Dense(3, name="spoilt")
+    model = keras.Sequential([keras.Input((8, 8, 3)), FlipLayer(), keras.layers.Flatten(), dense], name="nan")
+    weights = dense.get_weights()
+    weights[0][0, 0] = np.nan
+    dense.set_weights(weights)
+    return model
+
+
+def one_sigmoid():
+    layers = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1, activation="sigmoid")]
+    return keras.Sequential([keras.Input((8, 8, 3)), FlipLayer(), *layers])
+
+
 def images_out():
     return keras.Sequential([keras.Input((8, 8, 3)), FlipLayer()])
 
@@ -125,6 +167,14 @@ def images_out():
     [
         (unknown_size, {}, ValueError, r"height and width .* keras.Input\(\(height, width, 3\)\)"),
         (two_inputs, {}, ValueError, "must have one input"),
+        (lambda: outputs("two"), {}, ValueError, r"'twins' has 2: 0 of shape \(.*4\), 1 .* model.output\[0\]"),
+        (lambda: outputs("dict"), {}, ValueError, r"'twins' has 2: 'scores' of shape .* model.output\['scores'\]"),
+        (not_finite, {}, ValueError, r"scores of 'nan' are not finite .*: 'spoilt'. Train or load it again"),
+        (one_sigmoid, {}, ValueError, "returns 1 score an image, .* one sigmoid, give the model two classes"),
+        (None, {"on_bad_image": "skip"}, ValueError, r"one of \('mark', 'error'\). Received: on_bad_image='skip'"),
+        (None, {"max_image_size": (0, 5)}, ValueError, r"whole numbers from 1. Received: \(0, 5\)"),
+        (None, {"max_image_size": (20, 50)}, ValueError, r"smaller than what the model takes, 32x32"),
+        (None, {"samples": "nowhere"}, NotADirectoryError, "nowhere: `samples` must be a folder"),
         (images_out, {}, ValueError, r"one row of class scores .* Received: shape=\(3, 8, 8, 3\)"),
         (lambda: keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()]), {}, ValueError, "RGB"),
         (lambda: FlipLayer(), {}, TypeError, "Received: FlipLayer"),
@@ -158,7 +208,19 @@ def test_a_file_in_the_way_and_no_file_at_all(tmp_path, small_base):
         serving.export(tmp_path / "nowhere.keras", tmp_path / "other")
 
 
-def test_nan_pixels_are_an_error(small_export):
-    signature = tf.saved_model.load(str(small_export / "1")).signatures["serving_default"]
-    with pytest.raises(tf.errors.InvalidArgumentError, match="NaN or infinity"):
-        signature(pixels=tf.fill((1, 32, 32, 3), np.nan))
+@pytest.mark.parametrize("kind", ["one", "one in a dict"])
+def test_one_output_in_a_list_or_dict_is_it(kind, tmp_path):
+    model = outputs(kind)
+    for name, each in (("alone", model), ("behind", keras.Sequential([FlipLayer(), model]))):
+        serving.export(each, tmp_path / name)
+        served = tf.saved_model.load(str(tmp_path / name / "1")).signatures["serving_default"]
+        pixels = tf.random.stateless_uniform((2, 8, 8, 3), (0, 1), 0, 255)
+        own = model(pixels)
+        own = own["scores"] if isinstance(own, dict) else own[0] if isinstance(own, list) else own
+        np.testing.assert_allclose(served(pixels=pixels)["logits"], own, atol=1e-3)
+
+
+def test_a_folder_without_images(tmp_path, small_base):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="no images to take as samples"):
+        serving.export(small_base(), tmp_path / "model", samples=tmp_path / "empty")

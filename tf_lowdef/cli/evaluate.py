@@ -22,6 +22,7 @@ from tf_lowdef.cli.options import (
 )
 from tf_lowdef.cli.spelling import Spelled
 from tf_lowdef.cli.types import DataName, ModelName, WeightsName
+from tf_lowdef.files.text import printable
 from tf_lowdef.threats import THREATS
 
 
@@ -149,6 +150,6 @@ def command(
         try:
             make_gallery(classifier, source, results, folder, demo_class_names() if model is None else None)
         except (OSError, ValueError) as error:  # the results are there, and worth more than their pictures
-            click.echo(f"Warning: no gallery: {error}", err=True)
+            click.echo(f"Warning: no gallery: {printable(error)}", err=True)
         write_report(results, folder)
     show_results(results, str(folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 from tf_lowdef.cli.options import seed_option, wrong_arguments
 from tf_lowdef.cli.spelling import Spelled
 from tf_lowdef.cli.types import ModelName, WeightsName
+from tf_lowdef.files.text import printable
 
 DEFAULT_DEFENCE = "webp:60+flip"
 
@@ -33,7 +35,35 @@ DEFAULT_DEFENCE = "webp:60+flip"
 @click.option(
     "--labels", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Names of the classes, one a line."
 )
+@click.option("--xla", is_flag=True, help="Let XLA compile the codec in the server, which must allow it.")
+@click.option(
+    "--batch-size",
+    "batch_sizes",
+    type=click.IntRange(min=1),
+    multiple=True,
+    metavar="N",
+    help="With --xla, sizes to compile at the server's start; may be repeated.  [default: 1, 8, 32]",
+)
 @click.option("--no-defended-pixels", is_flag=True, help="Leave the pixels behind the defence out of the answers.")
+@click.option(
+    "--samples",
+    type=click.Path(exists=True, file_okay=False),
+    metavar="DIR",
+    help="Images to check on, the first 16 of the folder; they are stored beside the model.  [default: made ones]",
+)
+@click.option(
+    "--on-bad-image",
+    type=click.Choice(("mark", "error")),
+    default="mark",
+    show_default=True,
+    help="Answer images that cannot be decoded with zeros and valid=false, or fail the whole batch.",
+)
+@click.option(
+    "--max-image-size",
+    metavar="WIDTHxHEIGHT",
+    callback=lambda _context, _option, value: parse_size(value),
+    help="Largest image file that is decoded, in pixels.  [default: 4096x4096]",
+)
 @seed_option
 def command(
     model: str | None,
@@ -42,7 +72,12 @@ def command(
     weights: str | None,
     defence: str | None,
     labels: str | None,
+    xla: bool,
+    batch_sizes: tuple[int, ...],
     no_defended_pixels: bool,
+    samples: str | None,
+    on_bad_image: str,
+    max_image_size: tuple[int, int] | None,
     seed: int,
 ) -> None:
     r"""Write a defended classifier for TensorFlow Serving.
@@ -55,14 +90,18 @@ def command(
     Example:
       tf-lowdef export MobileNetV2 --defence webp:60+flip --labels classes.txt --out served/mobilenet
       tf-lowdef export defended.keras --out served/mine --version 2
+      tf-lowdef export --defence webp:60,method=2+flip --xla --batch-size 1 --batch-size 16 --out served/fast
     """
     if weights is not None and (model is None or Path(model).suffix == ".keras"):
         raise click.UsageError("--weights needs the name of an application.")
+    if batch_sizes and not xla:
+        raise click.UsageError("--batch-size needs --xla.")
     from tf_lowdef.cli.quiet import import_tensorflow
 
     import_tensorflow()
     from tf_lowdef.defences import make_defence
     from tf_lowdef.serving import export
+    from tf_lowdef.serving.warmup import BATCH_SIZES
 
     if defence is None:
         defence = "none" if model is not None and Path(model).suffix == ".keras" else DEFAULT_DEFENCE
@@ -74,11 +113,30 @@ def command(
         out,
         version,
         class_names=names if labels is None else _read_names(labels),
+        samples=samples,
         defended_pixels=not no_defended_pixels,
+        on_bad_image=on_bad_image,
+        max_image_size=max_image_size,
+        xla=xla,
+        batch_sizes=batch_sizes or BATCH_SIZES,
         seed=seed,
     )
-    click.echo(f"Exported: {folder}")
-    click.echo(f"Check it: tf-lowdef serve-check {out}")
+    click.echo(f"Exported: {printable(folder)}")
+    click.echo(f"Check it: tf-lowdef serve-check {printable(out)}")
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """Return the height and width of ``WIDTHxHEIGHT``.
+
+    Raises:
+        click.BadParameter: It is something else.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})", text)
+    if not found:
+        raise click.BadParameter(f"WIDTHxHEIGHT in pixels, such as 4096x4096. Received: {text!r}")
+    return int(found[2]), int(found[1])
 
 
 def _open(model: str | None, weights: str | None) -> tuple[Any, list[str] | None]:

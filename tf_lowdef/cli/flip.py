@@ -10,13 +10,14 @@ EXAMPLE = """\b
 Examples:
   tf-lowdef flip photos                   photos/a.png -> photos/a_f.png
   tf-lowdef flip photos -o flipped        photos/a.png -> flipped/a.png
+  tf-lowdef flip cat.jpg -o cat.png       a file, in another format
   tf-lowdef flip photos --mode vertical   photos/a.png -> photos/a_fv.png
 """
 
 
 @click.command(epilog=EXAMPLE)
 @click.argument("source", type=click.Path(exists=True))
-@click.option("-o", "--out", type=click.Path(), help="Where results go, the tree kept. Default: beside each original.")
+@click.option("-o", "--out", type=click.Path(), help="File or folder for the result. Default: beside each original.")
 @click.option(
     "--mode",
     type=click.Choice(["horizontal", "vertical", "both"]),
@@ -32,7 +33,8 @@ def command(source: str, out: str | None, mode: str, clear: bool, force: bool, t
 
     Images are mirrored as they are shown. PNG, TIFF, BMP, GIF, PPM, TGA, PCX, SGI, JPEG 2000 and WebP keep every pixel
     (WebP becomes lossless WebP); JPEG is encoded again with the same tables; AVIF and formats that Pillow cannot
-    write become PNG. Of an animation the first frame is mirrored. Links out of the folder are not followed.
+    write become PNG; with -o FILE its suffix says the format. Of an animation the first frame is mirrored. Metadata
+    stay wherever the format holds them, and what a result lacks is said. Links out of the folder are not followed.
 
     What is there already is not done again: the same command goes on where it was stopped. Exit code 1 if a file
     failed; failed.csv says which and why.

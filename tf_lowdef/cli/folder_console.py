@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tf_lowdef.files.text import printable
+
 if TYPE_CHECKING:
     from rich.progress import Task
     from rich.text import Text
@@ -79,13 +81,13 @@ def report(summary: Summary, done: str) -> int:
             f"{_size(abs(summary.saved))} {'saved' if summary.saved >= 0 else 'more'}"
         )
     for note, count in sorted(summary.notes.items()):
-        click.echo(f"note: {count} {note}")
+        click.echo(f"note: {count} {printable(note)}")
     for reason, count in sorted(Counter(reason for _, reason in summary.skipped).items()):
-        click.echo(f"skipped: {count} {reason}")
+        click.echo(f"skipped: {count} {printable(reason)}")
     for name, reason in summary.failed[: _SHOWN if summary.failed_csv else None]:
-        click.echo(f"failed: {_printable(name)}: {_printable(reason)}", err=True)
+        click.echo(f"failed: {printable(name)}: {printable(reason)}", err=True)
     if summary.failed_csv:
-        click.echo(f"failed: {failed} in all, listed in {_printable(str(summary.failed_csv))}", err=True)
+        click.echo(f"failed: {failed} in all, listed in {printable(summary.failed_csv)}", err=True)
     return 1 if failed else 0
 
 
@@ -95,8 +97,3 @@ def _size(count: float) -> str:
         count /= 1000
         units.pop(0)
     return f"{count:.0f} bytes" if units[0] == "bytes" else f"{count:.1f} {units[0]}"
-
-
-def _printable(name: str) -> str:
-    """Return a name without what could upset a terminal: control characters and bytes that are no text."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in name)

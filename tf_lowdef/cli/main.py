@@ -10,6 +10,9 @@ from typing import Any
 
 import click
 
+from tf_lowdef.cli.terminal import guard_output, obey_sigterm
+from tf_lowdef.files.text import printable
+
 COMMANDS = {
     "evaluate": "Attack a classifier, put defences in front of it, compare.",
     "sweep": "Find the WebP settings that are worth their cost.",
@@ -24,7 +27,7 @@ COMMANDS = {
 
 FAILED = 1
 INTERRUPTED = 130
-"""Exit code after Ctrl-C, 128 + SIGINT, as shells have it."""
+"""Exit code after Ctrl-C or SIGTERM, 128 + SIGINT, as shells have it."""
 
 
 class LazyGroup(click.Group):
@@ -73,8 +76,10 @@ def cli(debug: bool) -> None:
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 for success, 1 for a failure, 2 for wrong arguments, 130 after Ctrl-C."""
+    """Run the command line and exit: 0 for success, 1 for a failure, 2 for wrong arguments, 130 if interrupted."""
     arguments = sys.argv[1:] if args is None else args
+    guard_output()
+    obey_sigterm()
     os.environ.setdefault(
         "TF_CPP_MIN_LOG_LEVEL", "3"
     )  # TensorFlow's remarks on its build are no business of the user's
@@ -87,7 +92,7 @@ def main(args: list[str] | None = None) -> None:
         sys.exit(INTERRUPTED)
     except click.ClickException as error:
         help_ = f" See {error.ctx.command_path} --help." if isinstance(error, click.UsageError) and error.ctx else ""
-        click.echo(f"Error: {' '.join(error.format_message().split())}{help_}", err=True)
+        click.echo(f"Error: {printable(' '.join(error.format_message().split()))}{help_}", err=True)
         sys.exit(error.exit_code)
     except Exception as error:
         if debug:
@@ -99,7 +104,7 @@ def main(args: list[str] | None = None) -> None:
 
 def one_line(error: Exception) -> str:
     """Return an exception's text on one line, with its type where the text alone says too little."""
-    text = " ".join(str(error).split())
+    text = printable(" ".join(str(error).split()))
     if isinstance(error, (ValueError, TypeError, OSError)) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from tf_lowdef.files.text import printable
 from tf_lowdef.jobs import DONE, Folder
 
 
@@ -43,5 +44,5 @@ def say_how_to_go_on(folder: Folder) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if (Path(folder) / DONE).is_dir():
-            click.echo(f"What is finished is kept: the same command with --out {folder} goes on.", err=True)
+            click.echo(f"What is finished is kept: the same command with --out {printable(folder)} goes on.", err=True)
         raise

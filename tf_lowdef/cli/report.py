@@ -7,6 +7,7 @@ import os
 import click
 
 from tf_lowdef.cli.types import RunFolder
+from tf_lowdef.files.text import printable
 
 
 @click.command(name="report")
@@ -32,8 +33,8 @@ def command(run: str, show: bool) -> None:
 
         write_report(results, folder)
     for warning in results.warnings:
-        click.echo(f"Warning: {warning}", err=True)
+        click.echo(f"Warning: {printable(warning)}", err=True)
     page = os.path.join(str(folder), PAGE)
-    click.echo(f"Page: {page}")
+    click.echo(f"Page: {printable(page)}")
     if show and click.launch(page):
         click.echo("No browser could be opened.", err=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from tf_lowdef.files.text import printable
+
 WORDS = {True: "ok", False: "FAILED", None: "skipped"}
 
 
@@ -29,6 +31,6 @@ def command(path: str) -> int:
 
     failed = False
     for result in run_checks(path):
-        click.echo(f"{WORDS[result.passed]}: {result.name}: {result.detail}")
+        click.echo(f"{WORDS[result.passed]}: {result.name}: {printable(result.detail)}")
         failed |= result.passed is False
     return int(failed)

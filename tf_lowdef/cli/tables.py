@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tf_lowdef.files.text import printable
 from tf_lowdef.report import accuracy_table, conclusion, legend
 from tf_lowdef.report.sweep_report import sweep_table, verdict
 from tf_lowdef.results import Results
@@ -29,12 +30,12 @@ def show_results(results: Results, folder: str) -> None:
     if skipped:
         console.print(f"[bold red]{len(skipped)} images could not be read and were skipped:[/]", highlight=False)
         for item in skipped:
-            console.print(f"  {item['reason']}", markup=False, highlight=False)
+            console.print(f"  {printable(item['reason'])}", markup=False, highlight=False)
     _show_accuracy(console, results)
-    console.print(f"\n{conclusion(results)}", markup=False, highlight=False)
+    console.print(f"\n{printable(conclusion(results))}", markup=False, highlight=False)
     console.print()
     for what, name in (("Picture: ", "accuracy.png"), ("Page:    ", "report.html"), ("Report:  ", "report.md")):
-        console.print(what + os.path.join(folder, name), markup=False, highlight=False, soft_wrap=True)
+        console.print(what + printable(os.path.join(folder, name)), markup=False, highlight=False, soft_wrap=True)
 
 
 def show_sweep(found: Sweep, folder: str) -> None:
@@ -45,7 +46,9 @@ def show_sweep(found: Sweep, folder: str) -> None:
     table.columns[-1].justify = "left"
     console.print(table)
     console.print(f"\n{verdict(found)}", markup=False, highlight=False)
-    console.print(f"\nReport: {os.path.join(folder, 'sweep.md')}", markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        f"\nReport: {printable(os.path.join(folder, 'sweep.md'))}", markup=False, highlight=False, soft_wrap=True
+    )
 
 
 def _console(results: Results) -> Console:
@@ -54,15 +57,15 @@ def _console(results: Results) -> Console:
     if not console.is_terminal:
         console.width = max(console.width, MIN_WIDTH)
     for warning in results.warnings:
-        console.print(f"[bold red]Warning:[/] {escape(warning)}", highlight=False)
+        console.print(f"[bold red]Warning:[/] {escape(printable(warning))}", highlight=False)
     return console
 
 
 def _fill(table: Table, content: TextTable) -> None:
     for place, column in enumerate(content.columns):
-        table.add_column(column, justify="right" if place else "left", overflow="fold")
+        table.add_column(escape(printable(column)), justify="right" if place else "left", overflow="fold")
     for row in content.rows:
-        table.add_row(*row)
+        table.add_row(*(escape(printable(cell)) for cell in row))
 
 
 def _show_accuracy(console: Console, results: Results) -> None:

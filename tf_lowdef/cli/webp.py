@@ -40,6 +40,7 @@ Examples:
 @click.option("--decode", is_flag=True, help="Write PNGs of the pixels after the round trip, not the WebP files.")
 @click.option("-c", "--clear", is_flag=True, help="Empty the output folder first, if this tool made it (or --force).")
 @click.option("-r", "--replace", is_flag=True, help="Delete each original once its WebP file is written and read back.")
+@click.option("--metadata", is_flag=True, help="Keep EXIF data, XMP and the colour profile, as --replace does.")
 @click.option("--ignore-transparency-image", is_flag=True, help="Skip images with a transparent pixel.")
 @click.option("--force", is_flag=True, help="Redo what is there, and overwrite.")
 @click.option("-j", "--threads", type=click.IntRange(1), help="Images at a time. Default: one per core.")
@@ -54,6 +55,7 @@ def command(
     decode: bool,
     clear: bool,
     replace: bool,
+    metadata: bool,
     ignore_transparency_image: bool,
     force: bool,
     threads: int | None,
@@ -62,11 +64,15 @@ def command(
 ) -> int:
     """Encode the images of a folder (with its subfolders), or one image, as WebP.
 
-    Images are encoded upright, in 8 bits, without metadata; CMYK, grey and palettes become RGB, transparency stays, of
-    an animation the first frame is taken. Results larger than their originals go to a folder larger-than-original in
-    the output folder. Files that would share a name keep their suffix: a.png.webp, a.jpg.webp. With --replace,
-    originals stay where the WebP file would be larger, where they have several frames, or are links; EXIF data and
-    colour profiles move into the WebP file. Links out of the folder are not followed.
+    Images are encoded upright, in 8 bits, without metadata (as cwebp does, but see --metadata); CMYK, grey and palettes
+    become RGB, transparency stays, of an animation the first frame is taken. What a result lacks is said. Results
+    larger than their originals go to a folder larger-than-original in the output folder. Files that would share a name
+    keep their suffix: a.png.webp, a.jpg.webp. Links out of the folder are not followed.
+
+    With --replace an original goes only where the WebP file holds all of it but for what lossy coding takes: EXIF data,
+    XMP, the colour profile, permissions and times move along. It stays, and the summary says why, where it has several
+    frames or sizes, more than 8 bits, ink instead of light, PNG text, comments, or a film behind it; where a link
+    leads to it; where the WebP file would be larger.
 
     What is there already is not done again: the same command goes on where it was stopped. Exit code 1 if a file
     failed; failed.csv says which and why.
@@ -82,7 +88,7 @@ def command(
         from tf_lowdef.folders import WebPSettings
 
         try:
-            settings = WebPSettings(quality, method, lossless, near, decode, ignore_transparency_image)
+            settings = WebPSettings(quality, method, lossless, near, decode, ignore_transparency_image, metadata)
         except ValueError as error:
             raise click.UsageError(str(error)) from error
         if settings.is_lossless and not lossless and near is None:

@@ -87,7 +87,8 @@ def evaluate(
         budget: What the adaptive attacker tries besides `attacks`, at each of their epsilons (4 if they have none):
             ``"quick"``, which is no robustness claim, or ``"standard"``; None adds nothing.
         surrogate: For the transfer threat: another classifier of the same images and classes.
-        ray: Where Ray's workers do the units; None does them in this process. The results are the same.
+        ray: Where Ray's workers do the units; None does them in this process. Counts and
+            images are the same.
         progress: Called as the work goes on.
         command: The command line that asked for this, for the report.
 

@@ -1,6 +1,15 @@
 """Images on disk: reading any of them safely, writing whole files or none, walking a folder. Pillow and numpy only."""
 
-from tf_lowdef.files.atomic import atomic_path, is_temporary, remove_leftovers, sync_folder, write_bytes, write_text
+from tf_lowdef.files.atomic import (
+    Like,
+    atomic_path,
+    is_temporary,
+    make_folders,
+    remove_leftovers,
+    sync_folder,
+    write_bytes,
+    write_text,
+)
 from tf_lowdef.files.images import (
     ImageReadError,
     encode_png,
@@ -8,22 +17,30 @@ from tf_lowdef.files.images import (
     read_file,
     read_formats,
     read_rgb,
-    to_8_bit,
-    to_rgb,
-    upright,
     write_png,
 )
+from tf_lowdef.files.pixels import to_8_bit, to_rgb, upright
+from tf_lowdef.files.table import csv_text, open_text, read_cell
+from tf_lowdef.files.text import markdown_prose, markdown_text, printable
 from tf_lowdef.files.walk import Scan, find_images, image_extensions, scan_folder
 
 __all__ = [
     "ImageReadError",
+    "Like",
     "Scan",
     "atomic_path",
+    "csv_text",
     "encode_png",
     "find_images",
     "image_extensions",
     "is_temporary",
+    "make_folders",
+    "markdown_prose",
+    "markdown_text",
     "open_image",
+    "open_text",
+    "printable",
+    "read_cell",
     "read_file",
     "read_formats",
     "read_rgb",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 try:
@@ -30,8 +32,21 @@ def is_temporary(path: str | os.PathLike[str]) -> bool:
     return Path(path).name.startswith(PREFIX)
 
 
+@dataclass(frozen=True)
+class Like:
+    """The file that a new one takes its permissions from, so that nobody may read more than before.
+
+    Attributes:
+        path: The file.
+        whole: Whether times, extended attributes and, where permitted, the owner are taken too.
+    """
+
+    path: Path
+    whole: bool = False
+
+
 @contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike[str], like: Like | None = None) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it onto `path` when the block ends without an error.
 
     The temporary file exists, is empty, and has the same suffix. Its data reach the disk before the rename, so that
@@ -41,6 +56,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Args:
         path: The file to write.
+        like: Whose permissions the file gets; None means those of the file that it replaces, or the usual ones. Not
+            even the temporary file has wider ones.
 
     Yields:
         The path to write to.
@@ -49,18 +66,23 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         OSError: The folder cannot be made or written to, or the disk is full.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(target.parent)
+    mode = _mode(target, like)
     suffix = target.suffix if len(os.fsencode(target.suffix)) <= _MAX_SUFFIX else ""
     temporary = target.parent / f"{PREFIX}{uuid.uuid4().hex}{suffix}"
-    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666 if mode is None else 0o600)
     try:
         try:
             _lock(descriptor)  # tells remove_leftovers that somebody is still at work here
             yield temporary
+            if like is not None and like.whole:
+                mode = _take_over(like.path, temporary)
             _flush(temporary)
         finally:
             os.close(descriptor)
-        _keep_mode(target, temporary)
+        if mode is not None:
+            with suppress(OSError):  # a file system without permissions
+                temporary.chmod(mode)
         os.replace(temporary, target)
     except BaseException:
         with suppress(OSError):
@@ -68,9 +90,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
 
 
-def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+def write_bytes(path: str | os.PathLike[str], data: bytes, like: Like | None = None) -> None:
     """Write `data` to a file, whole or not at all; see `atomic_path`."""
-    with atomic_path(path) as temporary:
+    with atomic_path(path, like) as temporary:
         temporary.write_bytes(data)
 
 
@@ -81,6 +103,17 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     with (surrogateescape).
     """
     write_bytes(path, text.encode("utf-8", "surrogateescape"))
+
+
+def make_folders(folder: str | os.PathLike[str]) -> None:
+    """Make a folder with its parents, however many they are; `Path.mkdir` calls itself for each of them."""
+    missing = []
+    path = Path(folder)
+    while not path.is_dir() and path != path.parent:
+        missing.append(path)
+        path = path.parent
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
 
 
 def sync_folder(folder: str | os.PathLike[str]) -> None:
@@ -138,8 +171,28 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _keep_mode(target: Path, temporary: Path) -> None:
+def _mode(target: Path, like: Like | None) -> int | None:
+    """Return the permissions that a new file gets; None where they are the usual ones."""
+    if like is not None:
+        return stat.S_IMODE(like.path.stat().st_mode) & 0o777
     with suppress(OSError):
         mode = target.lstat().st_mode
         if stat.S_ISREG(mode):
-            temporary.chmod(stat.S_IMODE(mode))
+            return stat.S_IMODE(mode)
+    return None
+
+
+def _take_over(source: Path, temporary: Path) -> int:
+    """Give a file another one's owner, times and extended attributes; return the permissions that it may have.
+
+    Where the group cannot be handed on, the file's own group gets no more than everybody.
+    """
+    status = source.stat()
+    if hasattr(os, "chown"):
+        with suppress(OSError):
+            os.chown(temporary, status.st_uid, status.st_gid)
+    shutil.copystat(source, temporary)
+    mode = stat.S_IMODE(status.st_mode) & 0o777
+    if temporary.stat().st_gid != status.st_gid:
+        mode &= 0o707 | (mode & 0o007) << 3
+    return mode

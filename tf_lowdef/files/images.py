@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from tf_lowdef.files.atomic import write_bytes
-
-Pixels = npt.NDArray[np.uint8]
+from tf_lowdef.files.pixels import Pixels, mend_transparency, to_rgb
 
 _WARNINGS = threading.Lock()
 """Held while the warning filters, which belong to the whole process, are set for one `Image.open`."""
@@ -66,49 +64,11 @@ def open_image(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
     with _open_file(path) as file:
         image = _open_header(path, file)
         try:
+            _mend(path, image)
             _decode(path, image)
             yield image
         finally:
             image.close()
-
-
-def to_8_bit(image: Image.Image) -> Image.Image:
-    """Return a Pillow image upright, in mode RGBA where it has transparency and RGB elsewhere.
-
-    See `read_rgb` for what becomes of each mode.
-
-    Raises:
-        ValueError: The mode has no defined white or no way to RGB: floating point, 32-bit integers above 65,535, LAB.
-    """
-    image = upright(image)
-    if image.mode == "F":
-        raise ValueError("floating-point pixels have no defined white")
-    if image.mode.startswith("I"):
-        return Image.fromarray(_high_byte(np.asarray(image))).convert("RGB")
-    return image.convert("RGBA" if image.has_transparency_data else "RGB")
-
-
-def to_rgb(image: Image.Image) -> Pixels:
-    """Return a Pillow image's pixels as they are shown: upright, opaque, uint8 of shape (height, width, 3), RGB.
-
-    See `read_rgb` for what becomes of each mode.
-
-    Raises:
-        ValueError: As `to_8_bit`.
-    """
-    image = to_8_bit(image)
-    if image.mode == "RGBA":
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return np.array(image)
-
-
-def upright(image: Image.Image) -> Image.Image:
-    """Return the image with its EXIF orientation carried out; damaged EXIF counts as none, as viewers have it."""
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-        return ImageOps.exif_transpose(image) if orientation != 1 else image
-    except Exception:  # Pillow's EXIF parser raises many types
-        return image
 
 
 def read_rgb(path: str | os.PathLike[str]) -> Pixels:
@@ -120,10 +80,11 @@ def read_rgb(path: str | os.PathLike[str]) -> Pixels:
     - Grey (16 bits): the high byte, which is what Pillow keeps of 16-bit RGB and RGBA too.
     - Palette: the palette's colours.
     - CMYK, YCbCr: Pillow's conversion; colour profiles are not applied.
-    - Transparency (RGBA, LA, a transparent palette entry or colour): laid on white, as a page shows it. Dropping the
-      alpha channel instead would bring out whatever colours the transparent pixels happen to hide.
+    - Transparency (RGBA, LA, a transparent palette entry, grey or colour): laid on white, as a page shows it. Dropping
+      the alpha channel instead would bring out whatever colours the transparent pixels happen to hide.
     - Animation, several pages: the first frame.
-    - Floating point, 32-bit integers above 65,535, LAB: refused, for want of a defined white or conversion.
+    - Floating point, 32-bit integers above 65,535, LAB, a transparent colour of 16 bits a channel: refused, for want
+      of a defined white or conversion.
 
     Args:
         path: A regular file of any name; the format is found from its content.
@@ -220,6 +181,13 @@ def _open_header(path: str | os.PathLike[str], file: BinaryIO) -> Image.Image:
     return image
 
 
+def _mend(path: str | os.PathLike[str], image: Image.Image) -> None:
+    try:
+        mend_transparency(image)
+    except ValueError as error:
+        raise ImageReadError(path, str(error)) from error
+
+
 def _decode(path: str | os.PathLike[str], image: Image.Image) -> None:
     try:
         image.load()
@@ -234,13 +202,6 @@ def _decode(path: str | os.PathLike[str], image: Image.Image) -> None:
     limit = Image.MAX_IMAGE_PIXELS
     if limit is not None and image.width * image.height > limit:  # formats that learn their size while decoding
         raise ImageReadError(path, f"is too large: {image.width} x {image.height} pixels, the limit is {limit}")
-
-
-def _high_byte(grey: npt.NDArray[np.generic]) -> Pixels:
-    values = grey.astype(np.int64)
-    if values.min() < 0 or values.max() > 0xFFFF:
-        raise ValueError("integer pixels outside 0 to 65,535 have no defined white")
-    return (values >> 8).astype(np.uint8)
 
 
 def _text(error: BaseException) -> str:

@@ -20,17 +20,19 @@ class Scan:
         skipped: Files and folders passed over on purpose, each with the reason.
         failed: Folders and files that could not be looked into, each with the reason.
         others: How many files have no image's extension, or are hidden.
+        links: All symbolic links, whatever their names and wherever they lead.
     """
 
     images: list[Path] = field(default_factory=list)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
     failed: list[tuple[Path, str]] = field(default_factory=list)
     others: int = 0
+    links: list[Path] = field(default_factory=list)
 
 
 def image_extensions() -> frozenset[str]:
     """Return the extensions, such as ``".png"``, of the formats that are read."""
-    formats = set(read_formats())
+    formats = {*read_formats(), "MPO"}  # which is read as JPEG
     return frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in formats)
 
 
@@ -81,6 +83,8 @@ def scan_folder(folder: str | os.PathLike[str], recursive: bool = True) -> Scan:
             continue
         for entry in found:
             path = current / entry.name
+            if entry.is_symlink():
+                scan.links.append(path)
             if _is_folder(entry):
                 if recursive and not entry.name.startswith("."):
                     folders.append(path)

@@ -6,10 +6,12 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tf_lowdef.files import Scan, write_bytes
-from tf_lowdef.folders.mirror import is_written, mirror_file
+from PIL import Image
+
+from tf_lowdef.files import Like, Scan, make_folders, write_bytes
+from tf_lowdef.folders.mirror import is_written, mirror_file, written_formats
 from tf_lowdef.folders.output import clear, prepare
-from tf_lowdef.folders.plan import Unit, check_apart, scan_source, tree_targets
+from tf_lowdef.folders.plan import Unit, check_apart, check_suffix, scan_source, tree_targets
 from tf_lowdef.folders.run import Outcome, Progress, Summary, foreign, run_folder, write_failed, write_single
 from tf_lowdef.jobs import hold_folder
 
@@ -51,13 +53,15 @@ def flip_path(
     PCX, SGI, JPEG 2000 and WebP results hold exactly the mirrored pixels in the format, mode and palette of the
     original, WebP as lossless WebP; every result is read back and compared. JPEG is encoded again with the original's
     quantisation tables. AVIF and what Pillow cannot write (PSD, ...) come out as PNG. Of an animation or several
-    pages the first is flipped. EXIF data and colour profiles are kept.
+    pages the first is flipped. EXIF data, XMP, colour profiles, comments and PNG text are kept wherever the format
+    holds them; what of the original is not in the result stands among the notes. Nobody may read a result who may not
+    read the original.
 
     Args:
         source: A folder, gone through recursively, or an image.
-        out: Where results go, with the source's tree kept; for an image, the file to write, or a folder. None puts
-            each beside its original as ``{stem}_f{ext}`` (``_fv`` vertical, ``_fhv`` both); a file with such an
-            ending whose original is there counts as a result and is not flipped.
+        out: Where results go, with the source's tree kept; for an image, the file to write, whose suffix says in
+            which format, or a folder. None puts each beside its original as ``{stem}_f{ext}`` (``_fv`` vertical,
+            ``_fhv`` both); a file with such an ending whose original is there counts as a result and is not flipped.
         settings: How to flip; None means left-right.
         clear_out: Whether to empty `out` first (only a folder that this tool made, unless `force`).
         force: Whether to redo what is there.
@@ -79,7 +83,7 @@ def flip_path(
     if out is not None:
         check_apart(source, root)
         if not root.exists():
-            root.mkdir(parents=True)
+            make_folders(root)
     with hold_folder(root):
         if clear_out and out is not None:
             clear(root, force)
@@ -105,29 +109,34 @@ def _flip_folder(
         if unit.present() and not force:
             return foreign(unit) if fresh else Outcome("present")
         data, notes = mirror_file(unit.source, settings.mode)
-        write_bytes(unit.target, data)
+        write_bytes(unit.target, data, Like(unit.source))
         return Outcome("converted", before=unit.source.stat().st_size, after=len(data), notes=notes)
 
-    summary = run_folder(source, scan, units, work, progress, num_threads)
+    summary = run_folder(source, scan, units, root, work, progress, num_threads)
     write_failed(root, summary)
     return summary
 
 
 def _flip_file(source: Path, out: Path | None, settings: FlipSettings, force: bool) -> Summary:
+    kind = None
     if out is None:
         target = _ending(source, MODES[settings.mode])
     else:
         target = out / _result_name(Path(source.name)) if out.is_dir() else out
         if source.exists():
             check_apart(source, target)
+        if not out.is_dir():
+            check_suffix(out, written_formats())
+            kind = Image.registered_extensions().get(out.suffix.lower())
 
     def work(unit: Unit) -> Outcome:
-        data, notes = mirror_file(unit.source, settings.mode)
-        if not write_single(target, data, force):
+        data, notes = mirror_file(unit.source, settings.mode, kind)
+        if not write_single(target, data, force, Like(unit.source)):
             return Outcome("present", notes=notes)
         return Outcome("converted", before=source.stat().st_size, after=len(data), notes=notes)
 
-    return run_folder(source.parent, Scan(images=[source]), [Unit(source, target, os.fspath(source))], work)
+    units = [Unit(source, target, os.fspath(source))]
+    return run_folder(source.parent, Scan(images=[source]), units, target.parent, work)
 
 
 def _beside(source: Path, scan: Scan, ending: str) -> list[Unit]:

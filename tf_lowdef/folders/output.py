@@ -15,6 +15,9 @@ from tf_lowdef.folders.plan import ArgumentError, Unit
 MARKER = ".tf_lowdef.json"
 """The file in an output folder that says which arguments its results were made with."""
 
+_LEVELS = 100
+"""How many levels of folders are removed at a time, far below the depth of Python's stack."""
+
 Settings = Mapping[str, Any]
 
 
@@ -49,7 +52,7 @@ def clear(out: Path, force: bool = False) -> None:
         if child.name == MARKER:
             continue
         if child.is_dir() and not child.is_symlink():
-            shutil.rmtree(child)
+            _remove_tree(child)
         else:
             child.unlink()
     (out / MARKER).unlink(missing_ok=True)
@@ -93,6 +96,27 @@ def prepare(out: Path, settings: Settings, units: Iterable[Unit], force: bool = 
     made = marker["made"] if marker is not None else not out.exists() or not any(out.iterdir())
     write_text(out / MARKER, json.dumps({"made": bool(made), "settings": wanted}, indent=1) + "\n")
     return False
+
+
+def _remove_tree(folder: Path) -> None:
+    """Remove a folder with all in it, but nothing that links in it lead to.
+
+    `shutil.rmtree` does so safely, and calls itself for every level before Python 3.13; so the lower ones go first.
+    """
+    levels, deep, left = 0, [], [folder]
+    while left:
+        levels += 1
+        if levels % _LEVELS == 0:
+            deep.extend(left)
+        left = [path for each in left for path in _folders_in(each)]
+    for each in reversed(deep):
+        shutil.rmtree(each)
+    shutil.rmtree(folder)
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        return [folder / entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
 
 
 def _difference(there: Any, wanted: Mapping[str, Any]) -> str:

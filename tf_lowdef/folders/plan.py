@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import mimetypes
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from PIL import Image
 
 from tf_lowdef.files import Scan, scan_folder
 
@@ -40,6 +43,31 @@ class Unit:
         return None
 
 
+class Fence:
+    """Keeps results inside their folder: none is written through a link that somebody has put there.
+
+    Folders that were looked at once are not looked at again, so that a deep tree costs no more than its folders.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._real = {root}
+
+    def link_to(self, folder: Path) -> Path | None:
+        """Return the link on the way to a folder that results go to, None where there is none."""
+        passed = []
+        while folder not in self._real and folder != folder.parent:
+            if folder.is_symlink():
+                return folder
+            passed.append(folder)
+            folder = folder.parent
+        self._real.update(passed)
+        return None
+
+    def link_before(self, unit: Unit) -> Path | None:
+        """Return the link that a unit's result could be written through, None where there is none."""
+        return self.link_to(unit.target.parent) or (unit.aside and self.link_to(unit.aside.parent))
+
+
 def check_apart(source: Path, out: Path) -> None:
     """Raise ArgumentError where writing to `out` could touch the files of `source`."""
     inside, outside = source.resolve(), out.resolve()
@@ -57,6 +85,21 @@ def scan_source(source: Path, out: Path | None) -> Scan:
         scan.images = [path for path in scan.images if not path.parent.resolve().is_relative_to(results)]
         scan.skipped = [item for item in scan.skipped if not item[0].parent.resolve().is_relative_to(results)]
     return scan
+
+
+def check_suffix(out: Path, written: Collection[str]) -> None:
+    """Raise ArgumentError where a file's name promises another image format than is written to it.
+
+    Args:
+        out: The file; a name without suffix, or with one of no image format, promises nothing.
+        written: The formats that may be written, by Pillow's names.
+    """
+    suffix = out.suffix.lower()
+    kind = Image.registered_extensions().get(suffix)
+    is_image = kind is not None or (mimetypes.guess_type(f"a{suffix}")[0] or "").startswith("image/")
+    if is_image and kind not in written:
+        possible = [name for name, each in Image.registered_extensions().items() if each in written]
+        raise ArgumentError(f"{suffix} files are not written here, but {', '.join(possible)}. Received: {out}")
 
 
 def tree_targets(names: Iterable[Path], rename: Callable[[Path], Path]) -> dict[Path, Path]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import threading
 from collections import Counter
@@ -12,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tf_lowdef.files import ImageReadError, Scan, remove_leftovers, write_bytes, write_text
-from tf_lowdef.folders.plan import Unit
+from tf_lowdef.files import ImageReadError, Like, Scan, csv_text, remove_leftovers, write_bytes, write_text
+from tf_lowdef.folders.plan import Fence, Unit
 from tf_lowdef.threads import available_cores
 
 HEADER = "file,reason"
@@ -92,19 +90,26 @@ def run_folder(
     source: Path,
     scan: Scan,
     units: Sequence[Unit],
+    root: Path,
     work: Callable[[Unit], Outcome],
     progress: Progress | None = None,
     num_threads: int | None = None,
 ) -> Summary:
     """Work through a folder's units and return what became of everything that the scan found.
 
-    An error of one unit is that unit's failure and stops nothing. On KeyboardInterrupt the units at work are finished,
-    no more are begun, and the exception goes on.
+    A unit whose result would be written through a link below `root` is not begun, and is a failure. An error of one
+    unit is that unit's failure and stops nothing. On KeyboardInterrupt the units at work are finished, no more are
+    begun, and the exception goes on.
     """
-    return add_up(source, scan, units, _run(units, work, progress, num_threads))
+    fence = Fence(root)
+
+    def inside(unit: Unit) -> Outcome:
+        return planted(fence, unit) or work(unit)
+
+    return add_up(source, scan, units, fence, _run(units, inside, progress, num_threads))
 
 
-def add_up(source: Path, scan: Scan, units: Sequence[Unit], outcomes: Iterable[Outcome]) -> Summary:
+def add_up(source: Path, scan: Scan, units: Sequence[Unit], fence: Fence, outcomes: Iterable[Outcome]) -> Summary:
     """Return what became of everything that a scan found.
 
     Temporary files that a killed run left in the folders written to are removed before the first outcome is taken.
@@ -113,13 +118,15 @@ def add_up(source: Path, scan: Scan, units: Sequence[Unit], outcomes: Iterable[O
         source: The folder.
         scan: What was found in it.
         units: What is to be done.
+        fence: Around the folder that the results go to.
         outcomes: What comes of each unit, in order; it may be done as they are taken.
     """
     summary = Summary(scanned=len(scan.images) + len(scan.skipped))
     summary.skipped.extend((_name(path, source), reason) for path, reason in scan.skipped)
     summary.failed.extend((_name(path, source), reason) for path, reason in scan.failed)
     for folder in {path.parent for unit in units for path in (unit.target, unit.aside) if path is not None}:
-        remove_leftovers(folder)
+        if fence.link_to(folder) is None:
+            remove_leftovers(folder)
     for unit, outcome in zip(units, outcomes, strict=True):
         summary.add(unit.name, outcome)
     summary.skipped.sort()
@@ -139,13 +146,14 @@ def write_failed(folder: Path, summary: Summary) -> None:
         summary.failed.append(("failed.csv", f"cannot be written: {describe(error)}"))
 
 
-def write_single(path: Path, data: bytes, force: bool) -> bool:
+def write_single(path: Path, data: bytes, force: bool, like: Like) -> bool:
     """Write a result to a place where something may lie already.
 
     Args:
         path: The file to write.
         data: What it is to hold.
         force: Whether to overwrite what is there.
+        like: Whose permissions it gets.
 
     Returns:
         Whether it was written; False where `path` held the same bytes already.
@@ -158,13 +166,19 @@ def write_single(path: Path, data: bytes, force: bool) -> bool:
         if path.is_file() and not path.is_symlink() and path.read_bytes() == data:
             return False
         raise ValueError(f"{path} exists and holds something else (--force overwrites it)")
-    write_bytes(path, data)
+    write_bytes(path, data, like)
     return True
 
 
 def foreign(unit: Unit) -> Outcome:
     """Return the outcome of a unit in whose result's place lies a file that this tool cannot have put there."""
     return Outcome("failed", f"{unit.present()} exists and is no result of this tool (--force overwrites it)")
+
+
+def planted(fence: Fence, unit: Unit) -> Outcome | None:
+    """Return the outcome of a unit whose result would be written through a link, None where it would not."""
+    link = fence.link_before(unit)
+    return Outcome("failed", f"{link} is a link, and nothing is written through it") if link is not None else None
 
 
 def describe(error: Exception) -> str:
@@ -211,10 +225,7 @@ def _write_failed(folder: Path, summary: Summary) -> Path | None:
     if not summary.failed:
         path.unlink(missing_ok=True)
         return None
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([HEADER.split(","), *summary.failed])
-    write_text(path, text.getvalue())
+    write_text(path, csv_text([HEADER.split(","), *summary.failed]))
     return path
 
 

@@ -3,77 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from PIL import Image
-
-from tf_lowdef.files import Scan, open_image, to_8_bit, write_bytes
-from tf_lowdef.folders.kinds import depth_note, frame_note
-from tf_lowdef.folders.near_lossless import near_lossless
+from tf_lowdef.files import Like, Scan, make_folders, write_bytes
+from tf_lowdef.folders.encode import WebPSettings, encode_file
 from tf_lowdef.folders.output import clear, prepare
-from tf_lowdef.folders.plan import ArgumentError, Unit, check_apart, scan_source, tree_targets
-from tf_lowdef.folders.run import Outcome, Progress, Summary, add_up, foreign, run_folder, write_failed, write_single
+from tf_lowdef.folders.plan import ArgumentError, Fence, Unit, check_apart, check_suffix, scan_source, tree_targets
+from tf_lowdef.folders.run import (
+    Outcome,
+    Progress,
+    Summary,
+    add_up,
+    foreign,
+    planted,
+    run_folder,
+    write_failed,
+    write_single,
+)
 from tf_lowdef.folders.spread import run_on_ray
 from tf_lowdef.jobs import hold_folder
 from tf_lowdef.jobs.ray import RayOptions
-from tf_lowdef.webp.pillow import check_method, check_quality, check_side
 
 LARGER = "larger-than-original"
 """The folder below the output folder for results that are larger than their originals."""
-
-LOSSLESS_QUALITY = 100
-"""The quality that the paper's batch tool, and this one, take to mean lossless. To cwebp and Pillow it is lossy."""
-
-
-@dataclass(frozen=True)
-class WebPSettings:
-    """How to encode.
-
-    Attributes:
-        quality: 0 (smallest) to 100. For `lossless` and `near` it is the effort, and changes no pixel.
-        method: 0 (fast) to 6 (slow).
-        lossless: Whether to use the lossless codec; None means where `quality` is 100.
-        near: Level of near-lossless preprocessing, 0 (coarsest) to 100 (none), followed by the lossless codec; None
-            for none.
-        decode: Whether the result is a PNG file of the pixels after the round trip instead of the WebP file.
-        ignore_transparency: Whether images with a transparent pixel are skipped.
-
-    Raises:
-        ValueError: A value is out of its range, or `near` goes with ``lossless=False``.
-    """
-
-    quality: float = 60
-    method: int = 4
-    lossless: bool | None = None
-    near: int | None = None
-    decode: bool = False
-    ignore_transparency: bool = False
-
-    def __post_init__(self) -> None:
-        check_quality(self.quality)
-        check_method(self.method)
-        if self.near is not None and not 0 <= self.near <= 100:
-            raise ValueError(f"`near` must be an integer from 0 to 100. Received: near={self.near!r}")
-        if self.near is not None and self.lossless is False:
-            raise ValueError("`near` uses the lossless codec. Received: lossless=False")
-
-    @property
-    def is_lossless(self) -> bool:
-        """Whether the lossless codec is used."""
-        if self.near is not None:
-            return True
-        return self.quality == LOSSLESS_QUALITY if self.lossless is None else self.lossless
-
-    @property
-    def suffix(self) -> str:
-        """The suffix of a result."""
-        return ".png" if self.decode else ".webp"
 
 
 def webp_path(
@@ -89,9 +43,10 @@ def webp_path(
 ) -> Summary:
     """Encode the images of a folder, or one image, as WebP.
 
-    Images are encoded upright and in 8 bits, with their transparency, without metadata (see
-    `tf_lowdef.files.read_rgb` for each mode); of an animation or several pages the first. The result decodes to
-    exactly what Pillow gives at the same quality and method.
+    Images are encoded upright and in 8 bits, with their transparency (see `tf_lowdef.files.read_rgb` for each mode),
+    without metadata unless `settings` say so; of an animation or several pages the first. The result decodes to
+    exactly what Pillow gives at the same quality and method, and nobody may read it who may not read the original.
+    What of the original is not in it stands among the notes.
 
     Args:
         source: A folder, gone through recursively, or an image.
@@ -119,7 +74,7 @@ def webp_path(
         return _webp_file(source, root, settings, force)
     check_apart(source, root)
     if not root.exists():
-        root.mkdir(parents=True)
+        make_folders(root)
     with hold_folder(root):
         if clear_out:
             clear(root, force)
@@ -138,6 +93,8 @@ def _webp_folder(
     scan = scan_source(source, root)
     units = _units(source, root, scan, settings)
     identity = {"tool": "webp", "source": os.fspath(source.resolve()), **asdict(settings)}
+    if not settings.metadata:  # folders that were made before there was a choice go on
+        del identity["metadata"]
     fresh = not prepare(root, identity, units, force)
 
     def there(unit: Unit) -> Outcome | None:
@@ -149,10 +106,15 @@ def _webp_folder(
         return there(unit) or convert(unit, settings)
 
     if ray is None:
-        summary = run_folder(source, scan, units, work, progress, num_threads)
+        summary = run_folder(source, scan, units, root, work, progress, num_threads)
     else:
+        fence = Fence(root)
+
+        def known(unit: Unit) -> Outcome | None:
+            return planted(fence, unit) or there(unit)
+
         encode = partial(encode_file, settings=settings)
-        summary = add_up(source, scan, units, run_on_ray(ray, units, there, encode, put, progress))
+        summary = add_up(source, scan, units, fence, run_on_ray(ray, units, known, encode, put, progress))
     write_failed(root, summary)
     return summary
 
@@ -182,53 +144,10 @@ def put(unit: Unit, data: bytes, notes: tuple[str, ...]) -> Outcome:
     if unit.aside is not None and len(data) > before:
         target, other = unit.aside, unit.target
         notes = (*notes, f"larger than the original, in {LARGER}")
-    write_bytes(target, data)
+    write_bytes(target, data, Like(unit.source))
     if other is not None and other.is_file():  # of a forced run over an image that has changed
         other.unlink()
     return Outcome("converted", before=before, after=len(data), notes=notes)
-
-
-def encode_file(
-    path: Path, settings: WebPSettings, metadata: Callable[[Image.Image], dict[str, Any]] | None = None
-) -> tuple[bytes, tuple[str, ...]] | Outcome:
-    """Return the bytes of an image's result and the notes on it, or the outcome of an image that is skipped.
-
-    Args:
-        path: The image.
-        settings: How to encode.
-        metadata: What to put into the WebP file besides pixels: Pillow's save options from the upright image.
-    """
-    with open_image(path) as image:
-        notes = (*frame_note(image), *depth_note(path, image))
-        pixels = to_8_bit(image)
-        extra = metadata(image) if metadata is not None else {}
-    if settings.ignore_transparency and pixels.mode == "RGBA" and pixels.getchannel("A").getextrema() != (255, 255):
-        return Outcome("skipped", "has transparent pixels")
-    data = encode_image(pixels, settings, **extra)
-    return (_to_png(data) if settings.decode else data), notes
-
-
-def encode_image(image: Image.Image, settings: WebPSettings, **metadata: Any) -> bytes:
-    """Encode an image of mode RGB or RGBA as WebP.
-
-    Raises:
-        ValueError: A side is longer than 16,383 pixels.
-    """
-    check_side(image.height, image.width)
-    if settings.near is not None:
-        image = Image.fromarray(near_lossless(np.asarray(image), settings.near))
-    lossless = settings.is_lossless
-    buffer = BytesIO()
-    image.save(
-        buffer,
-        "WEBP",
-        quality=settings.quality,
-        method=settings.method,
-        lossless=lossless,
-        exact=lossless,  # the colours of transparent pixels are pixels too
-        **metadata,
-    )
-    return buffer.getvalue()
 
 
 def _units(source: Path, root: Path, scan: Scan, settings: WebPSettings) -> list[Unit]:
@@ -247,21 +166,16 @@ def _webp_file(source: Path, out: Path, settings: WebPSettings, force: bool) -> 
     target = out / (source.stem + settings.suffix) if out.is_dir() else out
     if source.exists() and (source.resolve() == target.resolve() or (target.exists() and source.samefile(target))):
         raise ArgumentError(f"The output must not be the input. Received: {target}")
+    check_suffix(target, ["PNG" if settings.decode else "WEBP"])
 
     def work(unit: Unit) -> Outcome:
         encoded = encode_file(unit.source, settings)
         if isinstance(encoded, Outcome):
             return encoded
         data, notes = encoded
-        if not write_single(target, data, force):
+        if not write_single(target, data, force, Like(unit.source)):
             return Outcome("present", notes=notes)
         return Outcome("converted", before=source.stat().st_size, after=len(data), notes=notes)
 
-    return run_folder(source.parent, Scan(images=[source]), [Unit(source, target, os.fspath(source))], work)
-
-
-def _to_png(data: bytes) -> bytes:
-    buffer = BytesIO()
-    with Image.open(BytesIO(data), formats=("WEBP",)) as image:
-        image.save(buffer, "PNG")
-    return buffer.getvalue()
+    units = [Unit(source, target, os.fspath(source))]
+    return run_folder(source.parent, Scan(images=[source]), units, target.parent, work)

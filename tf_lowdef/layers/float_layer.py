@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tf_lowdef.layers.compiled import call_compiled
 from tf_lowdef.layers.image_layer import ImageLayer
-from tf_lowdef.layers.pixel_layer import check_value_range
+from tf_lowdef.layers.pixel_layer import check_dtype, check_value_range
 from tf_lowdef.layers.surrogates import smooth
 from tf_lowdef.validation import check_choice
 
@@ -21,8 +21,8 @@ class FloatLayer(ImageLayer):
     """Base class of layers that transform floating-point images and have a derivative.
 
     A subclass implements :meth:`transform`, from float32 in grey levels to the same. This class maps `value_range` to
-    0..255 and back, and chooses the gradient. Nothing is rounded or clipped on the way: a classifier behind it reads
-    floats.
+    0..255 and back, and chooses the gradient. Nothing is rounded or clipped on the way, unless the
+    layer's dtype is one of integers: a classifier behind it reads floats.
 
     Args:
         gradient: ``"exact"`` is the transformation's own; ``"straight_through"`` takes the identity in its place, as
@@ -39,8 +39,8 @@ class FloatLayer(ImageLayer):
         The same; in `value_range`, in the compute dtype.
 
     Raises:
-        ValueError: An argument is out of its range, the shape is wrong, or integers meet a `value_range` other than
-            (0, 255), in which they could not be told from mistakes.
+        ValueError: An argument is out of its range, the shape is wrong, or integers, as input or by ``dtype``, meet a
+            `value_range` other than (0, 255), in which they could not be told from mistakes.
     """
 
     gradients: tuple[str, ...] = FLOAT_GRADIENTS
@@ -50,6 +50,7 @@ class FloatLayer(ImageLayer):
         super().__init__(**kwargs)
         self.gradient = check_choice("gradient", gradient, self.gradients)
         self.value_range = check_value_range(value_range)
+        check_dtype(self)
 
     def transform(self, images: tf.Tensor) -> tf.Tensor:
         """Transform float32 images of shape (batch, height, width, 3), in grey levels 0..255."""

@@ -25,7 +25,8 @@ class ImageLayer(keras.layers.Layer):
         other integer or floating dtype.
 
     Output shape:
-        The same, in the layer's compute dtype.
+        The same, in the layer's compute dtype. Under an integer dtype, such as ``dtype="uint8"``, what the layer
+        computes is rounded half to even.
 
     Raises:
         ValueError: From ``build``, ``compute_output_shape`` and the call, for another rank or number of channels.
@@ -70,5 +71,8 @@ class ImageLayer(keras.layers.Layer):
         return tf.ensure_shape(images, (None, None, None, CHANNELS))  # where it is known only at run time
 
     def to_compute_dtype(self, images: tf.Tensor) -> tf.Tensor:
-        """Cast to the dtype that the layer's policy computes in."""
-        return tf.cast(images, self.compute_dtype)
+        """Cast to the dtype that the layer's policy computes in; to integers by rounding half to even, and clipping."""
+        dtype = tf.as_dtype(self.compute_dtype)
+        if not dtype.is_integer:
+            return tf.cast(images, dtype)
+        return tf.saturate_cast(tf.round(images) if images.dtype.is_floating else images, dtype)

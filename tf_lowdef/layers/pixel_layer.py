@@ -38,8 +38,8 @@ class PixelLayer(ImageLayer):
         The same; the pixels in `value_range`, in the compute dtype.
 
     Raises:
-        ValueError: An argument is out of its range, the shape is wrong, or integers meet a `value_range` other than
-            (0, 255), in which they could not be told from mistakes.
+        ValueError: An argument is out of its range, the shape is wrong, or integers, as input or by ``dtype``, meet a
+            `value_range` other than (0, 255), in which they could not be told from mistakes.
         tf.errors.InvalidArgumentError: From the call, for NaN or infinity.
     """
 
@@ -55,6 +55,7 @@ class PixelLayer(ImageLayer):
         super().__init__(**kwargs)
         self.gradient = check_choice("gradient", gradient, self.gradients)
         self.value_range = check_value_range(value_range)
+        check_dtype(self)
 
     def transform_pixels(self, pixels: tf.Tensor) -> tf.Tensor:
         """Transform uint8 pixels of shape (batch, height, width, 3) into uint8 pixels of the same shape."""
@@ -128,6 +129,15 @@ class PixelLayer(ImageLayer):
     @property
     def _is_pixel_range(self) -> bool:
         return self.value_range == (0, 255)
+
+
+def check_dtype(layer: Any) -> None:
+    """Raise ValueError for a layer that gives integers in a range where they would be black and white at best."""
+    if tf.as_dtype(layer.compute_dtype).is_integer and layer.value_range != (0, 255):
+        raise ValueError(
+            f"{type(layer).__name__} {layer.name!r} gives integers only with value_range=(0, 255). "
+            f"Received: dtype={layer.compute_dtype!r}, value_range={layer.value_range}"
+        )
 
 
 def check_value_range(value_range: Any) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_lowdef.layers.codec_scope import current_codec
+from tf_lowdef.layers.codec_scope import choose_codec, jit_compiles
 from tf_lowdef.layers.draws import RandomisedLayer, draw_integers
 from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.image_layer import Shape
@@ -27,8 +27,8 @@ class RandomWebPLayer(RandomisedLayer, PixelLayer):
 
     The compression of Yin et al. 2020 (doi 10.1002/int.22258) made random, as Das et al. 2018 (arXiv 1802.06816, their
     SLQ) did with JPEG's quality. Every whole quality of the range is alike likely. The pixels are those of
-    :class:`WebPLayer` at that quality. It runs in Python (``supports_jit`` is False), but for
-    ``tf_lowdef.codec_scope("graph")``, under which the layer is stock TensorFlow operations for methods 0 to 4.
+    :class:`WebPLayer` at that quality, and so is where they are computed: that of its ``codec="auto"``, or as
+    ``tf_lowdef.codec_scope`` says.
 
     This layer is safe to use in a `tf.data` pipeline, on batches.
 
@@ -70,7 +70,7 @@ class RandomWebPLayer(RandomisedLayer, PixelLayer):
         self.method = pillow.check_method(method)
         self.num_threads = pillow.check_num_threads(num_threads)
         self.randomised = self.quality[0] < self.quality[1]
-        self.supports_jit = False
+        self.supports_jit = self._graph_is_able()
 
     def approximate_gradient(self, images: tf.Tensor, out: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
         """Return what stands for the derivative, times `upstream`: that of the middle of the range of qualities."""
@@ -95,10 +95,10 @@ class RandomWebPLayer(RandomisedLayer, PixelLayer):
             pixels: uint8, shape (batch, height, width, 3).
             qualities: int32, shape (batch,).
         """
-        if current_codec("pillow") == "graph":
+        if choose_codec("auto", tuple(pixels.shape), self._graph_is_able()) == "graph":
             from tf_lowdef.webp import graph  # its tables and loops are for those who use it
 
-            return graph.roundtrip(pixels, qualities, self.method)
+            return graph.roundtrip(pixels, qualities, self.method, jit_compile=jit_compiles())
 
         def code_all(batch: tf.Tensor, quality: tf.Tensor) -> Any:
             images, out = batch.numpy(), batch.numpy().copy()
@@ -110,6 +110,9 @@ class RandomWebPLayer(RandomisedLayer, PixelLayer):
             return out
 
         return tf.py_function(code_all, [pixels, qualities], tf.uint8)
+
+    def _graph_is_able(self) -> bool:
+        return self.method <= pillow.MAX_GRAPH_METHOD
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the same layer again."""

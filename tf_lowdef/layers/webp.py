@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_lowdef.layers.codec_scope import check_codec, current_codec
+from tf_lowdef.layers.codec_scope import check_codec, choose_codec, jit_compiles
 from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.image_layer import Shape
 from tf_lowdef.layers.pixel_layer import WEBP_GRADIENTS, PixelLayer
@@ -25,11 +25,15 @@ class WebPLayer(PixelLayer):
     The first half of the defence of Yin et al. 2020 (doi 10.1002/int.22258). The pixels are exactly those that Pillow's
     own save and open give, with either codec.
 
+    - ``codec="auto"`` takes Pillow on a CPU, and the graph where a GPU is there, where XLA compiles, and where a
+      SavedModel is traced; Pillow too for what the graph codec cannot do. XLA can compile such a layer
+      (``supports_jit``), and Keras' ``jit_compile="auto"`` does so where there is a GPU.
     - ``codec="pillow"`` encodes and decodes in Python, one thread per core over the batch. A model with it cannot be
       compiled by XLA (``supports_jit`` is False), nor does its SavedModel run outside this Python process:
       ``model.export`` does not notice.
     - ``codec="graph"`` says the same round trip in stock TensorFlow operations, for lossy WebP of methods 0 to 4 and
-      images of a static size. It is several times slower, can be compiled and exported, and matches libwebp 1.6.0.
+      images of a static size. It is several times slower on a CPU, can be compiled and exported, and matches libwebp
+      1.6.0.
       ``tf_lowdef.codec_scope("graph")`` uses it for layers that were made with the other one.
 
     Against an attacker who knows of it, the layer is worth nothing: its gradient is easily approximated
@@ -42,7 +46,7 @@ class WebPLayer(PixelLayer):
         method: libwebp's effort, 0 (fast) to 6 (slow). It is part of the result: two methods differ by almost as much
             as each from the source. 4 is what cwebp and Pillow use.
         lossless: Whether to use the lossless codec, which leaves every 8-bit pixel as it is.
-        codec: ``"pillow"`` or ``"graph"``.
+        codec: ``"auto"``, ``"pillow"`` or ``"graph"``.
         gradient: ``"straight_through"``, ``"smoothed"`` or ``"none"``, see :class:`PixelLayer`; or ``"dct"``: soft
             rounding in the codec's own transform (:func:`tf_lowdef.layers.surrogates.webp_gradient`).
         value_range: The values that stand for black and full, such as (-1, 1) in front of a plain
@@ -72,7 +76,7 @@ class WebPLayer(PixelLayer):
         quality: float = 60,
         method: int = 4,
         lossless: bool = False,
-        codec: str = "pillow",
+        codec: str = "auto",
         gradient: str = "straight_through",
         value_range: tuple[float, float] = (0, 255),
         num_threads: int | None = None,
@@ -84,9 +88,9 @@ class WebPLayer(PixelLayer):
         self.lossless = check_flag("lossless", lossless)
         self.codec = check_codec(codec)
         self.num_threads = pillow.check_num_threads(num_threads)
-        self.supports_jit = codec == "graph"
-        if self.supports_jit:
+        if codec == "graph":
             self._check_graph()
+        self.supports_jit = codec == "graph" or (codec == "auto" and self._graph_is_able())
 
     def approximate_gradient(self, images: tf.Tensor, out: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
         """Return what stands for the derivative, times `upstream`; see :class:`PixelLayer`."""
@@ -106,7 +110,7 @@ class WebPLayer(PixelLayer):
 
     def transform_pixels(self, pixels: tf.Tensor) -> tf.Tensor:
         """Encode and decode each image."""
-        if current_codec(self.codec) == "graph":
+        if choose_codec(self.codec, tuple(pixels.shape), self._graph_is_able()) == "graph":
             return self._transform_in_graph(pixels)
 
         def roundtrip(batch: tf.Tensor) -> Any:
@@ -119,7 +123,10 @@ class WebPLayer(PixelLayer):
         from tf_lowdef.webp import graph  # its tables and loops are for those who use it
 
         self._check_graph()
-        return graph.roundtrip(pixels, self.quality, self.method)
+        return graph.roundtrip(pixels, self.quality, self.method, jit_compile=jit_compiles())
+
+    def _graph_is_able(self) -> bool:
+        return not self.lossless and self.method <= pillow.MAX_GRAPH_METHOD
 
     def _check_graph(self) -> None:
         """Raise ValueError where the graph codec cannot do what this layer is set to."""

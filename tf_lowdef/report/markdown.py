@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tf_lowdef.files import write_text
+from tf_lowdef.files import markdown_prose, markdown_text, printable, write_text
 from tf_lowdef.report.conclusion import conclusion
 from tf_lowdef.report.facts import facts
 from tf_lowdef.report.glance import glance_caption, glance_table
@@ -26,25 +26,25 @@ def write_markdown(results: Results, path: str | Path) -> None:
 def to_markdown(results: Results) -> str:
     """Return the report as text."""
     run = results.run
-    parts = ["# Evaluation", conclusion(results), *_warnings(results), "## At a glance"]
-    parts += [glance_caption(results), markdown_table(glance_table(results)), "## Every attack"]
-    parts += [f"Top-1 accuracy in % with its 95 % interval, {results.n} images. {legend(results)}".strip()]
+    parts = ["# Evaluation", markdown_prose(conclusion(results)), *_warnings(results), "## At a glance"]
+    parts += [markdown_prose(glance_caption(results)), markdown_table(glance_table(results)), "## Every attack"]
+    parts += [f"Top-1 accuracy in % with its 95 % interval, {results.n} images. {_legend(results)}".strip()]
     parts += [markdown_table(accuracy_table(results, intervals=True))]
-    why = [f"- {doubt}" for doubt in doubts(results)]
+    why = [f"- {markdown_text(doubt)}" for doubt in doubts(results)]
     parts += ["Why some numbers are unreliable:\n\n" + "\n".join(why)] if why else []
     parts += ["![Top-1 accuracy of every defence against every attack](accuracy.png)"]
     parts += _ranking(results)
     rest = rest_table(results)
     parts += ["## What else was measured", REST, markdown_table(rest)] if rest.rows else []
     for threat in results.threats:
-        parts += [f"## Threat: {threat}", THREATS[threat].caveat if threat in THREATS else ""]
+        parts += [f"## Threat: {markdown_text(threat)}", THREATS[threat].caveat if threat in THREATS else ""]
         if knows_defence(threat):
             parts += _cascade(results)
         attacks = attack_table(results, threat)
         if attacks.rows:
             parts += [_SPENT if knows_defence(threat) else _NORMS, markdown_table(attacks)]
     if results.comparisons:
-        parts += ["## Paired comparisons", _COMPARED.format(results.subject)]
+        parts += ["## Paired comparisons", markdown_prose(_COMPARED.format(results.subject))]
         parts += [markdown_table(comparison_table(results))]
     parts += ["## What was run", *_run(run)]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -63,12 +63,17 @@ def legend(results: Results) -> str:
     return " ".join(notes)
 
 
+def _legend(results: Results) -> str:
+    """Return the legend as Markdown; the star is followed by a blank and begins nothing."""
+    return markdown_prose(legend(results)).replace("\\*", "*")
+
+
 def _ranking(results: Results) -> list[str]:
     at_settings, (matched, at_matched) = setting_ranking(results), matched_ranking(results)
     if not at_settings.rows:
         return []
     parts = ["## Ranking", AT_SETTINGS, markdown_table(at_settings)]
-    return [*parts, matched, markdown_table(at_matched)] if at_matched.rows else parts
+    return [*parts, markdown_prose(matched), markdown_table(at_matched)] if at_matched.rows else parts
 
 
 _SPENT = "What the attacks were, how many images they were tried on, defence after defence, and how long that took."
@@ -104,15 +109,15 @@ _NORMS = (
 
 
 def _warnings(results: Results) -> list[str]:
-    parts = [f"> **Warning:** {warning}" for warning in results.warnings]
+    parts = [f"> **Warning:** {markdown_text(warning)}" for warning in results.warnings]
     skipped = results.run.get("skipped", [])
     if skipped:
-        named = "\n".join(f"- {item['reason']}" for item in skipped)
+        named = "\n".join(f"- {markdown_text(item['reason'])}" for item in skipped)
         parts.append(f"**{len(skipped)} images could not be read and were skipped:**\n\n{named}")
     return parts
 
 
 def _run(run: dict[str, Any]) -> list[str]:
     command = run.get("command")
-    lines = [f"- {name}: {value}" for name, value in facts(run)]
-    return ["\n".join(lines), *([f"To run it again:\n\n    {command}"] if command else [])]
+    lines = [f"- {name}: {markdown_text(value)}" for name, value in facts(run)]
+    return ["\n".join(lines), *([f"To run it again:\n\n    {printable(command)}"] if command else [])]

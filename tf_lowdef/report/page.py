@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from pathlib import Path
@@ -31,6 +32,9 @@ PAGE = "report.html"
 MAX_BYTES = 6_000_000
 """What a page may weigh; examples are left out until it does not weigh more."""
 
+MAX_EXAMPLES = 24
+"""Examples that are shown."""
+
 MAX_LISTED = 50
 """Skipped images that are named."""
 
@@ -49,7 +53,7 @@ def write_page(results: Results, folder: str | os.PathLike[str]) -> Path:
     examples, notes = _examples(Path(folder))
     page = to_html(results, examples, notes)
     while len(page) > MAX_BYTES and examples:
-        examples = examples[:-1]
+        examples = examples[: min(len(examples) - 1, len(examples) * MAX_BYTES // len(page))]
         page = to_html(results, examples, [*notes, "Some examples are left out: the page would be too large."])
     write_bytes(path, page)
     return path
@@ -92,6 +96,9 @@ def _examples(folder: Path) -> tuple[list[Shown], list[str]]:
     except ValueError as error:
         return [], [f"The gallery cannot be shown: {error}"]
     notes = [gallery.selection]
+    if (left := len(gallery.examples) - MAX_EXAMPLES) > 0:
+        notes.append(f"{left} more examples are in the run's folder and not shown.")
+        gallery = dataclasses.replace(gallery, examples=gallery.examples[:MAX_EXAMPLES])
     if gallery.no_cam is not None:
         notes.append(f"There are no maps of where the classifier looks: {gallery.no_cam}")
     shown = show(gallery, folder)

@@ -106,7 +106,7 @@ def _show(example: Example, folder: Path) -> Shown:
 def _read(folder: Path, name: str) -> Pixels:
     """Read a picture of the run, and none from outside its folder, whatever its name says."""
     path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
+    if "\0" in name or not path.resolve().is_relative_to(folder.resolve()):
         raise ImageReadError(path, "lies outside the run's folder")
     return read_rgb(path)
 

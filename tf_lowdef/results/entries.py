@@ -24,6 +24,9 @@ ROUNDING = 1e-6
 
 RUN_PARTS = ("versions", "machine", "model", "data", "arguments")
 
+LARGEST = 2**53
+"""The greatest whole number that is read: up to it a float holds each (IEEE 754)."""
+
 T = TypeVar("T")
 
 Note = Callable[[str], None]
@@ -55,6 +58,8 @@ def as_row(value: Any, note: Note) -> Row:
         ValueError: It cannot be used; the text says why.
     """
     row = read_as(Row, _without_threat(value))
+    if not row.name.isprintable():
+        raise ValueError(f"its names hold characters that cannot be shown: {row.name!r}")
     n, correct, top1 = row.n, row.correct, row.top1
     if n < 0 or not 0 <= correct <= n or not 0 <= top1 <= 1:
         raise ValueError(f"impossible numbers: n={n:g}, correct={correct:g}, top1={top1:g}")
@@ -131,6 +136,8 @@ def _read(name: str, value: Any, expected: Any) -> Any:
         return value
     if issubclass(origin, str) and isinstance(value, str):
         return value
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise ValueError(f"{name} is no number that anything here could be: {len(str(value))} digits")
     if origin is float and value == "inf":  # JSON has no infinity
         return math.inf
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tf_lowdef.files import write_text
+from tf_lowdef.files import open_text, write_text
 from tf_lowdef.results.entries import read_as
 
 FOLDER = "gallery"
@@ -98,7 +98,8 @@ class Gallery:
         """
         path = Path(folder) / FOLDER / FILE
         try:
-            return read_as(cls, json.loads(path.read_text(encoding="utf-8")))
+            with open_text(path) as file:
+                return read_as(cls, json.loads(file.read()))
         except FileNotFoundError:
             raise
         except (ValueError, RecursionError, OSError) as error:

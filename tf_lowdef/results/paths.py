@@ -28,4 +28,4 @@ def image_folder(threat: str, attack: str, defence: str = "") -> str:
 
 def folder_name(attack: str) -> str:
     """Return an attack's name as a folder's: ``"bim:4,steps=20"`` becomes ``"bim-4-steps-20"``."""
-    return re.sub(r"[^A-Za-z0-9._]+", "-", attack)
+    return re.sub(r"[^A-Za-z0-9._]", "-", attack)

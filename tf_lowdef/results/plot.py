@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tf_lowdef.files.text import printable
 from tf_lowdef.results.row import Row
 from tf_lowdef.results.table import unique
 from tf_lowdef.threats import ADAPTIVE
@@ -142,7 +143,7 @@ def _dress(axes: Axes, results: Results, attacks: list[Group]) -> None:
         lines.append(f"and {len(results.warnings) - MAX_WARNINGS} more warnings, in report.md")
     if any(row.unreliable is not None for row in results.rows):
         lines.append("? unreliable: an upper bound, no sign of robustness")
-    axes.set_title("\n".join(fill(line, 110) for line in lines), loc="left", fontsize=10)
+    axes.set_title("\n".join(fill(printable(line), 110) for line in lines), loc="left", fontsize=10)
 
 
 def _tick(threat: str | None, attack: str, alone: bool) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import io
 import json
 import math
 import os
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from tf_lowdef._version import __version__
-from tf_lowdef.files import write_text
+from tf_lowdef.files import csv_text, open_text, write_text
 from tf_lowdef.results import per_image
 from tf_lowdef.results.comparison import Comparison
 from tf_lowdef.results.entries import Note, as_comparison, as_row, as_run
@@ -88,7 +87,8 @@ def _read_json(path: Path, shown: str) -> dict[str, Any]:
         what = "is a file, not a run's folder" if path.parent.exists() else "no such folder"
         raise FileNotFoundError(f"{path.parent}: {what}")
     try:
-        content = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+        with open_text(path) as file:
+            content = json.loads(file.read())
     except FileNotFoundError:
         raise FileNotFoundError(f"{shown}: no such file; is this the folder of a finished run?") from None
     except (ValueError, RecursionError) as error:
@@ -175,9 +175,5 @@ def _without_infinity(content: Any) -> Any:
 def _to_csv(results: Results) -> str:
     """Return one line a row; the last column holds the warnings."""
     rows = [row.flat() for row in results.rows]
-    text = io.StringIO()
-    columns = dict.fromkeys(key for row in rows for key in row)
-    writer = csv.DictWriter(text, [*columns, "warnings"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({**row, "warnings": " | ".join(results.warnings)} for row in rows)
-    return text.getvalue()
+    columns, warnings = list(dict.fromkeys(key for row in rows for key in row)), " | ".join(results.warnings)
+    return csv_text([[*columns, "warnings"], *([*(row.get(key) for key in columns), warnings] for row in rows)])

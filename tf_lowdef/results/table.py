@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple, TypeVar
 
+from tf_lowdef.files.text import markdown_text
+
 Text = TypeVar("Text", bound=str)
 
 MISSING = "-"
@@ -27,7 +29,12 @@ class Table(NamedTuple):
 def markdown_table(table: Table) -> str:
     """Return a table in Markdown: names to the left, numbers to the right."""
     rule = [":---", *["---:"] * (len(table.columns) - 1)]
-    return "\n".join(f"| {' | '.join(_escape(cell) for cell in row)} |" for row in [table.columns, rule, *table.rows])
+    return "\n".join(f"| {' | '.join(_cell(cell) for cell in row)} |" for row in [table.columns, rule, *table.rows])
+
+
+def _cell(text: str) -> str:
+    """Return a cell's text as Markdown; a star marks a number and begins nothing there."""
+    return markdown_text(text).replace("\\*", "*").replace("|", "\\|")
 
 
 def html_table(table: Table) -> str:
@@ -38,10 +45,6 @@ def html_table(table: Table) -> str:
         for row in table.rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _escape(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def unique(values: Iterable[Text]) -> list[Text]:

@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tf_lowdef.serving.bad_requests import bad_requests
+import numpy as np
+
+from tf_lowdef.serving.bad_requests import BadRequest, bad_requests
 from tf_lowdef.serving.compare import compare
-from tf_lowdef.serving.exchange import Arrays, Request
+from tf_lowdef.serving.exchange import Answer, Arrays, Request
 from tf_lowdef.serving.expected import read_expected
 from tf_lowdef.serving.graph_ops import newer_ops, unservable, uses
 from tf_lowdef.serving.processes import NoCompilerError, Run, run_native, run_python
 from tf_lowdef.serving.samples import Expected
 from tf_lowdef.serving.saved_model import Signature, find_version, read_meta_graph, read_signatures
-from tf_lowdef.serving.signatures import INPUTS, PIXELS_INPUT, PIXELS_SIGNATURE
+from tf_lowdef.serving.signatures import INPUTS, PIXELS_INPUT, PIXELS_SIGNATURE, PROBABILITIES, VALID
 from tf_lowdef.serving.warmup import read_warmup
 
 AGAIN = "again"
@@ -42,8 +44,8 @@ def check(path: str | os.PathLike[str]) -> list[CheckResult]:
     Operations are looked up in stock TensorFlow's registry, in every function of the graph. The model is loaded, asked
     and compared in a fresh Python process in which tf_lowdef cannot be imported, and where a C compiler is there in a
     process without Python: pixels behind the defence must be identical to the stored ones, logits within 1e-4, the
-    most probable class the same. Bytes that are no image, images of no size and tensors of a wrong shape must give
-    TensorFlow's errors, after which the process must still answer rightly.
+    most probable class the same. Bytes that are no image and images of no size must be marked, or be errors where the
+    export says so; tensors of a wrong shape must be errors; after which the process must still answer rightly.
 
     Args:
         path: An export's folder, whose highest version is checked, or the folder of a version.
@@ -74,13 +76,13 @@ def run_checks(path: str | os.PathLike[str]) -> Iterator[CheckResult]:
     own = {function.signature.name for function in meta_graph.graph_def.library.function}
     run = run_python(folder, requests, [name for name in operations if name not in own])
     yield _check_operations(meta_graph.graph_def, len(operations), run)
-    yield from _check_run("python", run, requests, expected)
+    yield from _check_run("python", run, expected)
     try:
         run = run_native(folder, requests)
     except NoCompilerError as error:
         yield CheckResult("native", None, str(error))
         return
-    yield from _check_run("native", run, requests, expected)
+    yield from _check_run("native", run, expected)
 
 
 def make_requests(expected: Expected, signatures: dict[str, Signature]) -> list[Request]:
@@ -103,10 +105,15 @@ def make_requests(expected: Expected, signatures: dict[str, Signature]) -> list[
     height, width = expected[PIXELS_SIGNATURE][0][PIXELS_INPUT].shape[1:3]
     good = [request(name, name, inputs) for name, (inputs, _) in expected.items()]
     bad = [
-        request(name, signature, {INPUTS[signature]: array})
-        for name, (signature, array) in bad_requests((height, width)).items()
+        request(name, each.signature, {INPUTS[each.signature]: each.array})
+        for name, each in bad_requests((height, width), marks(expected)).items()
     ]
     return [*good, *bad, request(AGAIN, PIXELS_SIGNATURE, expected[PIXELS_SIGNATURE][0])]
+
+
+def marks(expected: Expected) -> bool:
+    """Return whether an export marks bad images, as its expected answers show."""
+    return all(VALID in outputs for _, outputs in expected.values())
 
 
 def _check_warmup(folder: Path, signatures: dict[str, Signature]) -> CheckResult:
@@ -130,7 +137,7 @@ def _check_operations(graph_def: object, count: int, run: Run) -> CheckResult:
     return CheckResult("operations", not found, "; ".join(found[:3]) or detail)
 
 
-def _check_run(where: str, run: Run, requests: list[Request], expected: Expected) -> Iterator[CheckResult]:
+def _check_run(where: str, run: Run, expected: Expected) -> Iterator[CheckResult]:
     """Yield the checks of one process's answers."""
     if run.answers.failed is not None:
         yield CheckResult(f"{where} load", False, "; ".join(filter(None, (run.answers.failed, run.ended))))
@@ -140,11 +147,29 @@ def _check_run(where: str, run: Run, requests: list[Request], expected: Expected
     for signature, (_, outputs) in expected.items():
         problem, detail = compare(answered.get(signature), outputs, lost)
         yield CheckResult(f"{where} {signature}", not problem, problem or detail)
-    bad = [each.name for each in requests if each.name not in expected and each.name != AGAIN]
+    size = expected[PIXELS_SIGNATURE][0][PIXELS_INPUT].shape[1:3]
+    bad = bad_requests((size[0], size[1]), marks(expected))
     wrong = [f"{name}: {lost}" for name in bad if name not in answered]
-    wrong += [f"{name}: answered as if it were good" for name in bad if name in answered and not answered[name].error]
+    for name, request in bad.items():
+        problem = _taken_for_good(answered[name], request, marks(expected)) if name in answered else ""
+        wrong += [f"{name}: {problem}"] if problem else []
     problem, _ = compare(answered.get(AGAIN), expected[PIXELS_SIGNATURE][1], lost)
     wrong += [f"a good request after them: {problem}"] if problem else []
     wrong += [run.ended] if run.ended and not wrong else []
-    detail = f"{len(bad)} errors, and right answers after them"
+    marked = sum(marks(expected) and each.valid is not None for each in bad.values())
+    detail = f"{marked} marked, {len(bad) - marked} errors, and right answers after them"
     yield CheckResult(f"{where} bad requests", not wrong, "; ".join(wrong[:3]) or detail)
+
+
+def _taken_for_good(answer: Answer, request: BadRequest, mark: bool) -> str:
+    """Return what is wrong with the answer to a bad request, or an empty string."""
+    if not mark or request.valid is None:
+        return "" if answer.error else "answered as if it were good"
+    if answer.error:
+        return answer.error
+    valid = np.array(request.valid)
+    if VALID not in answer.outputs or answer.outputs[VALID].tolist() != valid.tolist():
+        return f"{VALID} is {answer.outputs.get(VALID)} instead of {valid.tolist()}"
+    if any(answer.outputs[name][~valid].any() for name in answer.outputs):
+        return "what is marked has other outputs than zeros"
+    return "" if answer.outputs[PROBABILITIES][valid].any(axis=-1).all() else "what is good has no answer"

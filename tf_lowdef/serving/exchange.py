@@ -29,7 +29,13 @@ import numpy as np
 import numpy.typing as npt
 
 STRING = 7
-DTYPES: dict[int, np.dtype[Any]] = {1: np.dtype("<f4"), 3: np.dtype("<i4"), 4: np.dtype("u1"), 9: np.dtype("<i8")}
+DTYPES: dict[int, np.dtype[Any]] = {
+    1: np.dtype("<f4"),
+    3: np.dtype("<i4"),
+    4: np.dtype("u1"),
+    9: np.dtype("<i8"),
+    10: np.dtype("?"),
+}
 """TensorFlow's numbers: ``tensorflow/core/framework/types.proto``."""
 
 REQUESTS = ("requests.txt", "requests.bin")

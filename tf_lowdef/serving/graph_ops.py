@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Iterable, Iterator
 from importlib import resources
 from typing import Any, NamedTuple
@@ -12,6 +13,10 @@ from tensorflow.python.framework import op_def_registry
 
 PYTHON_OPS = ("PyFunc", "EagerPyFunc", "PyFuncStateless")
 """They call back into the Python process that traced them."""
+
+
+_RANDOM = re.compile(r"Random(?!Dataset|IndexShuffle)|Multinomial|TruncatedNormal|StatelessSample")
+"""In the names of TensorFlow's operations that draw; those that only count a generator on say so too."""
 
 
 class Use(NamedTuple):
@@ -63,6 +68,11 @@ def unservable(graph_def: Any) -> list[Unservable]:
                 why = f"sets {', '.join(new)}, which TensorFlow {newer['oldest']} does not know"
                 found.append(Unservable(use.op, use.path, why))
     return found
+
+
+def random_uses(graph_def: Any) -> list[Use]:
+    """Return the nodes that draw random numbers."""
+    return [use for use in uses(graph_def) if _RANDOM.search(use.op)]
 
 
 def layer_of(path: str, layer_names: Iterable[str]) -> str | None:

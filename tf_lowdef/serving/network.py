@@ -11,6 +11,8 @@ import tensorflow as tf
 
 from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.layers import ImageLayer, WebPLayer
+from tf_lowdef.layers.pixel_layer import check_value_range
+from tf_lowdef.serving.input_range import PIXEL_RANGE, Range, range_of
 from tf_lowdef.webp.graph import MAX_METHOD
 
 Size = tuple[int, int]
@@ -27,23 +29,36 @@ class Network:
         size: Height and width in pixels of the images that it takes.
         head: The layers of the defence in front, in the order that the image meets them; empty where they cannot be
             told apart.
-        call: From float32 pixels (batch, height, width, 3) to the pixels behind `head`, or None where there is none,
-            and the scores (batch, classes).
+        body: The layers behind it; empty where there is no head.
+        input_range: The two values that stand for black and full in the model's input.
+        call: From float32 images in `input_range`, shape (batch, height, width, 3), to the pixels behind `head`, or
+            None where there is none, and the scores (batch, classes).
     """
 
     model: Any
     size: Size
     head: tuple[Any, ...]
+    body: tuple[Any, ...]
+    input_range: Range
     call: Any
 
     def run(self, pixels: tf.Tensor) -> tuple[tf.Tensor | None, tf.Tensor]:
-        """Return the defended pixels, float32, or None, and the scores, float32, at inference."""
-        defended, scores = self.call(pixels)
+        """Return the defended pixels, float32, or None, and the scores, float32, at inference.
+
+        Args:
+            pixels: float32, shape (batch, height, width, 3), in [0, 255].
+        """
+        defended, scores = self.call(self.to_input(pixels))
         scores = tf.cast(tf.convert_to_tensor(scores), tf.float32)
         return None if defended is None else tf.cast(defended, tf.float32), scores
 
+    def to_input(self, pixels: Any) -> Any:
+        """Return pixels in [0, 255], of TensorFlow or NumPy, in the model's own range."""
+        low, high = self.input_range
+        return pixels if (low, high) == PIXEL_RANGE else pixels * ((high - low) / 255) + low
 
-def take_apart(model: Any, size: Size | None = None) -> Network:
+
+def take_apart(model: Any, size: Size | None = None, input_range: Range | None = None) -> Network:
     """Return a model's network, without changing the model.
 
     The defence is told apart in a ``keras.Sequential`` (nested ones are looked into) that begins with image layers.
@@ -52,6 +67,7 @@ def take_apart(model: Any, size: Size | None = None) -> Network:
     Args:
         model: A Keras model from images to one row of class scores each.
         size: Height and width, for models that do not say them.
+        input_range: See :func:`tf_lowdef.serving.export`.
 
     Raises:
         TypeError: `model` is not a Keras model.
@@ -63,9 +79,34 @@ def take_apart(model: Any, size: Size | None = None) -> Network:
     check_webp_layers(model)
     found = _size_to_serve(model, size)
     head = tuple(_leading(layers))
+    own = range_of(model) if input_range is None else check_value_range(input_range)
     if not head:
-        return Network(model, found, (), lambda pixels: (None, model(_as_input(model, pixels), training=False)))
-    return Network(model, found, head, _split(layers, len(head), found))
+        return Network(model, found, (), (), own, lambda images: (None, call_whole(model, images)))
+    return Network(model, found, head, layers[len(head) :], own, _split(model, layers, len(head), found))
+
+
+def call_whole(model: Any, images: Any) -> Any:
+    """Return a model's scores of images in its own range, at inference."""
+    return one_output(model, model(_as_input(model, tf.convert_to_tensor(images, tf.float32)), training=False))
+
+
+def one_output(model: Any, outputs: Any) -> Any:
+    """Return a model's output, out of a list or dict that holds nothing else.
+
+    Raises:
+        ValueError: There are several.
+    """
+    if not isinstance(outputs, (list, tuple, dict)):
+        return outputs
+    if len(outputs) == 1:
+        return next(iter(outputs.values())) if isinstance(outputs, dict) else outputs[0]
+    named = outputs.items() if isinstance(outputs, dict) else enumerate(outputs)
+    described = ", ".join(f"{name!r} of shape {tuple(each.shape)}" for name, each in named)
+    key = repr(next(iter(outputs))) if isinstance(outputs, dict) else "0"
+    raise ValueError(
+        f"A model to serve must have one output, the class scores, and {model.name!r} has {len(outputs)}: {described}. "
+        f"Export a model of the one that is meant, such as keras.Model(model.inputs, model.output[{key}])"
+    )
 
 
 def check_webp_layers(model: Any) -> None:
@@ -106,7 +147,7 @@ def _leading(layers: tuple[Any, ...]) -> Iterator[Any]:
 
 
 def _size_to_serve(model: Any, size: Size | None) -> Size:
-    known = _static_size(model)
+    known = static_size(model)
     if known is None:
         if size is not None:
             return size
@@ -119,7 +160,7 @@ def _size_to_serve(model: Any, size: Size | None) -> Size:
     raise ValueError(f"{model.name!r} takes images of {known[0]}x{known[1]} pixels. Received: {size}")
 
 
-def _static_size(model: Any) -> Size | None:
+def static_size(model: Any) -> Size | None:
     """Return the height and width that a model takes, or None; image layers hand them on from what follows them."""
     for layer in _walk(model):
         shape = _input_shape(layer)
@@ -142,9 +183,17 @@ def _input_shape(layer: Any) -> tuple[int | None, ...] | None:
         shape = layer.input_shape
     except (AttributeError, ValueError):  # never called; a subclassed model has none at all
         return None
+    shape = one_of(shape)
     if isinstance(shape, tuple) and all(side is None or isinstance(side, int) for side in shape):
         return shape
     raise ValueError(f"{layer.name!r} must have one input, images. Received: input_shape={shape}")
+
+
+def one_of(shape: Any) -> Any:
+    """Return what a list or dict of one entry holds, and everything else as it is."""
+    if isinstance(shape, (list, dict)) and len(shape) == 1:
+        return next(iter(shape.values())) if isinstance(shape, dict) else shape[0]
+    return shape
 
 
 def _as_input(model: Any, pixels: tf.Tensor) -> tf.Tensor:
@@ -154,7 +203,7 @@ def _as_input(model: Any, pixels: tf.Tensor) -> tf.Tensor:
     return tf.saturate_cast(tf.round(pixels), dtype) if dtype.is_integer else pixels
 
 
-def _split(layers: tuple[Any, ...], count: int, size: Size) -> Any:
+def _split(model: Any, layers: tuple[Any, ...], count: int, size: Size) -> Any:
     """Return one Keras model of the same layers with two outputs: behind the first `count` of them, and the last's."""
     inputs = keras.Input((*size, CHANNELS), dtype="float32", name="pixels")
     images = inputs
@@ -163,5 +212,5 @@ def _split(layers: tuple[Any, ...], count: int, size: Size) -> Any:
     scores = images
     for layer in layers[count:]:
         scores = layer(scores)
-    split = keras.Model(inputs, [images, scores])
-    return lambda pixels: split(pixels, training=False)
+    split = keras.Model(inputs, [images, one_output(model, scores)])
+    return lambda given: split(given, training=False)

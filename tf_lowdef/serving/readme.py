@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+
+from PIL import __version__ as pillow_version
 
 from tf_lowdef.files import write_text
 from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.layers import WebPLayer
-from tf_lowdef.serving.decode import RESIZE_DISTANCE
 from tf_lowdef.serving.expected import LOGITS_TOLERANCE
 from tf_lowdef.serving.graph_ops import newer_ops
+from tf_lowdef.serving.input_range import PIXEL_RANGE
 from tf_lowdef.serving.layout import README, model_name
-from tf_lowdef.serving.network import Network
+from tf_lowdef.serving.network import Network, Size
 from tf_lowdef.serving.signatures import (
     BYTES_INPUT,
     BYTES_SIGNATURE,
@@ -22,6 +25,7 @@ from tf_lowdef.serving.signatures import (
     PROBABILITIES,
     TOP_CLASSES,
     TOP_NAMES,
+    VALID,
 )
 from tf_lowdef.webp.graph import always_exact
 
@@ -45,7 +49,7 @@ or, to serve it beside others, with the `models.config` here:
 docker run --rm -p 8501:8501 -v "$PWD:/models/{name}:ro" tensorflow/serving \\
     --model_config_file=/models/{name}/models.config
 ```
-
+{compiled}
 Ask it about an image file:
 
 ```
@@ -56,31 +60,65 @@ Ask it about an image file:
 
 | signature | input | what it is |
 | :--- | :--- | :--- |
-| `{pixels_signature}` | `{pixels}`, float32, (batch, {height}, {width}, 3) | RGB in [0, 255] |
-| `{bytes_signature}` | `{bytes}`, string, (batch,) | whole JPEG or PNG files; in JSON `{{"b64": "..."}}` |
+| `{pixels_signature}` | `{pixels}`, float32, (batch, {height}, {width}, 3) | RGB in [0, 255]{range_note} |
+| `{bytes_signature}` | `{bytes}`, string, (batch,) | whole JPEG, PNG or WebP files; in JSON `{{"b64": "..."}}` |
 
 | output | what it is |
 | :--- | :--- |
 | `{probabilities}`, `{logits}` | float32, (batch, {classes}){logits_note} |
-| `{top_classes}`, `{top_names}` | the {top} most probable classes: index, and name |
+| `{top_classes}`, `{top_names}` | the {top} most probable classes: index, and name |{valid_row}
 {defended_row}
+## Bad images
+
+{bad}
+
 ## What is exact
 
-- JPEG and 8-bit PNG are decoded exactly as Pillow decodes them. Images of another size are resized to
-  {width}x{height} before the defence, bicubic with antialiasing, within {distance} grey levels of Pillow's. EXIF
-  orientation is not carried out, transparency is dropped, CMYK is converted otherwise than by Pillow. WebP is decoded
-  where the server's TensorFlow can (2.20 and later); GIF (its first frame) and BMP are decoded too.
+- JPEG and PNG files of any size are decoded as Pillow decodes them and resized to {width}x{height} as Pillow {pillow}
+  resizes them (bicubic), value for value, before the defence. The EXIF orientation is carried out (one in XMP or in a
+  PNG's text is not), transparency is laid on white, of 16 bits the high 8 are taken. WebP is decoded, as exactly, where
+  the server's TensorFlow can (2.20 and later).
+- GIF, BMP and TIFF files, animated WebP and CMYK JPEG are refused, and so are files of more than {limit_width} x
+  {limit_height} pixels (width x height; `--max-image-size`), which is looked up in the header before anything is
+  decoded.
 - When this was exported, the pixels behind the defence were those of Pillow's codec on all samples, and logits within
   {tolerance:g}.{large}
 - `tf-lowdef serve-check` on this folder runs the model in a process without tf_lowdef, and where a C compiler is there
   in one without Python, and compares with answers that are stored beside it.
 """
 
+_MARKED = """\
+Bad images (files that are not decoded, see below; pixels that are not finite) are marked: `{valid}` is false, and all
+other outputs of that image are zeros and empty names. The others of the request are answered as ever. TensorFlow
+Serving merges requests into batches and gives one status to all of them, so that an error would fail everybody's.
+Look at `{valid}` before anything else. (`--on-bad-image error` exports without it.)"""
+
+_FAILED = """\
+A bad image (a file that is not decoded, see below) fails the whole request, and with it all those that TensorFlow
+Serving had merged into its batch. (`--on-bad-image mark` answers it with zeros and an output `{valid}` instead.)"""
+_COMPILED = """
+The codec is compiled by XLA, which TensorFlow Serving does on a CPU with `--xla_cpu_compilation_enabled` alone: add it
+to either command, or requests fail. Each size of a batch is compiled once, which takes 10 to 30 s and up to 1 GB. The
+warm-up requests do so for batches of {sizes} before the server takes others; a client's of another size waits. With
+`--enable_batching`, give those sizes as `allowed_batch_sizes` in the file of `--batching_parameters_file`.
+"""
+
 _LARGE = """ Pictures of this size that are very dense (noise at quality 100) may differ: libwebp's methods 3 and 4
   then halve counts that overflow 16 bits."""
 
 
-def write_readme(root: Path, network: Network, *, classes: int, top: int, probabilities: bool, pixels: bool) -> bool:
+def write_readme(
+    root: Path,
+    network: Network,
+    *,
+    classes: int,
+    top: int,
+    probabilities: bool,
+    pixels: bool,
+    mark: bool,
+    limit: Size,
+    compiled_for: Sequence[int] = (),
+) -> bool:
     """Write the README unless there is one that is not ours; return whether it was written."""
     file = root / README
     if file.exists() and _MARK not in file.read_text("utf-8", "replace"):
@@ -91,6 +129,7 @@ def write_readme(root: Path, network: Network, *, classes: int, top: int, probab
     text = _TEXT.format(
         mark=_MARK,
         name=name,
+        compiled=_COMPILED.format(sizes=", ".join(map(str, compiled_for))) if compiled_for else "",
         oldest=".".join(newer_ops()["oldest"].split(".")[:2]),
         defence=describe(network),
         height=height,
@@ -107,7 +146,12 @@ def write_readme(root: Path, network: Network, *, classes: int, top: int, probab
         top_classes=TOP_CLASSES,
         top_names=TOP_NAMES,
         defended_row=_defended_row(height, width) if pixels else "",
-        distance=RESIZE_DISTANCE,
+        valid_row=f"\n| `{VALID}` | bool, (batch,): whether the image is good |" if mark else "",
+        range_note=_range_note(network),
+        bad=(_MARKED if mark else _FAILED).format(valid=VALID),
+        pillow=pillow_version,
+        limit_height=limit[0],
+        limit_width=limit[1],
         tolerance=LOGITS_TOLERANCE,
         large="" if exact else _LARGE,
     )
@@ -124,6 +168,11 @@ def describe(network: Network) -> str:
 def _describe_layer(layer: object) -> str:
     settings = f" (quality {layer.quality:g}, method {layer.method})" if isinstance(layer, WebPLayer) else ""
     return f"{type(layer).__name__}{settings}"
+
+
+def _range_note(network: Network) -> str:
+    low, high = network.input_range
+    return "" if network.input_range == PIXEL_RANGE else f"; mapped to [{low:g}, {high:g}], as the model takes it"
 
 
 def _is_webp(layer: object) -> bool:

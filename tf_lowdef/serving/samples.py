@@ -1,19 +1,18 @@
-"""Sample images, and what the model must answer to them."""
+"""Sample images: made ones, or a folder of the user's, as pixels and as files."""
 
 from __future__ import annotations
 
+import os
 from io import BytesIO
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
-from PIL import Image
+from PIL import ExifTags, Image
 
-from tf_lowdef.layers import codec_scope
-from tf_lowdef.serving.decode import decode_batch
-from tf_lowdef.serving.network import CHANNELS, Network, Size
-from tf_lowdef.serving.signatures import BYTES_INPUT, BYTES_SIGNATURE, PIXELS_INPUT, PIXELS_SIGNATURE, named_outputs
+from tf_lowdef.files import find_images, read_file, read_rgb
+from tf_lowdef.serving.network import CHANNELS, Size
 
 Pixels = npt.NDArray[np.uint8]
 Arrays = dict[str, npt.NDArray[Any]]
@@ -21,13 +20,89 @@ Expected = dict[str, tuple[Arrays, Arrays]]
 """Inputs and outputs of each signature, by their names."""
 
 JPEG_QUALITY = 90
-OTHER_SIZE = 1.4
-"""How much larger the sample is that has to be resized."""
+LARGER = (1.4, 1.4)
+TALL = (1.7, 0.9)
+"""How many times as high and wide as the model's input the two samples are that have to be resized. A tall one,
+because Pillow resizes those in another order."""
+UPSIDE_DOWN = 3
+"""The tall one's EXIF orientation, which leaves it tall."""
+
+MOST_FILES = 16
+"""So many of a folder are samples at most: they are stored beside the model."""
+_SENT = frozenset({"JPEG", "PNG"})
+"""Formats that every server decodes."""
 
 _EXPONENT = -1.0
 """Amplitude against frequency in photographs (Field 1987, doi 10.1364/JOSAA.4.002379)."""
 _CONTRAST = 48.0
 """Standard deviation of the picture made from that spectrum, in grey levels."""
+
+
+class Samples(NamedTuple):
+    """The user's samples.
+
+    Attributes:
+        pictures: uint8, shape (height, width, 3) each.
+        files: Those of them that every server decodes, as bytes; none for an array.
+        any_size: Whether they are resized where the model takes another size; an array is not.
+    """
+
+    pictures: list[Pixels]
+    files: list[bytes]
+    any_size: bool
+
+    def size(self) -> Size | None:
+        """Return the height and width that all pictures have, None where they differ."""
+        sizes = {(picture.shape[0], picture.shape[1]) for picture in self.pictures}
+        return next(iter(sizes)) if len(sizes) == 1 else None
+
+
+def open_samples(samples: npt.ArrayLike | str | os.PathLike[str], limit: Size) -> Samples:
+    """Return the samples that are given as an array or a folder.
+
+    Raises:
+        ValueError: The array is not of whole numbers in [0, 255], shape (n, height, width, 3).
+        FileNotFoundError, NotADirectoryError, ImageReadError: As from `read_samples`.
+    """
+    if isinstance(samples, (str, os.PathLike)):
+        return read_samples(samples, limit)
+    array = np.asarray(samples)
+    if array.ndim != 4 or array.shape[3] != CHANNELS or 0 in array.shape:
+        raise ValueError(f"`samples` must have the shape (n, height, width, {CHANNELS}). Received: shape={array.shape}")
+    if array.min() < 0 or array.max() > 255 or (array != np.rint(array)).any():
+        raise ValueError("`samples` must be whole numbers from 0 to 255, RGB pixels. Received: others")
+    return Samples(list(array.astype(np.uint8)), [], any_size=False)
+
+
+def choose_samples(samples: Samples | None, size: Size, limit: Size, seed: int) -> tuple[Pixels, list[bytes]]:
+    """Return what is sent as pixels, uint8 (n, height, width, 3), and what is sent as files."""
+    if samples is None:
+        pixels = make_samples(size, seed)
+        return pixels, encode_samples(pixels, limit)
+    pixels = np.stack([_resize(Image.fromarray(picture), size) for picture in samples.pictures])
+    return pixels, [*samples.files, *encode_samples(pixels, limit)]
+
+
+def read_samples(folder: str | os.PathLike[str], limit: Size) -> Samples:
+    """Read the first images of a folder, in the order of their names.
+
+    Args:
+        folder: Its subfolders are looked into.
+        limit: Height and width of the files that a server takes at most; larger ones are sent as pixels alone.
+
+    Raises:
+        FileNotFoundError: There is no image in it.
+        NotADirectoryError: It is no folder.
+        ImageReadError: One of them cannot be read.
+    """
+    if not Path(folder).is_dir():
+        raise NotADirectoryError(f"{os.fspath(folder)}: `samples` must be a folder of images, or an array")
+    paths = find_images(folder)[:MOST_FILES]
+    if not paths:
+        raise FileNotFoundError(f"{os.fspath(folder)}: no images to take as samples")
+    pictures = [read_rgb(path) for path in paths]
+    contents = [read_file(path) for path in paths]
+    return Samples(pictures, [content for content in contents if _is_sent(content, limit)], any_size=True)
 
 
 def make_samples(size: Size, seed: int = 0) -> Pixels:
@@ -56,14 +131,22 @@ def make_samples(size: Size, seed: int = 0) -> Pixels:
     return samples
 
 
-def encode_samples(samples: Pixels) -> list[bytes]:
-    """Return the samples as files: each as PNG, each as JPEG, and the last as a larger PNG and JPEG to be resized."""
-    last = Image.fromarray(samples[-1])
-    larger = last.resize([max(1, round(side * OTHER_SIZE)) for side in last.size], Image.Resampling.BICUBIC)
+def encode_samples(samples: Pixels, limit: Size) -> list[bytes]:
+    """Return samples as files within `limit`: each as PNG and as JPEG, the last as a larger PNG and a tall JPEG too."""
     pictures = [Image.fromarray(sample) for sample in samples]
+    height, width = samples.shape[1:3]
+    larger, tall = (
+        Image.fromarray(
+            _resize(pictures[-1], (min(round(height * high), limit[0]), min(round(width * wide), limit[1])))
+        )
+        for high, wide in (LARGER, TALL)
+    )
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = UPSIDE_DOWN
     return [
         *(encode(picture, "PNG") for picture in (*pictures, larger)),
-        *(encode(picture, "JPEG", quality=JPEG_QUALITY) for picture in (*pictures, larger)),
+        *(encode(picture, "JPEG", quality=JPEG_QUALITY) for picture in pictures),
+        encode(tall, "JPEG", quality=JPEG_QUALITY, exif=exif),
     ]
 
 
@@ -74,44 +157,12 @@ def encode(picture: Image.Image, kind: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def make_expected(
-    network: Network, samples: Pixels, *, names: list[str], probabilities: bool, with_pixels: bool
-) -> Expected:
-    """Return what both signatures must answer to the samples, computed with the Pillow codec.
-
-    Args:
-        network: The model.
-        samples: uint8, shape (n, height, width, 3).
-        names: One a class.
-        probabilities: Whether the network gives probabilities.
-        with_pixels: Whether the defended pixels are an output.
-
-    Returns:
-        Inputs and outputs by signature.
-    """
-    files = np.array(encode_samples(samples), dtype=object)
-    pixels = samples.astype(np.float32)
-    decoded = decode_batch(tf.constant(files), *network.size)
-
-    def answer(images: Any) -> Arrays:
-        defended, scores = reference(network, images)
-        outputs = named_outputs(
-            defended if with_pixels else None, scores, names=tf.constant(names), probabilities=probabilities
-        )
-        return {name: value.numpy() for name, value in outputs.items()}
-
-    return {
-        PIXELS_SIGNATURE: ({PIXELS_INPUT: pixels}, answer(pixels)),
-        BYTES_SIGNATURE: ({BYTES_INPUT: files}, answer(decoded)),
-    }
+def _resize(picture: Image.Image, size: Size) -> Pixels:
+    height, width = (max(1, side) for side in size)
+    return np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC))
 
 
-def reference(network: Network, pixels: Any) -> tuple[Any, Any]:
-    """Return defended pixels (or None) and scores of float32 pixels, with Pillow's codec, as a graph.
-
-    As a graph, because TensorFlow fuses operations there, which moves logits by some 1e-5.
-    """
-    function = tf.function(network.run, autograph=False)
-    with codec_scope("pillow"):
-        defended, scores = function(tf.convert_to_tensor(pixels, tf.float32))
-    return defended, scores
+def _is_sent(content: bytes, limit: Size) -> bool:
+    with Image.open(BytesIO(content)) as image:
+        fits = image.height <= limit[0] and image.width <= limit[1]
+        return fits and image.format in _SENT and image.mode not in ("CMYK", "YCCK")

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_lowdef.layers import codec_scope
-from tf_lowdef.serving.decode import decode_batch
+from tf_lowdef.serving.decode import LIMIT, Size, decode_batch, decode_or_mark
 from tf_lowdef.serving.network import CHANNELS, Network
 
 PIXELS_SIGNATURE = "serving_default"
@@ -23,11 +23,12 @@ LOGITS = "logits"
 PROBABILITIES = "probabilities"
 TOP_CLASSES = "top_classes"
 TOP_NAMES = "top_class_names"
+VALID = "valid"
 
 TOP = 5
 """How many classes are named."""
 
-_SMALLEST = 1.1754944e-38
+SMALLEST = 1.1754944e-38
 """The smallest normal float32: what a probability of zero counts as in a logarithm."""
 
 
@@ -43,7 +44,10 @@ class Serving:
     Both return, one row an image: ``probabilities`` and ``logits``, float32 (batch, classes); ``top_classes``, int32
     (batch, 5), the most probable first, fewer where the model has fewer classes; ``top_class_names``, string, of the
     same shape; ``defended_pixels``, float32 (batch, height, width, 3), what the classifier behind the defence sees, in
-    its range, where the defence could be told apart.
+    its range, where the defence could be told apart; ``valid``, bool (batch,), where bad images are marked.
+
+    A bad image is a file that `decode_batch` refuses, or has pixels that are not finite. Marked, every output of it is
+    zero, or an empty name; otherwise it is an error, and with it the whole batch.
 
     Args:
         network: What to serve.
@@ -51,6 +55,9 @@ class Serving:
         probabilities: Whether the network gives probabilities. ``logits`` are their logarithms then, which the
             network's own logits are but for a constant in each row.
         defended_pixels: Whether to return them.
+        mark: Whether bad images are marked.
+        limit: Height and width in pixels that a file may have at most.
+        xla: Whether XLA compiles the codec.
 
     Attributes:
         module: Holds the weights. It does not hold the core, which would be traced and stored once more.
@@ -58,12 +65,23 @@ class Serving:
     """
 
     def __init__(
-        self, network: Network, class_names: Sequence[str], probabilities: bool, defended_pixels: bool = True
+        self,
+        network: Network,
+        class_names: Sequence[str],
+        probabilities: bool,
+        *,
+        defended_pixels: bool = True,
+        mark: bool = True,
+        limit: Size = LIMIT,
+        xla: bool = False,
     ) -> None:
+        self._xla = xla
         self._names = tf.constant(list(class_names), tf.string)
         self._probabilities = probabilities
         self._defended = defended_pixels
         self._network = network
+        self._mark = mark
+        self._limit = limit
         spec = tf.TensorSpec((None, *network.size, CHANNELS), tf.float32)
         self._call = tf.function(self._core, input_signature=[spec], autograph=False)
         core = self._call.get_concrete_function()
@@ -76,10 +94,17 @@ class Serving:
         height, width = self._network.size
 
         def from_pixels(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-            return dict(self._call(_checked(pixels, (None, height, width, CHANNELS))))
+            images = _checked(pixels, (None, height, width, CHANNELS))
+            if not self._mark:
+                return dict(self._call(images))
+            valid = tf.reduce_all(tf.math.is_finite(images), axis=(1, 2, 3))
+            return self._marked(_where(valid, images, 0), valid)
 
         def from_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-            return dict(self._call(decode_batch(_checked(image_bytes, (None,)), height, width)))
+            files = _checked(image_bytes, (None,))
+            if not self._mark:
+                return dict(self._call(decode_batch(files, height, width, self._limit)))
+            return self._marked(*decode_or_mark(files, height, width, self._limit))
 
         specs = {
             PIXELS_SIGNATURE: (from_pixels, tf.TensorSpec((None, height, width, CHANNELS), tf.float32, PIXELS_INPUT)),
@@ -90,8 +115,13 @@ class Serving:
             for name, (function, spec) in specs.items()
         }
 
+    def _marked(self, pixels: tf.Tensor, valid: tf.Tensor) -> dict[str, tf.Tensor]:
+        outputs = self._call(pixels).items()
+        marked = {name: _where(valid, each, "" if each.dtype == tf.string else 0) for name, each in outputs}
+        return {**marked, VALID: valid}
+
     def _core(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        with codec_scope("graph"):  # here, where it holds for every tracing there may be
+        with codec_scope("graph", jit_compile=self._xla):  # here, where it holds for every tracing there may be
             defended, scores = self._network.run(pixels)
         return named_outputs(
             defended if self._defended else None, scores, names=self._names, probabilities=self._probabilities
@@ -101,15 +131,21 @@ class Serving:
 def named_outputs(
     defended: tf.Tensor | None, scores: tf.Tensor, *, names: tf.Tensor, probabilities: bool
 ) -> dict[str, tf.Tensor]:
-    """Return the outputs of both signatures; for their shapes see `ServingModule`."""
+    """Return the outputs of both signatures; for their shapes see `Serving`."""
     top = tf.math.top_k(scores, min(TOP, int(names.shape[0]))).indices
     outputs = {
         PROBABILITIES: scores if probabilities else tf.nn.softmax(scores),
-        LOGITS: tf.math.log(tf.maximum(scores, _SMALLEST)) if probabilities else scores,
+        LOGITS: tf.math.log(tf.maximum(scores, SMALLEST)) if probabilities else scores,
         TOP_CLASSES: top,
         TOP_NAMES: tf.gather(names, top),
     }
     return outputs if defended is None else {**outputs, DEFENDED: defended}
+
+
+def _where(valid: tf.Tensor, values: tf.Tensor, otherwise: Any) -> tf.Tensor:
+    """Return each image's values, shape (batch, ...), where it is valid."""
+    condition = tf.reshape(valid, [-1] + [1] * (values.shape.rank - 1))
+    return tf.where(condition, values, tf.cast(otherwise, values.dtype) if otherwise == 0 else otherwise)
 
 
 def _checked(tensor: tf.Tensor, shape: tuple[int | None, ...]) -> tf.Tensor:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from tensorflow.core.framework import tensor_pb2
@@ -14,6 +17,9 @@ from tf_lowdef.serving.samples import Expected
 
 FILE = Path("assets.extra", "tf_serving_warmup_requests")
 """Where TensorFlow Serving looks for them, in the version's folder."""
+
+BATCH_SIZES = (1, 8, 32)
+"""What a server whose codec is compiled is warmed up for, unless told otherwise."""
 
 _PACKAGE = "tensorflow.serving"
 _FIELD = descriptor_pb2.FieldDescriptorProto
@@ -29,26 +35,32 @@ tensorflow-serving-api would bring them all, and with them a TensorFlow of its o
 """
 
 
-def write_warmup(folder: Path, model_name: str, expected: Expected) -> None:
-    """Write one request for each signature into a version's folder: the first of the expected inputs.
+def write_warmup(folder: Path, model_name: str, expected: Expected, batch_sizes: Sequence[int] = (1,)) -> None:
+    """Write one request for each signature and batch size into a version's folder: the first of the expected inputs.
 
     Args:
         folder: The version's.
         model_name: The served model's.
         expected: Inputs by signature.
+        batch_sizes: How often a request holds that input.
     """
     file = folder / FILE
     file.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(file)) as writer:
-        for signature, (inputs, _) in expected.items():
+        for signature, size in itertools.product(expected, batch_sizes):
+            inputs, _ = expected[signature]
             log = prediction_log_class()()
             request = log.predict_log.request
             request.model_spec.name = model_name
             request.model_spec.signature_name = signature
             for name, array in inputs.items():
                 # by way of bytes: the two classes come from different descriptor pools
-                request.inputs[name].ParseFromString(tf.make_tensor_proto(array[:1]).SerializeToString())
+                request.inputs[name].ParseFromString(_tensor(array, size).SerializeToString())
             writer.write(log.SerializeToString())
+
+
+def _tensor(array: Any, size: int) -> Any:
+    return tf.make_tensor_proto(np.repeat(array[:1], size, axis=0))
 
 
 def read_warmup(folder: Path) -> list[Any]:

@@ -14,6 +14,8 @@ from tf_lowdef.validation import check_integer, check_number
 
 MAX_SIDE = 16383
 """The longest side of a WebP image in pixels (RFC 9649 section 2.5: 14 bits for width and height)."""
+MAX_GRAPH_METHOD = 4
+"""The highest method of the codec in the graph: 5 and 6 quantise with a trellis search, which it does not have."""
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -97,14 +97,13 @@ def blocks():
 
 
 def _keys(levels, kind, contexts):
-    signs = np.random.default_rng(4).choice([-1, 1], levels.shape)
     raster = np.zeros_like(levels)
-    raster[:, tables.ZIGZAG] = levels * signs
-    pairs = tf.constant(np.concatenate([np.maximum(raster, 0), np.maximum(-raster, 0)], axis=1).astype(np.float32))
+    raster[:, tables.ZIGZAG] = levels
     kind = np.array(kind, np.int32)
-    found = tokens.tokenise(pairs, kind)
+    given = tf.constant(raster, tf.float32)
+    found = tokens.tokenise(given, kind)
     np.testing.assert_array_equal(found.nonzero, levels.any(axis=1))
-    return found.with_context(tf.constant(contexts, tf.float32), kind), pairs
+    return found.with_context(tf.constant(contexts, tf.float32), kind), given
 
 
 def test_costs_and_counts(blocks):
@@ -112,8 +111,8 @@ def test_costs_and_counts(blocks):
     state = token_costs.initial(tf.constant(1))
     for kind in range(4):
         some, context = levels[kinds == kind], contexts[kinds == kind]
-        keys, pairs = _keys(some, kind, context)
-        total = tokens.costs(keys, pairs, state.table, tokens.offsets(tf.zeros(len(some), tf.int32)))
+        keys, given = _keys(some, kind, context)
+        total = tokens.costs(keys, given, state.table, tokens.offsets(tf.zeros(len(some), tf.int32)))
         expected = [
             _block_cost(block, kind, ctx, tables.COEFF_PROBA_DEFAULT) for block, ctx in zip(some, context, strict=True)
         ]
@@ -146,13 +145,13 @@ def test_refresh(blocks):
     state = token_costs.refresh(both, token_costs.initial(tf.constant(2)))
     for kind in range(4):
         some, context = levels[kinds == kind], contexts[kinds == kind]
-        keys, pairs = _keys(some, kind, context)
+        keys, given = _keys(some, kind, context)
         for image, tables_of_image in ((0, probabilities), (1, tables.COEFF_PROBA_DEFAULT)):
             offsets = tokens.offsets(tf.fill([len(some)], image))
             expected = [
                 _block_cost(block, kind, ctx, tables_of_image) for block, ctx in zip(some, context, strict=True)
             ]
-            total = tokens.costs(keys, pairs, state.table, offsets)
+            total = tokens.costs(keys, given, state.table, offsets)
             np.testing.assert_array_equal(tokens.cost_of(total), expected)
 
 

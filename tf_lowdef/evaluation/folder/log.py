@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
-from tf_lowdef.files import write_text
+from tf_lowdef.files import csv_text, open_text, read_cell, write_text
 
 TABLE = "attack.csv"
 
@@ -49,7 +49,15 @@ class LogLine:
     status: str
 
 
-_READ = {"label": int, "before": int, "after": int, "reread": int, "steps": int, "l2": float, "linf": float}
+_READ: dict[str, Callable[[str], Any]] = {
+    "label": int,
+    "before": int,
+    "after": int,
+    "reread": int,
+    "steps": int,
+    "l2": float,
+    "linf": float,
+}
 
 
 def status(label: int, before: int, reread: int, fooled_in_floats: bool) -> str:
@@ -70,9 +78,9 @@ def read_table(out: Path) -> dict[str, LogLine]:
         ValueError: ``attack.csv`` is no table of this tool.
     """
     try:
-        with (out / TABLE).open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        with open_text(out / TABLE) as file:
             rows = list(csv.DictReader(file))
-        records = [LogLine(**{key: _READ.get(key, str)(value) for key, value in row.items()}) for row in rows]
+        records = [LogLine(**{key: _READ.get(key, read_cell)(cell) for key, cell in row.items()}) for row in rows]
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, csv.Error) as error:
@@ -82,8 +90,5 @@ def read_table(out: Path) -> dict[str, LogLine]:
 
 def write_table(out: Path, records: Sequence[LogLine]) -> None:
     """Write the table, whole or not at all."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(LogLine)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(record) for record in records)
-    write_text(out / TABLE, text.getvalue())
+    columns = [field.name for field in fields(LogLine)]
+    write_text(out / TABLE, csv_text([columns, *(list(asdict(record).values()) for record in records)]))

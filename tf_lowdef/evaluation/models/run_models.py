@@ -15,11 +15,12 @@ from tf_lowdef.attacks import MPGD, Attack, AttackResult, Square
 from tf_lowdef.defences import Defence
 from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, observe
 from tf_lowdef.evaluation.models.draws import CHOOSING_DRAWS, REPORT_DRAWS, ExpectedModel, attackable
-from tf_lowdef.evaluation.models.predict import Predictor
+from tf_lowdef.evaluation.models.predict import NonFiniteOutputError, Predictor
 from tf_lowdef.evaluation.models.probe import Probe, gives_gradient, probe
 from tf_lowdef.evaluation.models.variants import defended_models
 from tf_lowdef.files import encode_png
 from tf_lowdef.jobs import Record
+from tf_lowdef.results import CLEAN
 from tf_lowdef.threats import Threat
 
 Pixels = npt.NDArray[np.uint8]
@@ -42,6 +43,11 @@ class Batch(NamedTuple):
     pixels: Pixels
     labels: Labels
     names: Sequence[str] = ()
+
+    def take(self, places: npt.NDArray[np.int64]) -> Batch:
+        """Return some of the images."""
+        names = [self.names[place] for place in places] if self.names else ()
+        return Batch(self.pixels[places], self.labels[places], names)
 
 
 class Found(NamedTuple):
@@ -140,7 +146,7 @@ class RunModels:
 
     def judge_clean(self, batch: Batch) -> Record:
         """Return what every defence makes of clean images."""
-        return Record(self._judge_all(batch.pixels, batch.labels))
+        return Record(self._judge_all(batch, batch.pixels, CLEAN))
 
     def attack_victim(self, batch: Batch, *, name: str, attack: Attack, folder: str | None, threat: Threat) -> Record:
         """Attack a threat's victim, and return what every defence makes of the images.
@@ -157,7 +163,7 @@ class RunModels:
         seconds = np.array(time.perf_counter() - started)
         arrays = {
             **observe(batch.pixels, result, batch.labels),
-            **self._judge_all(result.images, batch.labels),
+            **self._judge_all(batch, result.images, name),
             "attack_seconds": seconds,
         }
         return Record(arrays, contents=as_files(folder, result.images, batch.names))
@@ -209,24 +215,50 @@ class RunModels:
         left, judging = np.arange(len(batch.pixels)), 0.0
         for number in through:
             size = padded_size(len(left), self.batch_size)
-            pixels, labels = batch.pixels[left], batch.labels[left]
-            result = run_attack(name, attack, models[number], pixels, labels, size, self.seed)
+            part = batch.take(left)
+            result = run_attack(name, attack, models[number], *part[:2], size, self.seed)
             started = time.perf_counter()
-            found.append(Found(left, result, *judge(self.predictor, self.defences[defence], result.images, labels)))
+            judged = judge_named(self.predictor, self.defences[defence], part, result.images, attack.spec)
+            found.append(Found(left, result, *judged))
             judging += time.perf_counter() - started
             left = left[found[-1].chosen_by > 0]
             if not len(left):
                 break
         return *worst_example(found), judging
 
-    def _judge_all(self, pixels: Pixels, labels: Labels) -> dict[str, npt.NDArray[Any]]:
+    def _judge_all(self, batch: Batch, pixels: Pixels, attack: str) -> dict[str, npt.NDArray[Any]]:
         """Return shares to report and to choose by, both (defences, batch), and seconds, (defences,)."""
         found = []
         for defence in self.defences.values():
             started = time.perf_counter()
-            shares, chosen_by = judge(self.predictor, defence, pixels, labels)
+            shares, chosen_by = judge_named(self.predictor, defence, batch, pixels, attack)
             found.append((shares, chosen_by, np.array(time.perf_counter() - started)))
         return {name: np.stack(arrays) for name, arrays in zip(JUDGED, zip(*found, strict=True), strict=True)}
+
+
+def judge_named(
+    predictor: Predictor, defence: Defence, batch: Batch, pixels: Pixels, attack: str
+) -> tuple[Shares, Shares]:
+    """Return what `judge` does; where the model's output is not finite, name file, attack and defence.
+
+    Args:
+        predictor: Of the bare classifier.
+        defence: In front of it.
+        batch: The clean images, with names and labels.
+        pixels: What an attack made of them.
+        attack: Its name, ``"none"`` for the clean images themselves.
+
+    Raises:
+        ValueError: The model's output is NaN or infinite.
+    """
+    try:
+        return judge(predictor, defence, pixels, batch.labels)
+    except NonFiniteOutputError as error:
+        name = batch.names[error.image] if error.image < len(batch.names) else f"number {error.image}"
+        made = "clean image" if attack == CLEAN else f"image that {attack} made of"
+        raise ValueError(
+            f"The model's output is NaN or infinite for the {made} {name!r} behind the defence {defence.name!r}"
+        ) from error
 
 
 def padded_size(count: int, batch_size: int) -> int:

@@ -96,7 +96,7 @@ def _alphas(pixels: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
     size = pixels.shape[-1]
     modes = predictions.shape[1]
     residual = tf.reshape(pixels, [-1, 1, size]) - predictions
-    coefficients = forward(tf.reshape(residual, [-1, 16]), pairs=False)
+    coefficients = forward(tf.reshape(residual, [-1, 16]))
     bins = tf.cast(tf.minimum(tf.abs(coefficients) * 0.125, float(_BINS - 1)), tf.int32)
     rows = tf.reshape(bins, [-1, size])
     histogram = count_values(rows, _BINS)
@@ -108,7 +108,7 @@ def _alphas(pixels: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
 def _prefers_i4(luma: tf.Tensor, quality: tf.Tensor) -> tf.Tensor:
     """Compare the spread of the 16 block sums with a threshold (FastMBAnalyze); the squares need float64."""
     to_sums = np.kron(np.eye(16), np.ones((16, 1))).astype(np.float32)
-    sums = tf.cast(multiply(luma, tf.constant(to_sums)), tf.float64)
+    sums = tf.cast(multiply(luma, to_sums), tf.float64)  # pixels by ones
     threshold = tf.cast(8 + 9 * quality // 100, tf.float64)
     squares = tf.reduce_sum(tf.square(sums), axis=-1)
     return threshold * squares >= tf.square(tf.reduce_sum(sums, axis=-1))

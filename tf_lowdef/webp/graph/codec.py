@@ -17,13 +17,13 @@ from tf_lowdef.webp.graph.epochs import EXACT_COUNT
 from tf_lowdef.webp.graph.layout import Grid, from_macroblocks, to_macroblocks
 from tf_lowdef.webp.graph.loop_filter import loop_filter
 from tf_lowdef.webp.graph.segments import assign, strengthen
-from tf_lowdef.webp.pillow import check_method, check_quality, check_side
+from tf_lowdef.webp.pillow import MAX_GRAPH_METHOD, check_method, check_quality, check_side
+from tf_lowdef.webp.tracing import is_compiled
 
-MAX_METHOD = 4
-"""Methods 5 and 6 quantise with a trellis search, which this codec does not have."""
+MAX_METHOD = MAX_GRAPH_METHOD
 
 
-def roundtrip(images: Any, quality: Any = 60, method: int = 4) -> tf.Tensor:
+def roundtrip(images: Any, quality: Any = 60, method: int = 4, *, jit_compile: bool = False) -> tf.Tensor:
     """Encode images as lossy WebP and decode them again, in TensorFlow's own operations.
 
     The pixels are those of ``tf_lowdef.webp.roundtrip``, that is of Pillow with libwebp 1.6.0 (encoders differ in their
@@ -31,13 +31,15 @@ def roundtrip(images: Any, quality: Any = 60, method: int = 4) -> tf.Tensor:
     transform, quantisation and loop filter, and mode decisions that need at most counts of symbols.
 
     Works eagerly, in a ``tf.function``, with ``jit_compile=True``, in ``tf.data`` and in a SavedModel. One trace serves
-    all qualities. It runs on the CPU, whose float32 products are exact here; some GPUs round them to fewer bits.
+    all qualities. It runs where TensorFlow puts it, and is exact there: no product depends on how a device rounds
+    float32 operands. A GPU or XLA takes the batch as a whole, a CPU in two parts.
 
     Args:
         images: uint8, shape (batch, height, width, 3) or (height, width, 3), RGB. Height and width must be static, 1 to
             16,383; the batch may be unknown, or empty.
         quality: 0 (smallest) to 100: a number, or an integer tensor, scalar or of shape (batch,), one per image.
         method: 0 (fast) to 4.
+        jit_compile: Whether XLA compiles the round trip, inside a graph that is not compiled itself.
 
     Returns:
         uint8, of the shape of `images`.
@@ -52,16 +54,17 @@ def roundtrip(images: Any, quality: Any = 60, method: int = 4) -> tf.Tensor:
     images = tf.convert_to_tensor(images)
     _check_images(images)
     if images.shape.rank == 3:
-        return roundtrip(images[None], quality, method)[0]
+        return roundtrip(images[None], quality, method, jit_compile=jit_compile)[0]
     qualities = _quality_tensors(quality)
     if not qualities[1].shape.is_compatible_with([1]) and not qualities[1].shape.is_compatible_with(images.shape[:1]):
         raise ValueError(
             "A `quality` tensor must hold one quality per image. "
             f"Received: shape={qualities[1].shape} for {images.shape[0]} images"
         )
-    # In eager mode a trace for each size would cost seconds each time.
-    count = None if tf.executing_eagerly() else images.shape[0]
-    return _run(images, *qualities, method=int(method), count=count)
+    compiled = is_compiled() or jit_compile
+    count = images.shape[0] if compiled and not tf.executing_eagerly() else None
+    run = _run_compiled if jit_compile and not is_compiled() else _run
+    return run(images, *qualities, method=int(method), compiled=compiled, count=count)
 
 
 def check_graph_method(method: int) -> int:
@@ -139,68 +142,74 @@ def _run(
     quality: tf.Tensor,
     diffused: tf.Tensor,
     method: int,
+    compiled: bool,
     count: int | None,
 ) -> tf.Tensor:
-    """Run the batch as two halves, whose loops do not wait for each other.
+    """Run the batch as a whole, or in parts on a CPU.
 
-    XLA needs halves of a known size where that of the batch is known. `count` says it, not the shape: TensorFlow would
-    take an earlier trace for a batch of unknown size.
+    Where it runs is asked when it runs, since a SavedModel cannot know. XLA compiles the whole alone, and wants to know
+    its size: `count` says it, not the shape, since TensorFlow would take an earlier trace for an unknown size.
     """
-    qualities = (quantiser_of_alpha, quality, diffused)
-    with tf.device("/CPU:0"):
-        if images.shape[0] == 0:
-            return images
-        if images.shape[0] == 1:
-            return _half(images, *qualities, method=method, count=1)
-        batch = count or tf.shape(images)[0]
-        qualities = tuple(tf.broadcast_to(part, [batch, *part.shape[1:]]) for part in qualities)
-        halves = _same_halves(images, qualities, count, method) if count else _halves(images, qualities, batch, method)
-        return tf.ensure_shape(halves, images.shape)
-
-
-def _same_halves(images: tf.Tensor, qualities: tuple[tf.Tensor, ...], batch: int, method: int) -> tf.Tensor:
-    """Run two halves of one size, and so of one trace: the middle image of an odd number is in both."""
-    size = (batch + 1) // 2
-    parts = slice(size), slice(batch - size, None)
-    first, last = (
-        _half(images[part], *(each[part] for each in qualities), method=method, count=size) for part in parts
+    if images.shape[0] == 0:
+        return images
+    batch = count or tf.shape(images)[0]
+    qualities = tuple(
+        tf.broadcast_to(part, [batch, *part.shape[1:]]) for part in (quantiser_of_alpha, quality, diffused)
     )
-    return tf.concat([first, last[2 * size - batch :]], axis=0)
+    if compiled:
+        return _piece(images, *qualities, method=method, compiled=True, count=count)
+    elsewhere = tf.raw_ops.DeviceIndex(device_names=["CPU"])  # 0 on a CPU
+    found = tf.switch_case(
+        elsewhere,
+        [lambda: _halves(images, qualities, batch, method), lambda: _unless_empty(images, qualities, method)],
+    )
+    return tf.ensure_shape(found, images.shape)
+
+
+_run_compiled = tf.function(_run.python_function, jit_compile=True, autograph=False)
 
 
 def _halves(images: tf.Tensor, qualities: tuple[tf.Tensor, ...], batch: tf.Tensor, method: int) -> tf.Tensor:
-    """Run two halves of sizes that show at run time, either of which may be empty."""
+    """Run two halves, either of which may be empty, side by side, each operation after operation.
+
+    Most operations are so small that handing them from thread to thread costs more than they do. What runs like that
+    must hold no condition and no call of a function, see ``control``.
+    """
     middle = batch // 2
     halves = []
     for half in (slice(middle), slice(middle, None)):
         some, about = images[half], tuple(part[half] for part in qualities)
-        halves.append(_unless_empty(some, about, method))
+        with tf.experimental.function_executor_type("SINGLE_THREADED_EXECUTOR"):
+            halves.append(_unless_empty(some, about, method))
     return tf.concat(halves, axis=0)
 
 
 def _unless_empty(images: tf.Tensor, qualities: tuple[tf.Tensor, ...], method: int) -> tf.Tensor:
     return tf.cond(
-        tf.shape(images)[0] > 0, lambda: _half(images, *qualities, method=method, count=None), lambda: images
+        tf.shape(images)[0] > 0,
+        lambda: _piece(images, *qualities, method=method, compiled=False, count=None),
+        lambda: images,
     )
 
 
 @tf.function(autograph=False)
-def _half(
+def _piece(
     images: tf.Tensor,
     quantiser_of_alpha: tf.Tensor,
     quality: tf.Tensor,
     diffused: tf.Tensor,
     method: int,
+    compiled: bool,
     count: int | None,
 ) -> tf.Tensor:
-    """Run some images; a function of its own, so that the graph holds it once. `count` as in :func:`_run`."""
+    """Run some images; a function of its own, so that the graph holds it once. the last two as in :func:`_run`."""
     images = tf.ensure_shape(images, [count, *images.shape[1:]])
     height, width = images.shape[1], images.shape[2]
     grid = Grid(height, width)
     blocks = to_macroblocks(*rgb_to_yuv(images), grid)
     analysis = analyse(blocks, grid, method, quality)
     segments = assign(analysis, quantiser_of_alpha)
-    encoded = encode(blocks, side_information(analysis, segments, diffused), grid, method)
+    encoded = encode(blocks, side_information(analysis, segments, diffused), grid, method, compiled)
     by_image = tf.transpose(segments.segment)
     levels = segments.filter_level if encoded.edge is None else strengthen(segments, encoded.edge)
     level = tf.transpose(tf.gather(levels, by_image, batch_dims=1))

@@ -13,28 +13,29 @@ import tensorflow as tf
 
 from tf_lowdef.webp.graph import tables
 from tf_lowdef.webp.graph.rounding import round_level, twice
-from tf_lowdef.webp.graph.tables import Floats, Ints
+from tf_lowdef.webp.graph.tables import Floats
 from tf_lowdef.webp.graph.transform import forward_wht, inverse_wht, levels
 
 
 @dataclass(frozen=True)
 class Quantiser:
-    """Rates, offsets (less 1/2) and steps for pairs of coefficients, each float32 of shape (n, 32) or (n, 1, 32)."""
+    """Rates, offsets (less 1/2) and steps of coefficients, each float32 of shape (n, 16) or (n, 1, 16)."""
 
     r: tf.Tensor
     s: tf.Tensor
     step: tf.Tensor
 
-    def quantise(self, pairs: tf.Tensor) -> tf.Tensor:
-        """Return the levels of pairs of shape (n, ..., 32)."""
-        return levels(pairs, self.r, self.s)
+    def code(self, coefficients: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the levels, without sign, of coefficients of shape (n, ..., 16), and the dequantised values."""
+        found = levels(coefficients, self.r, self.s)
+        return found, tf.sign(coefficients) * (found * self.step)
 
     def over_blocks(self) -> Quantiser:
-        """Return the same for several blocks each: (n, 1, 32)."""
-        return Quantiser(*(part[:, None] for part in (self.r, self.s, self.step)))
+        """Return the same for several blocks each: (n, 1, 16)."""
+        return Quantiser(*(tf.expand_dims(part, 1) for part in (self.r, self.s, self.step)))
 
     def twice(self) -> Quantiser:
-        """Return the same with each row twice: (2 * n, 32)."""
+        """Return the same with each row twice: (2 * n, 16)."""
         return Quantiser(*(twice(part) for part in (self.r, self.s, self.step)))
 
 
@@ -43,17 +44,22 @@ class WideQuantiser:
     """libwebp's own whole-number rule, for coefficients too large for float32: the second luma transform's.
 
     Attributes:
-        rule: int32, shape (n, 2, 32): multiplier and offset, in 1/2**17.
-        step: float32, shape (n, 1, 32).
+        multiplier: float32, shape (n, 16), whole numbers, in 1/2**17.
+        offset: float32, shape (n, 16), whole numbers, in 1/2**17.
+        step: float32, shape (n, 16).
     """
 
-    rule: tf.Tensor
+    multiplier: tf.Tensor
+    offset: tf.Tensor
     step: tf.Tensor
 
-    def quantise(self, pairs: tf.Tensor) -> tf.Tensor:
-        """Return the levels of pairs of shape (n, modes, 32); 16,320 * 2**14 is below 2**31."""
-        product = tf.cast(pairs, tf.int32) * self.rule[:, :1] + self.rule[:, 1:]
-        return tf.nn.relu(tf.cast(tf.bitwise.right_shift(product, 17), tf.float32))
+    def code(self, coefficients: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the levels, without sign, and dequantised values of coefficients, all float64, (n, modes, 16)."""
+        multiplier, offset, step = (
+            tf.cast(tf.expand_dims(part, 1), tf.float64) for part in (self.multiplier, self.offset, self.step)
+        )
+        found = tf.floor((tf.abs(coefficients) * multiplier + offset) * 2.0**-17)
+        return found, tf.sign(coefficients) * (found * step)
 
 
 @dataclass(frozen=True)
@@ -83,50 +89,48 @@ class Quantisers:
             uv_index: int32, shape (n,), the index for chroma AC.
         """
         luma, chroma_ac, chroma_dc = _lookup_rows()
-        y1, y1_ac = (Quantiser(*tf.split(part, 3, axis=1)) for part in tf.split(tf.gather(luma, index), 2, axis=1))
-        rule, wide_step = wide_rows()
-        y2 = WideQuantiser(tf.gather(rule, index), tf.gather(wide_step, index))
+        table = np.concatenate([luma, wide_rows().reshape(128, 48), chroma_dc], axis=1)
+        *parts, r, s, step = tf.split(tf.gather(table, index), [16] * 9 + [1, 1, 1], axis=1)
         uv_ac = Quantiser(*tf.split(tf.gather(chroma_ac, uv_index), 3, axis=1))
-        r, s, step = tf.split(tf.gather(chroma_dc, index), 3, axis=1)
-        return cls(y1, y1_ac, y2, uv_ac, (r, s, step))
+        return cls(Quantiser(*parts[:3]), Quantiser(*parts[3:6]), WideQuantiser(*parts[6:]), uv_ac, (r, s, step))
 
 
 @lru_cache(maxsize=1)
 def _lookup_rows() -> tuple[Floats, Floats, Floats]:
-    """Return rows by quantiser index: (y1, y1 without DC) x (r, s, step) x 32; the same for chroma AC; chroma DC."""
+    """Return rows by quantiser index: (y1, y1 without DC) x (r, s, step) x 16; the same for chroma AC; chroma DC."""
     rows = tables.quantiser_rows()
 
-    def doubled(name: str, with_dc: bool = True) -> Floats:
+    def halved(name: str, with_dc: bool = True) -> Floats:
         parts = rows[name].reshape(128, 3, 16).copy()
         parts[:, 1] -= 0.5
         if not with_dc:
             parts[:, 0, 0], parts[:, 1, 0], parts[:, 2, 0] = 0, -0.5, 0
-        return np.concatenate([parts, parts], axis=2).reshape(128, 96)
+        return parts.reshape(128, 48)
 
     chroma_dc = rows["uv_dc"].reshape(128, 3, 16)[:, :, 0] - np.array([0, 0.5, 0], np.float32)
-    luma = np.concatenate([doubled("y1"), doubled("y1", with_dc=False)], axis=1)
-    return luma, doubled("uv_ac"), chroma_dc
+    luma = np.concatenate([halved("y1"), halved("y1", with_dc=False)], axis=1)
+    return luma, halved("uv_ac"), chroma_dc
 
 
 @lru_cache(maxsize=1)
-def wide_rows() -> tuple[Ints, Floats]:
-    """Return, by quantiser index, rule and step of :class:`WideQuantiser`."""
+def wide_rows() -> Floats:
+    """Return multiplier, offset and step of :class:`WideQuantiser` by quantiser index, shape (128, 3, 16)."""
     rows = tables.quantiser_rows()
-    return np.tile(rows["y2_rule"], 2), np.tile(rows["y2_step"][:, None], 2)
+    return np.concatenate([rows["y2_rule"], rows["y2_step"][:, None]], axis=1).astype(np.float32)
 
 
-def code_luma_dc(pairs: tf.Tensor, quantiser: WideQuantiser) -> tuple[tf.Tensor, tf.Tensor]:
+def code_luma_dc(coefficients: tf.Tensor, quantiser: WideQuantiser) -> tuple[tf.Tensor, tf.Tensor]:
     """Code the DCs of 16x16 luma by themselves.
 
     Args:
-        pairs: float32, shape (n, modes, 16, 32): the coefficients of 16 blocks.
+        coefficients: float32, shape (n, modes, 16, 16): of 16 blocks.
         quantiser: The ``y2`` of :class:`Quantisers`.
 
     Returns:
-        Their levels as pairs, shape (n, modes, 32), and the decoded DCs, shape (n, modes, 16).
+        Their levels without sign and the decoded DCs, each of shape (n, modes, 16).
     """
-    found = quantiser.quantise(forward_wht(pairs[..., 0]))
-    return found, inverse_wht(found * quantiser.step)
+    found, dequantised = quantiser.code(forward_wht(coefficients[..., 0]))
+    return tf.cast(found, tf.float32), inverse_wht(dequantised)
 
 
 def code_chroma_dc(
@@ -150,8 +154,7 @@ def code_chroma_dc(
         The decoded DCs, shape (n, modes, 8); their levels with sign, of the same shape; the errors of blocks 1, 2 and
         3, shape (n, modes, 2, 3).
     """
-    r, s, step = (part[:, :, None, None] for part in quantiser)
-    diffusion = diffusion[:, :, None, None]
+    r, s, step, diffusion = (tf.reshape(part, [-1, 1, 1, 1]) for part in (*quantiser, diffusion))
     modes = dc.shape[1]
     values = tf.reshape(dc, [-1, modes, 2, 4])
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tf_lowdef.webp.graph import intra4, prediction, token_costs
 from tf_lowdef.webp.graph.coding import Quantisers
+from tf_lowdef.webp.graph.control import replace_if
 from tf_lowdef.webp.graph.epochs import EpochSchedule, epoch_schedule
 from tf_lowdef.webp.graph.layout import Grid, Index, pixel_index
 from tf_lowdef.webp.graph.prediction import ALL_EDGES, Borders
@@ -59,7 +60,8 @@ def encode_rd(blocks: tf.Tensor, side: tf.Tensor, grid: Grid, method: int) -> tf
         t: tf.Tensor, left_there: tf.Tensor, out: tf.TensorArray, state: tuple[tf.Tensor, ...], seen: tf.Tensor
     ) -> tuple[Any, ...]:
         if schedule.epochs > 1:
-            state = tf.cond(fresh[t], lambda: _refreshed(seen, state), lambda: state)
+            before = state
+            state = replace_if(fresh[t], before, lambda: _refreshed(seen, before))
         edges = _edges(tf.gather(left_there, places[t]), repeat[t]) * mask[t] + constant[t]
         weights = tf.broadcast_to(dc[t], [lanes, batch, 3])
         now = tf.reshape(given[t], [lanes * batch, 384 + _SIDE + 16])

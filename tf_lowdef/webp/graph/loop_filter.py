@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_lowdef.webp.graph.edge_filter import Limits, filter_inner_edge, filter_macroblock_edge
+from tf_lowdef.webp.graph.edge_filter import EDGE, INTERIOR, VARIANCE, filter_inner_edge, filter_macroblock_edge
 from tf_lowdef.webp.graph.layout import Grid, Index, pixel_index, wavefront
 
 _LINES = 32
@@ -55,17 +55,16 @@ def loop_filter(blocks: tf.Tensor, level: tf.Tensor, inner: tf.Tensor, grid: Gri
     tiles = tf.gather(tf.gather(blocks, _tile_index(), axis=2), source)
     tiles = tf.reshape(tf.transpose(tiles, [0, 3, 1, 2]), [steps, 384, count])
     limits = tf.reshape(_limits(tf.gather(level, source), tf.gather(inner, source), x, y, outside), [5, steps, count])
-    limits = tf.transpose(limits, [1, 0, 2])
+    limits = tf.gather(tf.transpose(limits, [1, 0, 2]), _limits_index(), axis=1)[:, :, None]
 
     def step(t: tf.Tensor, left: tf.Tensor, bottom: tf.Tensor, out: tf.TensorArray) -> tuple[Any, ...]:
-        edge_left, edge_top, edge_inner, interior, variance = tf.unstack(limits[t])
-        inside = Limits(edge_inner, interior, variance)
-        tile = tf.concat([left, tiles[t]], axis=0)
-        strip, rows = _filter_lines(tile, Limits(edge_left, interior, variance), inside)
+        edge_left, edge_top, inside = tf.split(limits[t], 3)
+        strip, rows = _filter_lines(left, tiles[t], edge_left, inside)
         above = tf.concat([bottom, tf.gather(strip, _strip_end())], axis=0)
         above = tf.concat([above[:, count - batch :], above[:, : count - batch]], axis=1)
-        tile = tf.gather(tf.concat([above, rows], axis=0), _turn_index())
-        top, columns = _filter_lines(tile, Limits(edge_top, interior, variance), inside)
+        turned = tf.gather(tf.concat([above, rows], axis=0), _turn_index())
+        tile_strip, tile = tf.split(turned, [_STRIP, 384])
+        top, columns = _filter_lines(tile_strip, tile, edge_top, inside)
         found = tf.gather(tf.concat([strip, top, columns], axis=0), _leave_index())
         done, left, bottom = tf.split(found, [384, _STRIP, _BOTTOM])
         return t + 1, left, bottom, out.write(t, done)
@@ -91,28 +90,38 @@ def _limits(level: tf.Tensor, inner: tf.Tensor, x: Index, y: Index, outside: Ind
     return tf.stack([left, top, within, level, variance])
 
 
-def _filter_lines(tile: tf.Tensor, outer: Limits, inside: Limits) -> tuple[tf.Tensor, tf.Tensor]:
+@lru_cache(maxsize=1)
+def _limits_index() -> Index:
+    """Return which of :func:`_limits` the filters of left, top and inner edges take, shape (30,)."""
+    edges = [[kind] * EDGE + [3] * INTERIOR + [4] * VARIANCE for kind in range(3)]
+    return np.array(edges, np.int32).ravel()
+
+
+def _filter_lines(
+    strip: tf.Tensor, tile: tf.Tensor, outer: tf.Tensor, inside: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Filter the edges at 0, 4, 8 and 12 along the lines.
 
     Args:
-        tile: shape (128 + 384, n): the strip before, part one, part two.
-        outer: For the edge at 0.
-        inside: For the others.
+        strip: shape (128, n), the four pixels before.
+        tile: shape (384, n): part one, part two.
+        outer: The limits of the edge at 0; see ``edge_filter``.
+        inside: Those of the others.
 
     Returns:
         The strip, shape (128, n), and the rest, (384, n): pixels 0 to 3 of all lines, 4 to 7 of chroma, then 4 to 15
         of luma.
     """
-    one = tf.reshape(tile[: 3 * _STRIP], [12, _LINES, -1])
-    two = tf.reshape(tile[3 * _STRIP :], [8, 16, -1])
-    one = tf.concat([one[:1], filter_macroblock_edge(one[:8], outer), one[7:]], axis=0)
-    one = tf.concat([one[:6], filter_inner_edge(one[4:], inside), one[10:]], axis=0)
-    two = tf.concat([one[8:, :16], two], axis=0)
-    two = tf.concat([two[:2], filter_inner_edge(two[:8], inside), two[6:]], axis=0)
-    two = tf.concat([two[:6], filter_inner_edge(two[4:], inside), two[10:]], axis=0)
-    parts = (one[4:8], one[8:, 16:], two)
+    parts = tf.split(tile, [_STRIP, _STRIP, _STRIP // 2, _STRIP // 2])
+    strip, first, second, third, fourth = (tf.reshape(part, [4, -1]) for part in (strip, *parts))
+    strip, first = filter_macroblock_edge(strip, first, _LINES, outer)
+    first, second = filter_inner_edge(first, second, _LINES, inside)
+    luma, chroma = tf.split(tf.reshape(second, [4, 2, -1]), 2, axis=1)
+    luma, third = filter_inner_edge(tf.reshape(luma, [4, -1]), third, _LINES // 2, inside)
+    third, fourth = filter_inner_edge(third, fourth, _LINES // 2, inside)
     shape = [-1, tf.shape(tile)[1]]
-    return tf.reshape(one[:4], shape), tf.concat([tf.reshape(part, shape) for part in parts], axis=0)
+    rest = [tf.reshape(part, shape) for part in (first, chroma, luma, third, fourth)]
+    return tf.reshape(strip, shape), tf.concat(rest, axis=0)
 
 
 def _line(index: int) -> tuple[int, int]:

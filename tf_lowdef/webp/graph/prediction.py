@@ -79,19 +79,21 @@ def whole(edges: tf.Tensor, dc: tf.Tensor, modes: int = 4) -> tf.Tensor:
     Returns:
         float32, shape (n, modes, 384); the modes are DC, TM, V, H (libwebp's order).
     """
-    means = multiply(edges[:, :CORNER], tf.constant(_mean_matrix()))
-    means = means[:, :3] * dc[:, :1] + means[:, 3:] * dc[:, 1:2] + dc[:, 2:]
-    sources = tf.concat([edges[:, :EDGES], round_pixel(means)], axis=1)
-    parts = tf.reshape(tf.gather(sources, _whole_index(), axis=1), [-1, 4, 384])
-    flat, corner, above, beside = tf.unstack(parts, axis=1)
+    edges = edges[:, :EDGES]
+    means = multiply(edges, _mean_matrix())  # pixels by powers of two
+    above, beside = tf.split(means, 2, axis=1)
+    weight_above, weight_beside, constant = tf.split(dc, DC_WEIGHTS, axis=1)
+    mean = round_pixel(above * weight_above + beside * weight_beside + constant)
+    parts = tf.reshape(tf.gather(tf.concat([edges, mean], axis=1), _whole_index(), axis=1), [-1, 4, 384])
+    corner, flat, above, beside = tf.split(parts, 4, axis=1)
     every = [flat, round_pixel(above + beside - corner), above, beside]
-    return tf.stack(every[:modes], axis=1)
+    return tf.concat(every[:modes], axis=1)
 
 
 @lru_cache(maxsize=1)
 def _mean_matrix() -> Matrix:
     """Return the product from top and left edges to the means of Y, U, V above, then at the left."""
-    matrix = np.zeros((64, 6), np.float32)
+    matrix = np.zeros((EDGES, 6), np.float32)
     for column, (start, size) in enumerate(((0, 16), (16, 8), (24, 8))):
         matrix[start : start + size, column] = matrix[32 + start : 32 + start + size, column + 3] = 1 / size
     return matrix
@@ -99,10 +101,10 @@ def _mean_matrix() -> Matrix:
 
 @lru_cache(maxsize=1)
 def _whole_index() -> Index:
-    """Return, for each of 4 x 384 values, the edge (or mean, from 67 on) that it copies: DC, corner, above, left."""
+    """Return, for each of 4 x 384 values, the edge (or mean, from 67 on) that it copies: corner, DC, above, left."""
     plane, row, column = pixel_positions()
     start = np.array([0, 16, 24])[plane]
-    return np.concatenate([EDGES + plane, CORNER + plane, TOP + start + column, LEFT + start + row]).astype(np.int32)
+    return np.concatenate([CORNER + plane, EDGES + plane, TOP + start + column, LEFT + start + row]).astype(np.int32)
 
 
 def four_by_four(edges: tf.Tensor) -> tf.Tensor:
@@ -116,7 +118,8 @@ def four_by_four(edges: tf.Tensor) -> tf.Tensor:
         float32, shape (n, 10, 16), in libwebp's order: DC, TM, VE, HE, RD, VR, LD, VL, HD, HU.
     """
     matrix = np.pad(_i4_matrix(), ((0, edges.shape[1] - 13), (0, 0)))
-    return tf.reshape(round_pixel(multiply(edges, tf.constant(matrix))), [-1, NUM_I4_MODES, 16])
+    # Pixels and small whole numbers by 1/8, 1/4, 1/2, 3/4 or 1.
+    return tf.reshape(round_pixel(multiply(edges, matrix)), [-1, NUM_I4_MODES, 16])
 
 
 @lru_cache(maxsize=1)

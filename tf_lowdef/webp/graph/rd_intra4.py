@@ -105,8 +105,8 @@ def _pick_block(
     """Return pixels (16), mode, flag, rate, distortion and keys (16) of each block, float32, shape (n, 36)."""
     predictions = prediction.four_by_four(near)
     source = target[:, None, :16]
-    found = quantiser.quantise(forward(source - predictions))
-    pixels = round_pixel(predictions + inverse(found * quantiser.step))
+    found, dequantised = quantiser.code(forward(source - predictions))
+    pixels = round_pixel(predictions + inverse(dequantised))
     error = tf.reduce_sum(tf.math.squared_difference(pixels, source), axis=-1)
     # A texture below 32,641 times a weight of at most 431 / 256 stays below 2**24 / 256.
     texture_error = tf.floor(tf.abs(texture(pixels) - target[:, 16:]))

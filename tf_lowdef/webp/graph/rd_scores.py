@@ -14,7 +14,7 @@ import tensorflow as tf
 from tf_lowdef.webp.graph import tables
 from tf_lowdef.webp.graph.rounding import multiply
 from tf_lowdef.webp.graph.tables import Floats
-from tf_lowdef.webp.graph.transform import wht_matrices
+from tf_lowdef.webp.graph.transform import wht_matrix
 
 TIE = 2.0**-10
 """Added to a score once per mode index, so that the first of equal modes wins; scores are whole numbers."""
@@ -70,12 +70,13 @@ def _luma_weights(method: int) -> np.ndarray[tuple[int, int], np.dtype[np.float6
 
 @lru_cache(maxsize=1)
 def _texture_matrix() -> Floats:
-    return wht_matrices()[0][:, :16] * 2
+    return wht_matrix().astype(np.float32)
 
 
 def texture(blocks: tf.Tensor) -> tf.Tensor:
     """Return the weighted sum of Hadamard coefficients over 32, at most 32,640: float32, (...) of (..., 16)."""
-    return tf.reduce_sum(tf.abs(multiply(blocks, tf.constant(_texture_matrix()))) * (_TEXTURE_WEIGHTS / 32), axis=-1)
+    coefficients = multiply(blocks, _texture_matrix())  # pixels by 1 and -1
+    return tf.reduce_sum(tf.abs(coefficients) * (_TEXTURE_WEIGHTS / 32), axis=-1)
 
 
 def score(rate: tf.Tensor, distortion: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:

@@ -83,7 +83,7 @@ def _context_index() -> Index:
 
 @lru_cache(maxsize=1)
 def _dc_place() -> Floats:
-    return np.eye(1, 32, dtype=np.float32)
+    return np.eye(1, 16, dtype=np.float32)
 
 
 def pick_whole(
@@ -171,16 +171,16 @@ def pick_whole(
 def _code(
     source: tf.Tensor, predictions: tf.Tensor, quantisers: Quantisers, diffusion: tf.Tensor, around: Around
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Return levels (n, 4, 25, 32), dequantised values (n, 4, 24, 33) and chroma DC errors (n, 4, 2, 3)."""
-    pairs = forward(tf.reshape(source[:, None] - predictions, [-1, 4, 24, 16]))
-    luma, chroma = pairs[:, :, :16], pairs[:, :, 16:]
+    """Return levels (n, 4, 25, 16), dequantised values (n, 4, 24, 17) and chroma DC errors (n, 4, 2, 3)."""
+    coefficients = forward(tf.reshape(source[:, None] - predictions, [-1, 4, 24, 16]))
+    luma, chroma = tf.split(coefficients, [16, 8], axis=2)
     dc_levels, luma_dc = code_luma_dc(luma, quantisers.y2)
     chroma_dc, chroma_dc_levels, errors = code_chroma_dc(
         chroma[..., 0], quantisers.uv_dc, diffusion, around.errors_above, around.errors_left
     )
     y1, uv = (part.over_blocks().over_blocks() for part in (quantisers.y1_ac, quantisers.uv_ac))
-    luma_levels, chroma_levels = y1.quantise(luma), uv.quantise(chroma)
-    ac = tf.concat([luma_levels * y1.step, chroma_levels * uv.step], axis=2)
+    (luma_levels, luma_ac), (chroma_levels, chroma_ac) = y1.code(luma), uv.code(chroma)
+    ac = tf.concat([luma_ac, chroma_ac], axis=2)
     dc = tf.concat([luma_dc, chroma_dc], axis=2)
     chroma_levels += tf.abs(chroma_dc_levels)[..., None] * _dc_place()
     found = tf.concat([luma_levels, chroma_levels, dc_levels[:, :, None]], axis=2)
@@ -201,5 +201,5 @@ def _first_least(scores: tf.Tensor) -> tf.Tensor:
 
 def _largest_step(dc_levels: tf.Tensor) -> tf.Tensor:
     """Return the largest of the first three AC levels of the luma DCs: zigzag 1, 2 and 4 (StoreMaxDelta)."""
-    places = [int(tables.ZIGZAG[k]) + half for half in (0, 16) for k in (1, 2, 4)]
+    places = [int(tables.ZIGZAG[k]) for k in (1, 2, 4)]
     return tf.reduce_max(tf.gather(dc_levels, places, axis=1), axis=1)

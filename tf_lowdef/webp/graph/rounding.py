@@ -1,14 +1,28 @@
 """Whole-number arithmetic in float32: the few operations the codec is written in.
 
 Every sum is of whole numbers, or of whole numbers over a power of two, small enough (below 2**24 units) that float32
-holds it exactly; so the order of a sum, and whether a product and a sum are fused, do not matter. Two places divide
-by other numbers, the quantiser and the terms of the inverse transform: there floors come out right all the same, for
-every value that can occur, which exhaustive tests show.
+holds it exactly; so the order of a sum, and whether a product and a sum are fused, do not matter. The quantiser alone
+divides by other numbers: there floors come out right all the same, for every value that can occur, which exhaustive
+tests show.
+
+Matrix products are the one operation whose float32 operands a device may round: to 11 significant bits (TensorFloat-32,
+the default of TensorFlow and XLA on many GPUs) or to 8 (bfloat16 passes on TPUs and some CPUs). So there are two of
+them, and no others: :func:`multiply`, whose operands have at most 8 significant bits each, and :func:`multiply_wide`,
+for all else, in float64, which no device rounds. Sums are kept in full float32 by either kind of unit.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
+
+OPERAND_BITS = 8
+"""Significant bits that the operands of a float32 product may have: those of bfloat16."""
+PRODUCT_SCOPE = "exact_product"
+"""In the name of every matrix product of the graph, by which a test finds those that do not belong."""
 
 
 def round_pixel(values: tf.Tensor) -> tf.Tensor:
@@ -26,18 +40,43 @@ def round_s5(values: tf.Tensor) -> tf.Tensor:
     return tf.quantization.fake_quant_with_min_max_args(values, min=-16.0, max=15.0, num_bits=5)
 
 
-def multiply(values: tf.Tensor, matrix: tf.Tensor, bias: tf.Tensor | None = None) -> tf.Tensor:
-    """Return ``values @ matrix + bias`` over the last axis of a tensor of any rank.
+def multiply(
+    values: tf.Tensor, matrix: npt.NDArray[np.float32], bias: npt.NDArray[np.float32] | None = None
+) -> tf.Tensor:
+    """Return ``values @ matrix + bias`` over the last axis of a tensor of any rank, where operands are short.
 
     Args:
-        values: float32, shape (..., m).
-        matrix: float32, shape (m, n), static.
+        values: float32, shape (..., m), at most ``OPERAND_BITS`` significant bits each: pixels, modes, capped levels.
+        matrix: float32, shape (m, n), as short.
         bias: float32, shape (n,).
     """
-    flat = tf.matmul(flatten(values), matrix)
+    return _affine(values, matrix, bias, np.float32)
+
+
+def multiply_wide(values: tf.Tensor, matrix: npt.NDArray[Any], bias: npt.NDArray[Any] | None = None) -> tf.Tensor:
+    """Return ``values @ matrix + bias`` in float64, for operands of any length.
+
+    Args:
+        values: float32 or float64, shape (..., m).
+        matrix: Shape (m, n).
+        bias: Shape (n,).
+    """
+    return _affine(tf.cast(values, tf.float64), matrix, bias, np.float64)
+
+
+def _affine(values: tf.Tensor, matrix: npt.NDArray[Any], bias: npt.NDArray[Any] | None, dtype: Any) -> tf.Tensor:
+    flat = product(flatten(values), tf.constant(matrix.astype(dtype)))
     if bias is not None:
-        flat = tf.nn.bias_add(flat, bias)
+        # Grappler would make one operation of a product and a sum, inside a compiled function too, where XLA does not
+        # know it ("_FusedMatMul"): such a SavedModel could not be run. It leaves a difference alone.
+        flat = flat - tf.constant(-bias.astype(dtype))
     return unflatten(flat, values)
+
+
+def product(values: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
+    """Return ``values @ matrix``, both of rank 2: every matrix product of the codec is this one."""
+    with tf.name_scope(PRODUCT_SCOPE):
+        return tf.matmul(values, matrix)
 
 
 def flatten(values: tf.Tensor) -> tf.Tensor:

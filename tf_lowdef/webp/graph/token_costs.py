@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lowdef.webp.graph import tables
+from tf_lowdef.webp.graph.rounding import multiply_wide
 from tf_lowdef.webp.graph.tables import Floats, Ints
 
 TYPES, POSITIONS, BANDS, CONTEXTS, SLOTS = 4, 16, 8, 3, 11
@@ -117,8 +118,8 @@ def initial(batch: tf.Tensor) -> State:
 def _level_costs(probabilities: tf.Tensor) -> tf.Tensor:
     """Return the cost of each level by band and context (VP8CalculateLevelCosts)."""
     zero, one = (tf.cast(tf.gather(np.ascontiguousarray(cost), probabilities), tf.float32) for cost in bit_costs())
-    levels = tf.tensordot(tf.concat([zero, one], axis=-1), tf.constant(_level_weights()), 1)
-    return levels + one[..., :1] * np.array([0, 1, 1], np.float32)[:, None]
+    levels = multiply_wide(tf.concat([zero, one], axis=-1), _level_weights())  # costs have up to 11 bits
+    return tf.cast(levels, tf.float32) + one[..., :1] * np.array([0, 1, 1], np.float32)[:, None]
 
 
 def _table(probabilities: tf.Tensor, levels: tf.Tensor) -> tf.Tensor:
@@ -165,12 +166,13 @@ def refresh(histogram: tf.Tensor, state: State) -> State:
 
 
 def _events(histogram: tf.Tensor) -> tf.Tensor:
-    """Return ones and events by (batch, type, band, context, 22), int32; below 2**24 float32 counts exactly."""
+    """Return ones and events by (batch, type, band, context, 22), int32; counts have any number of bits."""
     used, more = _masks()
-    counts = tf.reshape(tf.cast(histogram, tf.float32), [-1, TYPES, POSITIONS, CONTEXTS, TOKENS])
-    events = tf.tensordot(counts, tf.constant(_event_weights()), 1)
+    counts = tf.reshape(tf.cast(histogram, tf.float64), [-1, TYPES, POSITIONS, CONTEXTS, TOKENS])
+    events = multiply_wide(counts, _event_weights())
     slots = np.broadcast_to(used[..., None], (*used.shape, 2 * SLOTS)).copy()
     slots[..., 0] = slots[..., SLOTS] = more
     events = events * slots
-    to_band = (tables.BANDS[:POSITIONS, None] == np.arange(BANDS)).astype(np.float32)
-    return tf.cast(tf.einsum("btpcs,pn->btncs", events, tf.constant(to_band)), tf.int32)
+    to_band = tables.BANDS[:POSITIONS, None] == np.arange(BANDS)
+    by_band = multiply_wide(tf.transpose(events, [0, 1, 3, 4, 2]), to_band)
+    return tf.cast(tf.transpose(by_band, [0, 1, 4, 2, 3]), tf.int32)

@@ -53,40 +53,41 @@ def _matrices() -> tuple[Floats, Floats, Floats, Floats, Floats]:
         if position < 15:
             first[place, 16 + position + 1] = 1
         second[place, : position + 1] = 128
-    arrays = (np.tile(first, (2, 1)), first_bias, np.tile(second, (2, 1)), second_bias, third)
+    arrays = (first, first_bias, second, second_bias, third)
     return tuple(a.astype(np.float32) for a in arrays)  # type: ignore[return-value]
 
 
-def tokenise(pairs: tf.Tensor, types: Ints) -> Tokens:
+def tokenise(levels: tf.Tensor, types: Ints) -> Tokens:
     """Turn levels into tokens.
 
     Args:
-        pairs: float32, shape (..., 32), levels of c and -c.
-        types: int32, of the last axes before the 32: the blocks' types.
+        levels: float32, shape (..., 16), without sign.
+        types: int32, of the last axes before the 16: the blocks' types.
     """
-    first, first_bias, second, second_bias, third = (tf.constant(each) for each in _matrices())
-    capped = tf.minimum(flatten(pairs), float(MAX_VARIABLE_LEVEL))
+    first, first_bias, second, second_bias, third = _matrices()
+    # Levels up to 67 by 1 or 128, then tokens up to 68 by 1 or 69: at most 7 bits each.
+    capped = tf.minimum(flatten(levels), float(MAX_VARIABLE_LEVEL))
     parts = tf.minimum(multiply(capped, first, first_bias), multiply(capped, second, second_bias))
-    parts = unflatten(parts, pairs)
+    parts = unflatten(parts, levels)
     base = ((types[..., None] * POSITIONS + np.arange(POSITIONS)) * CONTEXTS * TOKENS).astype(np.float32)
     # The first token of type 0, which has no DC, ends a block too: the sum from there on is that from 1 on.
     return Tokens(multiply(parts, third) + base, tf.minimum(parts[..., 0], 1.0))
 
 
-def costs(keys: tf.Tensor, pairs: tf.Tensor, table: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
+def costs(keys: tf.Tensor, levels: tf.Tensor, table: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
     """Return what blocks cost, with how many nonzero AC levels they have in the bits above; see `cost_of`, `count_of`.
 
     Args:
         keys: float32, shape (n, ..., 16).
-        pairs: float32, shape (n, ..., 32), their levels.
+        levels: float32, shape (n, ..., 16), without sign.
         table: int32, of ``token_costs.State``.
-        offset: int32, shape (n, 48), of :func:`offsets`.
+        offset: int32, shape (n, 32), of :func:`offsets`.
 
     Returns:
         int32, shape (n, ...).
     """
-    offset = tf.reshape(offset, [-1, *[1] * (keys.shape.rank - 2), 48])
-    index = tf.cast(tf.concat([pairs, keys], axis=-1), tf.int32) + offset
+    offset = tf.reshape(offset, [-1, *[1] * (keys.shape.rank - 2), 32])
+    index = tf.cast(tf.concat([levels, keys], axis=-1), tf.int32) + offset
     return tf.reduce_sum(tf.gather(table, index), axis=-1)
 
 
@@ -101,13 +102,13 @@ def count_of(total: tf.Tensor) -> tf.Tensor:
 
 
 def offsets(image: tf.Tensor) -> tf.Tensor:
-    """Return what to add to levels (32, nothing) and keys (16) of blocks of an image to find their costs.
+    """Return what to add to levels (16, nothing) and keys (16) of blocks of an image to find their costs.
 
     Args:
         image: int32, shape (n,), which part of the table is a block's.
 
     Returns:
-        int32, shape (n, 48).
+        int32, shape (n, 32).
     """
-    part = np.repeat(np.array([0, 1], np.int32), [32, 16])
+    part = np.repeat(np.array([0, 1], np.int32), 16)
     return (token_costs.BEYOND + image * token_costs.SIZE)[:, None] * part

@@ -1,0 +1,122 @@
+"""The server takes pixels in [0, 255] whatever range the model's own layers have; a mistake in it is noticed."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_lowdef import FlipLayer, JPEGLayer, WebPLayer, serving
+from tf_lowdef.layers import GaussianLayer
+from tf_lowdef.serving.input_range import range_of
+from tf_lowdef.serving.network import Network
+from tf_lowdef.serving.samples import encode, make_samples
+from tf_lowdef.serving.signatures import BYTES_INPUT, DEFENDED, LOGITS, PIXELS_INPUT
+
+SIZE = 32
+
+
+def pixels_of(value_range):
+    """A model of a fixed answer to images in a range, whose wrong range gives another class."""
+    low, high = value_range
+    dense = keras.layers.Dense(3)
+    base = keras.Sequential([keras.Input((SIZE, SIZE, 3)), keras.layers.GlobalAveragePooling2D(), dense])
+    dense.set_weights([np.eye(3, dtype=np.float32) * 25 / (high - low), np.array([0.1, 0.2, 0.3], np.float32)])
+    return base
+
+
+def layers_of(value_range):
+    return [WebPLayer(60, method=0, value_range=value_range), FlipLayer()]
+
+
+def functional(layers, base):
+    inputs = keras.Input((SIZE, SIZE, 3))
+    images = inputs
+    for layer in layers:
+        images = layer(images)
+    return keras.Model(inputs, base(images))
+
+
+def nested(layers, base):
+    inputs = keras.Input((SIZE, SIZE, 3))
+    inner = keras.Model(inputs, layers[1](layers[0](inputs)), name="defence")
+    return keras.Sequential([inner, base])
+
+
+BUILDERS = {"sequential": lambda layers, base: keras.Sequential([*layers, base]), "functional": functional}
+
+
+@pytest.mark.parametrize("value_range", [(-1, 1), (0, 1)])
+@pytest.mark.parametrize("build", BUILDERS)
+def test_the_servers_answers_are_the_models_on_its_own_scale(value_range, build, tmp_path):
+    model = BUILDERS[build](layers_of(value_range), pixels_of(value_range))
+    serving.export(model, tmp_path / "model")
+    loaded = tf.saved_model.load(str(tmp_path / "model" / "1")).signatures
+    samples = make_samples((SIZE, SIZE), seed=5)
+    low, high = value_range
+    own = model.predict(samples.astype(np.float32) * ((high - low) / 255) + low, verbose=0)
+    assert len(set(own.argmax(axis=1))) >= 1
+    served = loaded["serving_default"](**{PIXELS_INPUT: tf.constant(samples, tf.float32)})
+    np.testing.assert_allclose(served[LOGITS], own, atol=1e-4)
+    files = [encode(keras.utils.array_to_img(sample, scale=False), "PNG") for sample in samples]
+    np.testing.assert_allclose(loaded["serving_bytes"](**{BYTES_INPUT: tf.constant(files)})[LOGITS], own, atol=1e-4)
+    assert f"mapped to [{low}, {high}]" in (tmp_path / "model" / "README.md").read_text()
+    if build == "sequential":
+        assert served[DEFENDED].numpy().min() >= low
+        assert served[DEFENDED].numpy().max() <= high
+
+
+def test_serve_check_catches_a_range_mistake(tmp_path, monkeypatch):
+    """The expected answers are the model's own, so that a server that does not map its pixels cannot agree."""
+    model = keras.Sequential([*layers_of((-1, 1)), pixels_of((-1, 1))])
+    to_input = Network.to_input
+    unmapped = lambda network, pixels: pixels if tf.is_tensor(pixels) else to_input(network, pixels)  # noqa: E731
+    monkeypatch.setattr(Network, "to_input", unmapped)
+    with pytest.raises(ValueError, match="does not answer as the model does"):
+        serving.export(model, tmp_path / "noticed")
+    export = __import__("sys").modules["tf_lowdef.serving.export"]
+    monkeypatch.setattr(export, "check_answers", lambda *_: None)
+    serving.export(model, tmp_path / "model")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    failed = {result.name for result in serving.check(tmp_path / "model") if result.passed is False}
+    assert {"python serving_default", "python serving_bytes"} <= failed
+
+
+def test_the_range_is_that_of_the_layers_at_the_input():
+    base = pixels_of((0, 255))
+    assert range_of(base) == (0, 255)
+    for build in (*BUILDERS.values(), nested):
+        assert range_of(build(layers_of((-1, 1)), base)) == (-1, 1)
+        assert range_of(build([FlipLayer(), JPEGLayer(60, value_range=(0, 1))], base)) == (0, 1)
+        assert range_of(build([GaussianLayer(1.0), WebPLayer(60, value_range=(0, 1))], base)) == (0, 1)
+        assert range_of(build([keras.layers.Rescaling(1 / 255), WebPLayer(60, value_range=(0, 1))], base)) == (0, 255)
+
+
+def test_layers_that_differ_are_named():
+    model = keras.Sequential([WebPLayer(60, value_range=(0, 1), name="a"), JPEGLayer(60, name="b"), pixels_of((0, 1))])
+    with pytest.raises(ValueError, match=r"must agree .* Received: \(0.0, 1.0\) in 'a', \(0.0, 255.0\) in 'b'"):
+        range_of(model)
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.webp, self.base = WebPLayer(60, method=0, value_range=(0, 1), name="webp"), pixels_of((0, 1))
+
+    def call(self, inputs):
+        return self.base(self.webp(inputs))
+
+
+def test_a_subclassed_models_range_must_be_said(tmp_path):
+    samples = make_samples((SIZE, SIZE))
+    with pytest.raises(ValueError, match="'webp' has value_range=.0.0, 1.0.* Pass `input_range`"):
+        serving.export(Subclassed(), tmp_path / "model", samples=samples)
+    model = Subclassed()
+    serving.export(model, tmp_path / "model", samples=samples, input_range=(0, 1))
+    served = tf.saved_model.load(str(tmp_path / "model" / "1")).signatures["serving_default"]
+    answer = served(**{PIXELS_INPUT: tf.constant(samples, tf.float32)})[LOGITS]
+    np.testing.assert_allclose(answer, model(samples / np.float32(255)), atol=1e-4)
+
+
+def test_a_bad_range(tmp_path):
+    with pytest.raises(ValueError, match="lower one first"):
+        serving.export(pixels_of((0, 1)), tmp_path / "model", input_range=(1, 0))
