@@ -219,7 +219,7 @@ def test_a_used_folder_is_refused(model, dataset, tmp_path):
 def test_not_a_number_in_the_outputs_is_named(dataset):
     inputs = keras.Input((24, 24, 3))
     outputs = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(float("nan"))(inputs))
-    with pytest.raises(ValueError, match="output is NaN or infinite for image 0"):
+    with pytest.raises(ValueError, match="output is NaN or infinite for the clean image '"):
         evaluate(keras.Model(inputs, keras.layers.Dense(4)(outputs)), dataset, [], ["none"])
 
 

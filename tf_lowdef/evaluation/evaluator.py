@@ -17,7 +17,12 @@ from tf_lowdef.evaluation.attackers.one_model import OneModelAttacker
 from tf_lowdef.evaluation.images.reading import read_images
 from tf_lowdef.evaluation.images.selection import select_images
 from tf_lowdef.evaluation.images.spool import Spool
-from tf_lowdef.evaluation.judging.checks import check_labels, clean_accuracy_warnings, probability_warnings
+from tf_lowdef.evaluation.judging.checks import (
+    check_labels,
+    clean_accuracy_warnings,
+    few_images_warnings,
+    probability_warnings,
+)
 from tf_lowdef.evaluation.judging.outcomes import Outcome
 from tf_lowdef.evaluation.judging.refusals import mark, unreliable_warnings
 from tf_lowdef.evaluation.judging.rows import compare_rows, group_by_defence, to_rows, worst_cases
@@ -142,6 +147,7 @@ def evaluate(
         if plan.adaptive and plan.budget.label is not None:
             warnings.append(plan.budget.label)
         spool = read_images(images, selection, batch_size, folder, runner)
+        warnings += few_images_warnings(len(spool), bool(plan.adaptive))
         outcomes = _attack(site, plan, spool, out is not None, runner, report)
         rows = to_rows(outcomes, spool.resolution)
         run = describe_run(model, images, selection, started) | {

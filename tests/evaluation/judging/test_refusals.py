@@ -6,8 +6,8 @@ import pytest
 
 from tf_lowdef import WebPLayer, evaluate
 from tf_lowdef.evaluation.judging.outcomes import Attacked, Made, Outcome
-from tf_lowdef.evaluation.judging.refusals import attack_reasons, probe_reasons, worst_case_reasons
-from tf_lowdef.evaluation.models.probe import Probe
+from tf_lowdef.evaluation.judging.probes import Probe, probe_reasons
+from tf_lowdef.evaluation.judging.refusals import attack_reasons, worst_case_reasons
 from tf_lowdef.report import conclusion, to_markdown
 
 N = 200

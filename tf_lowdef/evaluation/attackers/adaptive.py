@@ -14,9 +14,10 @@ from tf_lowdef.attacks import MPGD, Attack
 from tf_lowdef.evaluation.attackers.budgets import Budget
 from tf_lowdef.evaluation.images.spool import Spool
 from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, Attacked, Made, Outcome, survivors
+from tf_lowdef.evaluation.judging.probes import Probe, probe_reasons
 from tf_lowdef.evaluation.models.draws import REPORT_DRAWS
 from tf_lowdef.evaluation.models.predict import class_count
-from tf_lowdef.evaluation.models.probe import PROBE_IMAGES, Probe
+from tf_lowdef.evaluation.models.probe import PROBE_IMAGES
 from tf_lowdef.evaluation.models.run_models import RunModels, padded_size
 from tf_lowdef.jobs import LocalRunner, Record, Runner, SplitWork, Unit, cut
 from tf_lowdef.results.paths import image_folder
@@ -90,7 +91,7 @@ class AdaptiveAttacker:
     def attack(self, defence: str, clean: Outcome) -> Attacked:
         """Attack one defence with everything; `clean` is what it makes of the clean images."""
         target, attacked = _Target(defence, self._differentiable(defence), clean), Attacked()
-        attacked.probes = self._probe(target)
+        attacked.reasons = probe_reasons(self._probe(target))
         everything = np.flatnonzero((clean.shares > 0) | (clean.chosen_by > 0))
         for name, attack in self._explicit.items():
             attacked.outcomes.append(self._stage(target, name, attack, everything, conditional=False))

@@ -11,9 +11,10 @@ import numpy.typing as npt
 from tf_lowdef.attacks import Attack
 from tf_lowdef.evaluation.images.spool import Spool
 from tf_lowdef.evaluation.judging.outcomes import Made, Outcome
-from tf_lowdef.evaluation.judging.refusals import mark, victim_reasons
+from tf_lowdef.evaluation.judging.probes import Probe, victim_reasons
+from tf_lowdef.evaluation.judging.refusals import mark
 from tf_lowdef.evaluation.models.draws import REPORT_DRAWS
-from tf_lowdef.evaluation.models.probe import PROBE_IMAGES, Probe
+from tf_lowdef.evaluation.models.probe import PROBE_IMAGES
 from tf_lowdef.evaluation.models.run_models import JUDGED, Batch, RunModels
 from tf_lowdef.jobs import LocalRunner, Record, Runner, SplitWork, Unit, cut
 from tf_lowdef.results import CLEAN

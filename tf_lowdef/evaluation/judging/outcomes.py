@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from tf_lowdef.attacks import AttackResult
 from tf_lowdef.evaluation.judging.metrics import max_or_none, mean_or_none, median_minimal_norm, ssim
-from tf_lowdef.evaluation.models.probe import Probe
 from tf_lowdef.results import CLEAN
 
 Flags = npt.NDArray[np.bool_]
@@ -190,14 +189,14 @@ class Attacked:
         another: For each epsilon, the outcome of the attack of another kind, where it was tried.
         sanity_images: How many images were attacked at `SANITY_EPSILON`.
         sanity_left: Of these, how many were still classified correctly.
-        probes: What a few images told of each of its gradients.
+        reasons: What a few images told against its gradients.
     """
 
     outcomes: list[Outcome] = field(default_factory=list)
     another: dict[float, Outcome] = field(default_factory=dict)
     sanity_images: int = 0
     sanity_left: int = 0
-    probes: list[Probe] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
 
 
 def worst_of(outcomes: list[Outcome], epsilon: float) -> tuple[Floats, Floats]:

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, Attacked, Made, Outcome, made_for, worst_of
-from tf_lowdef.evaluation.models.probe import Probe
 from tf_lowdef.results import Row
 from tf_lowdef.results.statistics import mcnemar
 
@@ -33,17 +32,6 @@ CLEAR = 0.4
 FALLING = 0.25
 """The share of images on which an attack's loss may end lower than it began: single steps may overshoot."""
 
-FEWEST = 4
-"""Images below which a probe says nothing."""
-LED = 0.6
-"""The share of images on which a step along the gradient has to do more harm than other steps."""
-HIDDEN, BLIND = 0.25, 0.3
-"""The part of the effect of noise that values without a gradient may have, where they are so many of all. A few at the
-border of an image may move what a codec makes of the others."""
-BEATEN = 3
-"""How many of a few images an attack without gradients may fool that no attack with them fooled, less one."""
-FEWEST_DISCORDANT = 7
-"""Images that one of two attackers alone has to fool for the exact test to reach `LEVEL`: 2 ** -7 < .01."""
 
 Flags = npt.NDArray[np.bool_]
 
@@ -84,57 +72,6 @@ def attack_reasons(made: Made | None) -> list[str]:
     ]
 
 
-def probe_reasons(probes: Sequence[Probe]) -> list[str]:
-    """Return why no gradient of a model is to be trusted, though some attack followed it.
-
-    Athalye et al. 2018, section 3.1 (a gradient that does not lead to higher loss is obfuscated); Carlini et al. 2019,
-    section 4.10 (compare with random steps); Zimmermann et al. 2022 (an attack has to be able to succeed).
-
-    Args:
-        probes: Of each gradient that the model offers; the best of them counts.
-    """
-    if not probes:
-        return []
-    found = []
-    if not all(each.repeats for each in probes):
-        found.append(
-            "two equal passes give other scores, and no layer says that it draws: derive it from RandomisedLayer"
-        )
-    images = max(each.images for each in probes)
-    if images < FEWEST:
-        return found
-    if any(each.one_hot for each in probes):
-        found.append("the scores tell no more than the class, so that no attack can see how near it is")
-    useful, leads = max(each.useful for each in probes), max(each.leads for each in probes)
-    if useful < LED * images:
-        found.append(f"no gradient at {images - useful} of {images} images or at points near them")
-    elif leads < LED * images:
-        found.append(f"a step along the gradient does no more harm than others on {images - leads} of {images} images")
-    least = min(probes, key=lambda each: each.hidden)
-    if least.hidden > HIDDEN and least.blind > BLIND:
-        found.append(f"{least.blind:.0%} of the values get no gradient, and move the scores all the same")
-    return found
-
-
-def victim_reasons(found: Probe, images: int, left: int, only: int) -> list[str]:
-    """Return why the gradients of a model that a threat attacks are not to be trusted.
-
-    Args:
-        found: What a few images told of it.
-        images: How many were attacked at `SANITY_EPSILON`.
-        left: Of these, how many it withstood.
-        only: How many a short Square attack fooled that no attack with gradients did.
-    """
-    reasons = probe_reasons([found])
-    if left:
-        reasons.append(f"{left} of {images} images withstand an attack at epsilon {SANITY_EPSILON:g}")
-    if only >= BEATEN:
-        reasons.append(
-            f"a short attack without gradients fools {only} of {images} images that those with gradients leave"
-        )
-    return reasons
-
-
 def worst_case_reasons(
     clean: Outcome, others: Sequence[Outcome], attacked: Attacked, epsilon: float, smaller: Sequence[float]
 ) -> list[str]:
@@ -171,7 +108,7 @@ def worst_case_reasons(
         if _beaten(_fooled(clean, theirs, epsilon), fooled):
             reasons.append(f"{threat} images fool it more often than adaptive ones")
     more = sanity_reasons(attacked) + still_reasons(clean, others, attacked, epsilon)
-    return reasons + probe_reasons(attacked.probes) + more
+    return reasons + attacked.reasons + more
 
 
 def gain_reasons(

@@ -6,7 +6,7 @@ asked of the model directly, so that a defence that hides it is found though no 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ import tensorflow as tf
 from tf_lowdef.attacks.losses import evaluate_loss, loss_and_gradient, margin
 from tf_lowdef.attacks.model_fn import ModelFn, as_model_fn
 from tf_lowdef.attacks.randomness import generator
+from tf_lowdef.evaluation.judging.probes import Probe
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
@@ -34,29 +35,6 @@ SAME = 1e-3
 ONE_HOT = 1e-3
 """Variance of the scores among images of one predicted class, relative to all, below which scores tell no more than
 the class. Of honest classifiers it is 0.05 or more."""
-
-
-class Probe(NamedTuple):
-    """What a few images told of a model.
-
-    Attributes:
-        images: How many there were: those that the model classifies correctly.
-        repeats: Whether two equal passes gave equal scores (where it draws, they need not).
-        one_hot: Whether the scores tell no more than the class.
-        useful: How many images have a gradient with an entry other than zero, at the image and at a point near it.
-        leads: How many images a step along the gradient harms more than random steps, and steps along gradients of
-            other images; likewise the lesser of both, of the better step size.
-        hidden: The share of the effect of random noise that values without a gradient in any image are good for.
-        blind: The share of values (pixels of a channel) without a gradient in any image.
-    """
-
-    images: int
-    repeats: bool = True
-    one_hot: bool = False
-    useful: int = 0
-    leads: int = 0
-    hidden: float = 0.0
-    blind: float = 0.0
 
 
 def gives_gradient(model: Any, pixels: Pixels, labels: Labels) -> bool:

@@ -14,9 +14,10 @@ import numpy.typing as npt
 from tf_lowdef.attacks import MPGD, Attack, AttackResult, Square
 from tf_lowdef.defences import Defence
 from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, observe
+from tf_lowdef.evaluation.judging.probes import Probe
 from tf_lowdef.evaluation.models.draws import CHOOSING_DRAWS, REPORT_DRAWS, ExpectedModel, attackable
 from tf_lowdef.evaluation.models.predict import NonFiniteOutputError, Predictor
-from tf_lowdef.evaluation.models.probe import Probe, gives_gradient, probe
+from tf_lowdef.evaluation.models.probe import gives_gradient, probe
 from tf_lowdef.evaluation.models.variants import defended_models
 from tf_lowdef.files import encode_png
 from tf_lowdef.jobs import Record
