@@ -1,4 +1,4 @@
-"""Projected gradient descent with momentum on the margin, in whole grey levels, with restarts and targets."""
+"""Projected gradient descent with momentum, in whole grey levels, with several losses, restarts and targets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import tensorflow as tf
 from tf_lowdef.attacks.batch import PaddedBatch
 from tf_lowdef.attacks.cleverhans_attacks import clean_gradient
 from tf_lowdef.attacks.deepfool import rank_classes
-from tf_lowdef.attacks.losses import Loss, loss_and_gradient, margin, target_margin
+from tf_lowdef.attacks.losses import Loss, cross_entropy, loss_and_gradient, margin, target_margin
 from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.randomness import uniform_start
 from tf_lowdef.attacks.result import WHITE, Floats
@@ -35,11 +35,11 @@ def step_sizes(epsilon: int, steps: int) -> list[int]:
 
 @dataclass(frozen=True)
 class MPGD(Walk):
-    """PGD with momentum (Dong et al. 2018, algorithm 1) on the margin (Carlini and Wagner 2017), in whole grey levels.
+    """PGD with momentum (Dong et al. 2018, algorithm 1), in whole grey levels, with another loss in every round.
 
     All points are whole grey levels, so that the gradient's own pass judges each: a step costs one forward and one
-    backward pass. The first round starts at the clean image, each further one at a random corner or inner point of the
-    ball. After the untargeted rounds come those towards the wrong classes that are likeliest for the clean image, each
+    backward pass. The first round starts at the clean image and raises the cross-entropy, the next ones at random
+    points of the ball and raise the margin (Carlini and Wagner 2017, f6). After them come those towards the wrong classes that are likeliest for the clean image, each
     in turn (Croce and Hein 2020, section 5); any wrong class is a success. An image that a point has fooled is attacked
     no further, unless the model draws random numbers: there a higher margin fools more draws.
 
@@ -53,7 +53,7 @@ class MPGD(Walk):
     """
 
     name: ClassVar[str] = "mpgd"
-    loss: ClassVar[str] = "margin"
+    loss: ClassVar[str] = "cross-entropy, then margin"
 
     steps: int = 20
     restarts: int = 1
@@ -90,7 +90,7 @@ class MPGD(Walk):
     def walk(self, model_fn: ModelFn, batch: PaddedBatch, number: int, tally: Tally) -> Iterator[Point]:
         """Yield the points of one round, each once the next step has met its logits; see `Walk.walk`."""
         aimed = self._aimed(batch, number)
-        step = _STEPS[margin if aimed is batch else target_margin]
+        step = _STEPS[self._raised(number)]
         points, logits = self._start(batch, number), batch.logits.copy()
         before, left = np.zeros_like(points), np.arange(len(points))
         for count, size in enumerate(step_sizes(math.floor(self.epsilon), self.steps)):
@@ -126,6 +126,12 @@ class MPGD(Walk):
         ranked = rank_classes(batch.logits, batch.labels, self._targets(batch) + 1)
         return replace(batch, targets=ranked[:, 1 + rank].astype(np.int64))
 
+    def _raised(self, number: int) -> Loss:
+        """Return the loss of a round: the cross-entropy first, which follows all wrong classes at once."""
+        if number >= self.restarts:
+            return target_margin
+        return margin if number else cross_entropy
+
     def _targets(self, batch: PaddedBatch) -> int:
         return min(self.classes, int(batch.logits.shape[1]) - 1)
 
@@ -160,4 +166,4 @@ def _step(
     return tf.clip_by_value(ahead, 0.0, WHITE), direction, logits, useful, nonfinite
 
 
-_STEPS = {loss: functools.partial(_step, loss=loss) for loss in (margin, target_margin)}
+_STEPS = {loss: functools.partial(_step, loss=loss) for loss in (cross_entropy, margin, target_margin)}

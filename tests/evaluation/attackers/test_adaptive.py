@@ -68,7 +68,7 @@ def test_the_cascade_goes_on_with_what_is_left(run):
     results, _ = run
     for defence in DEFENCES:
         left = int(results.row("bim:2", defence, "adaptive").correct)
-        for attack in ("mpgd:2,steps=15,classes=2", "square:2,queries=100"):
+        for attack in ("mpgd:2,classes=3", "square:2,queries=100"):
             rows = [row for row in results.rows if (row.attack, row.defence) == (attack, defence)]
             if not left:
                 assert rows == []
@@ -206,7 +206,7 @@ def test_budgets():
 def test_standard_shows_what_another_attack_takes(model, dataset, monkeypatch):
     small = {"attacks": ("pgd:{},steps=2",), "another": ("pgd:{},steps=4",), "draws": 1}
     monkeypatch.setitem(BUDGETS, "standard", BUDGETS["standard"].__class__(
-        name="standard", sanity_images=4, sanity_steps=5, label=None, **small
+        name="standard", sanity_images=4, sanity_steps=5, planted_images=2, label=None, **small
     ))  # fmt: skip
     results = evaluate(model, dataset, ["fgsm:0.9"], ["webp:60"], "adaptive", budget="standard")
     worst = results.row("worst:0.9", "webp:60", "adaptive")

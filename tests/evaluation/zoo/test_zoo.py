@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tf_lowdef import FlipLayer, JPEGLayer, WebPLayer, evaluate
-from tf_lowdef.layers import BitDepthLayer, GaussianLayer, MedianLayer, NoiseLayer, RandomFlipLayer
+from tf_lowdef.layers import BitDepthLayer, GaussianLayer, MedianLayer, NoiseLayer, RandomWebPLayer
 
 SIDE, CLASSES, IMAGES, EPSILON = 16, 5, 24, 6
 
@@ -157,7 +157,7 @@ HONEST = {
     "every other column": lambda base: through(base, Made(lambda x: tf.repeat(x[:, :, ::2], 2, axis=2))),
     "crop": lambda base: through(base, Made(lambda x: tf.pad(x[:, 2:-2, 2:-2], [[0, 0], [2, 2], [2, 2], [0, 0]]) )),
     "registered noise": lambda base: through(base, NoiseLayer(4)),
-    "random flip": lambda base: through(base, RandomFlipLayer(seed=1)),
+    "random webp": lambda base: through(base, RandomWebPLayer((70, 90), seed=1)),
 }  # fmt: skip
 
 

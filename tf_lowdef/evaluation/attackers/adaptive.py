@@ -146,6 +146,7 @@ class AdaptiveAttacker:
             outcome.put(places, target.clean.shares[places], target.clean.chosen_by[places])
             self._progress(len(places))
             return outcome
+        self._self_test(target, name, strong, made)
         for part, record in self._attacked(target, name, strong, places):
             made.put(part, record.arrays, float(record["attack_seconds"]))
             outcome.put(part, record["shares"], record["chosen_by"], float(record["seconds"]))
@@ -170,6 +171,20 @@ class AdaptiveAttacker:
         work = SplitWork(self._images.batch, step, self._site)
         for unit, record in zip(units, self._runner.run(units, work), strict=True):
             yield np.array(unit.task["places"], np.int64), record
+
+    def _self_test(self, target: _Target, name: str, attack: Attack, made: Made) -> None:
+        """Let an attack with gradients find examples that were planted, and note how it did; not where draws decide."""
+        places = np.flatnonzero(target.clean.shares > 0.5)[: self._budget.planted_images]
+        draws = self._site.predictor.draws(self._site.defences[target.defence])
+        if draws or not attack.needs_gradient or (attack.epsilon or 0) < 1 or not len(places):
+            return
+        step = partial(RunModels.self_test, defence=target.defence, attack=attack, number=target.differentiable[0])
+        unit = Unit(f"{self._threat.name}/{target.defence}/{name}/self-test", {"places": places.tolist()})
+        record = next(self._runner.run([unit], SplitWork(self._images.batch, step, self._site)))
+        made.planted, made.found = int(record.facts["planted"]), int(record.facts["found"])
+        if made.planted:
+            verdict = "failed" if made.failed_self_test else "passed"
+            made.setting["self_test"] = f"{verdict}: {made.found} of {made.planted} planted examples found"
 
     def _check_sanity(self, target: _Target, attacked: Attacked) -> None:
         """Attack a few images with a perturbation that nothing can withstand."""

@@ -25,6 +25,7 @@ class Budget:
         draws: Draws of randomised layers that a gradient is averaged over (Athalye et al. 2018, section 4.2).
         sanity_images: Images that must all fall at `SANITY_EPSILON`.
         sanity_steps: Steps for that.
+        planted_images: Images of the self-test of each attack with gradients (Zimmermann et al. 2022).
         label: What stands on every output; None for nothing.
     """
 
@@ -34,6 +35,7 @@ class Budget:
     draws: int
     sanity_images: int
     sanity_steps: int
+    planted_images: int
     label: str | None
 
     def cascade(self, epsilon: float, classes: int) -> list[Attack]:
@@ -47,17 +49,18 @@ class Budget:
         return next((attack for attack in found if attack.fewest_classes <= classes), None)
 
 
-EXPLICIT = Budget("none", (), (), 10, 8, 20, f"Only the attacks that were asked for were tried: {NO_CLAIM}")
+EXPLICIT = Budget("none", (), (), 10, 8, 20, 4, f"Only the attacks that were asked for were tried: {NO_CLAIM}")
 """The attacks that were asked for and no others."""
 
 BUDGETS = {
     "quick": Budget(
         "quick",
-        ("mpgd:{},steps=15,classes=2", "square:{},queries=100"),
+        ("mpgd:{},steps=20,classes=3", "square:{},queries=100"),
         (),
         2,
         8,
         20,
+        4,
         f"Budget quick, a few steps of each attack: {NO_CLAIM}",
     ),
     "standard": Budget(
@@ -72,6 +75,7 @@ BUDGETS = {
         20,
         16,
         40,
+        8,
         None,
     ),
 }

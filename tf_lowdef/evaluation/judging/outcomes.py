@@ -25,6 +25,10 @@ STILL = 1e-6
 SANITY_EPSILON = 64.0
 """Grey levels at which no image may hold: enough distortion must reach 0 % (Carlini et al. 2019, section 5.2)."""
 
+LEAST_FOUND = 0.75
+"""The share of examples that an attack must find: on small honest models PGD's kind finds all, even
+through WebP, where a single step finds half."""
+
 OBSERVED = ("attackable", "success", "l2", "linf", "ssim", "zero_gradient", "nonfinite_gradient", "still", "fell")
 """The attributes of `Made` that `observe` gives."""
 
@@ -82,6 +86,8 @@ class Made:
         fell: bool, (n,): both fell, which is no progress.
         seconds: It took.
         missing: Whether the model has no gradient, so that it could not be tried at all.
+        planted: Examples that were planted for its self-test.
+        found: Of these, how many it found.
     """
 
     def __init__(self, n: int, setting: dict[str, Any], gradient: bool) -> None:
@@ -89,6 +95,7 @@ class Made:
         self.gradient = gradient
         self.seconds = 0.0
         self.missing = False
+        self.planted = self.found = 0
         self.tried, self.attackable, self.success = (np.zeros(n, bool) for _ in range(3))
         self.zero_gradient, self.nonfinite_gradient = np.zeros(n, bool), np.zeros(n, bool)
         self.still, self.fell = np.zeros(n, bool), np.zeros(n, bool)
@@ -98,6 +105,11 @@ class Made:
     def epsilon(self) -> float | None:
         """The attack's bound in grey levels, None if it seeks the smallest perturbation."""
         return self.setting.get("epsilon")
+
+    @property
+    def failed_self_test(self) -> bool:
+        """Whether the attack missed too many examples that are known to exist (Zimmermann et al. 2022)."""
+        return self.found < LEAST_FOUND * self.planted
 
     def put(self, places: Indices, observed: Observed, seconds: float) -> None:
         """Take in what `observe` found on a batch."""

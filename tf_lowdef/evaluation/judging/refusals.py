@@ -64,8 +64,10 @@ def attack_reasons(made: Made | None) -> list[str]:
         }
     )
     limits = {"a loss that fell": FALLING}
+    missed = f"its self-test failed, {made.found} of {made.planted} planted examples found"
+    failed = [missed] if made.failed_self_test else []
     counts = {what: int((flags & counted).sum()) for what, flags in found.items()}
-    return [
+    return failed + [
         f"{what} on {count} of {total} images"
         for what, count in counts.items()
         if count > limits.get(what, FEW) * total

@@ -16,6 +16,7 @@ from tf_lowdef.defences import Defence
 from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, observe
 from tf_lowdef.evaluation.judging.probes import Probe
 from tf_lowdef.evaluation.models.draws import CHOOSING_DRAWS, REPORT_DRAWS, ExpectedModel, attackable
+from tf_lowdef.evaluation.models.planted import self_test
 from tf_lowdef.evaluation.models.predict import NonFiniteOutputError, Predictor
 from tf_lowdef.evaluation.models.probe import gives_gradient, probe
 from tf_lowdef.evaluation.models.variants import defended_models
@@ -116,6 +117,10 @@ class RunModels:
         """Return what some images tell of the gradients of a defended model; see `probe`."""
         probes = [self._probe(self.defended(defence)[number], batch)._asdict() for number in through]
         return Record(facts={"probes": probes})
+
+    def self_test(self, batch: Batch, *, defence: str, attack: Attack, number: int) -> Record:
+        """Return how many planted examples an attack finds through one gradient of a defended model."""
+        return Record(facts=self_test(self.defended(defence)[number], attack, *batch[:2], self.seed)._asdict())
 
     def check_victim(self, batch: Batch, *, threat: Threat, epsilon: float | None) -> Record:
         """Return what some images tell of a threat's victim: its gradient, and attacks that need or need not trust it.
