@@ -10,12 +10,12 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from typing import Any
+
 import click
 import numpy as np
 
-from tf_lowdef.cli.options import check_model_options, model_options, open_classifier
-from tf_lowdef.data.load import load_data
-from tf_lowdef.evaluation.models.predict import input_size
+from tf_lowdef.cli.options import check_model_options, model_options, open_classifier_and_data
 from tf_lowdef.results.table import markdown_table
 from tf_lowdef.studies import block_study, cam_study, cam_table, perturbation_study
 
@@ -27,11 +27,10 @@ DEFENCES = ("none", "flip", "webp:60", "webp:60+flip")
 @click.option("--data", help="A CSV with the columns file,label, or a folder of class folders.")
 @click.option("--attack", default="bim:4", show_default=True)
 @click.option("--limit", type=click.IntRange(min=1), help="Use the first images only.")
-def main(model: str | None, weights: str | None, data: str | None, attack: str, limit: int | None) -> None:
+def main(model: str | None, weights: str | None, data: str | None, attack: str, limit: int | None, **said: Any) -> None:
     """Print three tables in Markdown."""
-    check_model_options(model, weights, data)
-    classifier, source = open_classifier(model, weights, data)
-    found = load_data(source, input_size(classifier))
+    check_model_options(model, weights, data, **said)
+    classifier, found = open_classifier_and_data(model, weights, data, **said)
     images = np.stack([found.read(place) for place in range(len(found))[:limit]])
     labels = found.labels[:limit]
     click.echo(f"{len(images)} images of {found.source}, {attack}\n")

@@ -34,6 +34,7 @@ from .layers import ShiftLayer as ShiftLayer
 from .layers import TotalVariationLayer as TotalVariationLayer
 from .layers import WebPLayer as WebPLayer
 from .layers import codec_scope as codec_scope
+from .models import as_classifier as as_classifier
 from .models import defend as defend
 from .models import defended_sequence as defended_sequence
 from .models import load_application as load_application

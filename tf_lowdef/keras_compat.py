@@ -6,6 +6,7 @@ nothing private: Keras drops the argument from a call of one that does not.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -24,3 +25,28 @@ def output_shapes(layer: Any) -> list[tuple[Any, ...]]:
     `_inbound_nodes`, since the public `Layer.output` is that of the first call alone.
     """
     return [tuple(output.shape[1:]) for node in layer._inbound_nodes for output in node.outputs]
+
+
+def producer(tensor: Any) -> tuple[Any, list[Any]]:
+    """Return the layer or operation that a symbolic tensor comes out of, and the tensors that go into it there.
+
+    `_keras_history` and `_inbound_nodes`, since the public `Layer.input` and `Layer.output` are those of the first call
+    alone, which may be one in another model.
+    """
+    operation, node, _ = tensor._keras_history
+    return operation, list(operation._inbound_nodes[node].input_tensors)
+
+
+def tensors_backwards(model: Any) -> Iterator[Any]:
+    """Yield the symbolic tensors of a functional or built Sequential model, from the output on, inputs left out.
+
+    They are those of this model, where ``Layer.output`` may be another's.
+    """
+    waiting, seen = [model.outputs[0]], set[int]()
+    while waiting:
+        tensor = waiting.pop(0)
+        _, inputs = producer(tensor)
+        if id(tensor) not in seen and inputs:
+            seen.add(id(tensor))
+            yield tensor
+            waiting += inputs

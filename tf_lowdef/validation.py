@@ -13,6 +13,9 @@ import numpy.typing as npt
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
+CHANNELS = (1, 3)
+"""Of grey and of RGB images."""
+
 SMALLEST_EPSILON = 0.5
 """The least bound in grey levels that is taken for what it says."""
 
@@ -79,15 +82,18 @@ def check_images(name: str, value: Any) -> Pixels:
 
     Args:
         name: Of the argument.
-        value: uint8, or floats in [0, 255]; shape (n, height, width, 3).
+        value: uint8, or floats in [0, 255]; shape (n, height, width, 3), or 1 for grey.
 
     Raises:
         TypeError: The dtype is neither uint8 nor floating.
         ValueError: The shape is another, or a value is not finite or outside [0, 255].
     """
     array: npt.NDArray[Any] = np.asarray(value)
-    if array.ndim != 4 or array.shape[3] != 3 or 0 in array.shape[1:]:
-        raise ValueError(f"`{name}` must have the shape (n, height, width, 3). Received: shape={array.shape}")
+    if array.ndim != 4 or array.shape[3] not in CHANNELS or 0 in array.shape[1:]:
+        raise ValueError(
+            f"`{name}` must have the shape (n, height, width, 3), or 1 for grey. {channels_cure(array.shape)}"
+            f"Received: shape={array.shape}"
+        )
     if array.dtype == np.uint8:
         return array
     if not np.issubdtype(array.dtype, np.floating):
@@ -100,22 +106,58 @@ def check_images(name: str, value: Any) -> Pixels:
     return rounded
 
 
+def channels_cure(shape: tuple[int, ...]) -> str:
+    """Return what to do with images of such a shape, with a blank behind it; nothing where nothing is known."""
+    if shape[-1:] == (4,):
+        return "Lay RGBA images on a background first, as PIL.Image.alpha_composite does. "
+    if len(shape) == 3 and shape[-1] not in CHANNELS:
+        return "Give grey images an axis of one channel: images[..., None]. "
+    if len(shape) == 4 and shape[1] in CHANNELS:
+        return "Put the channels last: np.moveaxis(images, 1, -1). "
+    return ""
+
+
 def check_labels(name: str, value: Any, count: int) -> Labels:
-    """Return labels as int64, one for each of `count` images.
+    """Return labels as 0-based class indices, int64, shape (count,).
+
+    Args:
+        name: Of the argument.
+        value: Class indices of shape (n,) or (n, 1), integers, booleans or floats of whole numbers; or one-hot rows of
+            shape (n, classes), one 1 and otherwise 0.
+        count: How many images there are, n.
 
     Raises:
-        TypeError: They are not integers.
-        ValueError: Their shape is not (count,).
+        TypeError: They are no numbers.
+        ValueError: Their shape is another, they are no whole numbers, or the rows are not one-hot.
     """
     array = np.asarray(value)
+    if count and array.dtype.kind not in "biuf":
+        names = " (names? pass their places in the model's outputs)" if array.dtype.kind in "OUS" else ""
+        raise TypeError(f"`{name}` must be integers, class indices. Received: dtype={array.dtype}{names}")
+    if array.shape == (count, 1):
+        array = array[:, 0]
+    if array.ndim == 2 and len(array) == count:
+        return _from_one_hot(name, array)
     if array.shape != (count,):
         raise ValueError(
-            f"`{name}` must have the shape ({count},), one label an image. Received: shape={array.shape}"
-            + (" (one-hot labels? pass their argmax)" if array.ndim == 2 else "")
+            f"`{name}` must have the shape ({count},), one class index an image, or ({count}, 1), or ({count}, "
+            f"classes) one-hot. Received: shape={array.shape}"
         )
-    if count and not np.issubdtype(array.dtype, np.integer):
-        raise TypeError(f"`{name}` must be integers. Received: dtype={array.dtype}")
-    return array.astype(np.int64)
+    whole = array.astype(np.int64)
+    if array.dtype.kind == "f" and (whole != array).any():
+        raise ValueError(f"`{name}` must be whole numbers, class indices. Received: {array[whole != array][0]}")
+    return whole
+
+
+def _from_one_hot(name: str, rows: npt.NDArray[Any]) -> Labels:
+    wrong = np.flatnonzero(((rows == 1).sum(axis=1) != 1) | ((rows != 0).sum(axis=1) != 1))
+    if len(wrong):
+        raise ValueError(
+            f"`{name}` of shape {rows.shape} must be one-hot, one 1 an image and otherwise 0: mixed or smoothed labels "
+            f"name no class. Received: {rows[wrong[0]].tolist()[:10]} for image {wrong[0]}"
+        )
+    labels: Labels = rows.argmax(axis=1).astype(np.int64)
+    return labels
 
 
 def check_label_range(name: str, value: Labels, classes: int) -> Labels:

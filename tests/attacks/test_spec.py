@@ -33,7 +33,7 @@ GOOD = {
     "deepfool:overshoot=0.05,steps=30,candidates=5": DeepFool(0.05, 30, 5),
 }
 BAD = {
-    "": "There are: fgsm, bim, pgd, mim, deepfool, ",
+    "": "There are: fgsm, bim, pgd, mim, mpgd, deepfool, ",
     "bimm:4": "Did you mean 'bim'",
     "bim:4,step=3": "Did you mean 'steps'",
     "bim:4,colour=3": "There are: epsilon, step_size, steps",

@@ -39,6 +39,7 @@ def test_a_folder_of_adversarial_images(run_cli, photos):
     assert outcome.code == 0, outcome.err
     assert "attacked 6, already there 0, skipped 0, failed 0" in outcome.out
     assert [row["status"] for row in table(photos / "out")] == ["adversarial"] * 6
+    assert "success: 6 of 6 images that the model had right (100.0 %)" in outcome.out
     assert all(row["before"] == row["label"] != row["reread"] for row in table(photos / "out"))
     assert "attacked 0, already there 6" in run_cli(*arguments).out
     assert "attacked 6" in run_cli(*arguments, "--force").out
@@ -59,6 +60,7 @@ def test_what_is_not_adversarial_is_reported(run_cli, photos):
     )
     assert outcome.code == 0
     assert "note: 6 not adversarial" in outcome.out
+    assert "success: 0 of 6 images that the model had right (0.0 %)" in outcome.out
 
 
 def test_wrong_arguments_exit_with_2(run_cli, photos):

@@ -23,7 +23,7 @@ def tfds():
 @pytest.fixture
 def mocked(tfds):
     with tfds.testing.mock_data(num_examples=COUNT):
-        yield tfds.load("cifar10", split="test")
+        yield tfds.load_data("cifar10", split="test")
 
 
 @pytest.fixture
@@ -45,6 +45,7 @@ def test_images_and_labels_are_those_of_the_set(mocked):
         images, failed = data.read_batch(list(order))
         assert failed == {}
         np.testing.assert_array_equal(images, [expected[index][0] for index in order])
+    assert data.class_names == tuple(map(str, range(10)))  # as the mock has them
     assert data.read(4).shape == (32, 32, 3)
     assert load_data("tfds:cifar10/test", (8, 16)).read(4).shape == (8, 16, 3)
     assert data.digest([1, 2]) == load_data("tfds:cifar10/test", None).digest([1, 2]) != data.digest([2, 1])
@@ -86,6 +87,15 @@ def test_what_cannot_be_decoded_is_named(mocked, monkeypatch):
     assert (images[0].shape, images[0].max()) == ((4, 5, 3), 7)
     assert list(failed) == [0]
     assert "tfds:cifar10/test: image 0 cannot be decoded" in failed[0]
+
+
+def test_weights_beside_image_and_label_are_left_out(mocked, tfds, monkeypatch):
+    info = tfds.builder("cifar10").info
+    monkeypatch.setattr(type(info), "supervised_keys", property(lambda self: ("image", "label", "id")))
+    assert load_data("tfds:cifar10/test", None).read(0).shape == (32, 32, 3)
+    monkeypatch.setattr(type(info), "supervised_keys", property(lambda self: ({"a": "image"}, "label")))
+    with pytest.raises(ValueError, match="one image and one label an example"):
+        load_data("tfds:cifar10/test", None)
 
 
 @pytest.mark.parametrize("name", ["tfds:cifar10", "tfds:/test", "tfds:cifar10/"])

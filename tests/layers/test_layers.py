@@ -262,7 +262,7 @@ def test_supports_jit_tells_the_truth(cls, arguments, jit, images):
 
 
 @every_layer
-@pytest.mark.parametrize("shape", [(17, 23, 3), (2, 17, 23, 1), (2, 17, 23, 4), (1, 2, 17, 23, 3)])
+@pytest.mark.parametrize("shape", [(17, 23, 3), (2, 17, 23, 2), (2, 17, 23, 4), (1, 2, 17, 23, 3)])
 def test_wrong_shapes_are_named(cls, arguments, jit, shape, images):
     layer = cls(**arguments)
     message = rf"shape \(batch, height, width, 3\).*Received: shape=.*{shape[-1]}\)"

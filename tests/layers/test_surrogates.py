@@ -8,6 +8,8 @@ import tensorflow as tf
 from scipy.fft import dctn
 
 from tf_lowdef import WebPLayer, load_demo
+from tf_lowdef.attacks import MPGD
+from tf_lowdef.defences import make_defence
 from tf_lowdef.layers import surrogates
 from tf_lowdef.webp.graph import steps, tables
 
@@ -23,21 +25,25 @@ def test_smoothing_keeps_slow_gradients_and_removes_fast_ones():
     slow = np.ones((1, 16, 16, 3), np.float32)
     fast = np.where(np.indices((16, 16)).sum(axis=0) % 2, 1.0, -1.0)[None, ..., None] * slow
     np.testing.assert_allclose(surrogates.smooth(tf.constant(slow)), slow, atol=1e-5)
-    assert np.abs(surrogates.smooth(tf.constant(fast.astype(np.float32)))).max() < 0.05
+    assert np.abs(surrogates.smooth(tf.constant(fast.astype(np.float32))))[:, 4:-4, 4:-4].max() < 0.05
+
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""A gradient along it has no part in chroma."""
 
 
 @pytest.mark.parametrize(("shape", "lost"), [((1, 8, 8, 3), 0.0), ((2, 7, 9, 3), 0.0), ((1, 1, 1, 3), 3.0)])
 def test_what_rounding_holds_fast_gets_no_luma_gradient(shape, lost):
-    upstream = tf.ones(shape)  # grey: luma alone
+    upstream = tf.ones(shape) * LUMA
     found = surrogates.soft_rounding(upstream, tf.fill(shape, lost), tf.constant(20.0))
     assert found.shape == shape
-    assert (np.abs(found).max() < 1e-4) == (lost == 0)
+    assert (np.abs(found).max() < 1e-3) == (lost == 0)
 
 
 def test_halfway_between_two_multiples_the_gradient_is_doubled():
     # A block that differs by c everywhere has the DC coefficient 4 c.
-    found = surrogates.soft_rounding(tf.ones((1, 4, 4, 3)), tf.fill((1, 4, 4, 3), 2.5), tf.constant(20.0))
-    np.testing.assert_allclose(np.asarray(found).sum(axis=3), 2 * 3, rtol=1e-4)
+    found = surrogates.soft_rounding(tf.ones((1, 4, 4, 3)) * LUMA, tf.fill((1, 4, 4, 3), 2.5), tf.constant(20.0))
+    np.testing.assert_allclose(np.asarray(found), np.broadcast_to(2 * LUMA, (1, 4, 4, 3)), rtol=1e-4)
 
 
 def test_steps_are_those_of_each_segment():
@@ -49,29 +55,17 @@ def test_steps_are_those_of_each_segment():
     assert np.isclose(found[..., 1, 1][..., None], allowed).any(axis=-1).all()
     assert (found[:, ::4, ::4] == found[:, 3::4, 3::4]).all()  # a macroblock has one
     assert len(np.unique(found[..., 1, 1])) > 2
-    assert steps.base_steps(60)[1, 1] == pytest.approx(tables.AC_QUANT[index[127]] / steps.GAIN)
+    assert float(steps.base_steps(60)[1, 1]) == pytest.approx(tables.AC_QUANT[index[127]] / steps.GAIN)
 
 
-def loss_after(model, layer, images, weights):
-    return (model(layer(images)).numpy() * weights).sum(axis=1)
-
-
-def test_it_foretells_the_loss_behind_webp_better_than_the_identity():
-    """Along steps of one grey level that the gradients themselves would take, on 24 images."""
+def test_an_attack_through_it_leaves_less_than_through_the_identity():
     model, images, labels = load_demo()
-    x, true = tf.constant(images[::8][:24], tf.float32), labels[::8][:24]
-    weights = np.full((24, 10), 1 / 9) - np.eye(10)[true] * (10 / 9)
-    gains = {}
+    x, true = images[::5], labels[::5]
+    left = {}
     for gradient in ("straight_through", "smoothed", "dct"):
-        layer = WebPLayer(60, gradient=gradient)
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            loss = tf.reduce_sum(model(layer(x)) * weights)
-        step = 4 * tf.sign(tape.gradient(loss, x))
-        moved = tf.clip_by_value(x + step, 0, 255)
-        gains[gradient] = (loss_after(model, layer, moved, weights) - loss_after(model, layer, x, weights)).mean()
-    assert gains["dct"] > 1.3 * gains["straight_through"] > 0
-    assert gains["smoothed"] > gains["straight_through"]
+        defended = make_defence(WebPLayer(60, gradient=gradient)).in_front_of(model)
+        left[gradient] = int((~MPGD(4, steps=10)(defended, x, true, batch_size=40).success).sum())
+    assert left["dct"] < left["smoothed"] < left["straight_through"]
 
 
 def test_a_lossless_codec_passes_all_on():

@@ -17,6 +17,7 @@ from tf_lowdef.attacks.losses import cross_entropy, evaluate_loss, margin, targe
 from tf_lowdef.attacks.model_fn import Model, ModelFn, are_probabilities, as_model_fn
 from tf_lowdef.attacks.randomness import draw_targets
 from tf_lowdef.attacks.result import WHITE, AttackResult, Floats, Perturbed, l2_norms, linf_norms
+from tf_lowdef.attacks.victim import as_victim, warn_of_images
 from tf_lowdef.specs import format_value
 from tf_lowdef.validation import (
     Labels,
@@ -72,9 +73,10 @@ class Attack(ABC):
         """Make adversarial images.
 
         Args:
-            model: A Keras model, or any callable on float32 tensors, from pixels in [0, 255] to logits.
-            images: uint8, or floats in [0, 255] (rounded first); shape (n, height, width, 3), RGB.
-            labels: Integers, shape (n,): the true classes, 0-based.
+            model: Any Keras model that `as_classifier` takes without being told more, or any callable on float32
+                tensors, from pixels in [0, 255] to logits.
+            images: uint8, or floats in [0, 255] (rounded first); shape (n, height, width, 3), RGB, or 1 for grey.
+            labels: The true classes, 0-based indices of shape (n,) or (n, 1), or one-hot.
             batch_size: How many images are attacked at once; the last batch is padded to it.
             seed: A nonnegative integer. Random starts follow from it and from the image alone, not from its place.
             progress: Called with (images done, images in all) after every batch.
@@ -96,7 +98,8 @@ class Attack(ABC):
         aims = None if targets is None else check_targets("targets", targets, true)
         if aims is not None and not self.aims:
             raise ValueError(f"`targets` are for an attack with targeted=True. Received: {self.spec}")
-        model_fn = as_model_fn(model)
+        warn_of_images(type(self).__name__, images)
+        model_fn = as_model_fn(as_victim(model, pixels, true))
         parts = []
         for start in range(0, len(pixels), batch_size):
             part = slice(start, start + batch_size)

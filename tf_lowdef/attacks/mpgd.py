@@ -39,9 +39,10 @@ class MPGD(Walk):
 
     All points are whole grey levels, so that the gradient's own pass judges each: a step costs one forward and one
     backward pass. The first round starts at the clean image and raises the cross-entropy, the next ones at random
-    points of the ball and raise the margin (Carlini and Wagner 2017, f6). After them come those towards the wrong classes that are likeliest for the clean image, each
-    in turn (Croce and Hein 2020, section 5); any wrong class is a success. An image that a point has fooled is attacked
-    no further, unless the model draws random numbers: there a higher margin fools more draws.
+    points of the ball and raise the margin (Carlini and Wagner 2017, f6). After them come those towards the wrong
+    classes that are likeliest for the clean image, each in turn (Croce and Hein 2020, section 5); any wrong class is a
+    success. An image that a point has fooled is attacked no further, unless the model draws random numbers: there a
+    higher margin fools more draws.
 
     Args:
         epsilon: L-infinity bound in grey levels, 0 to 255; rounded down to a whole one.
@@ -166,4 +167,4 @@ def _step(
     return tf.clip_by_value(ahead, 0.0, WHITE), direction, logits, useful, nonfinite
 
 
-_STEPS = {loss: functools.partial(_step, loss=loss) for loss in (cross_entropy, margin, target_margin)}
+_STEPS: dict[Loss, Any] = {loss: functools.partial(_step, loss=loss) for loss in (cross_entropy, margin, target_margin)}

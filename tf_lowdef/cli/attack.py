@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,6 +11,7 @@ from tf_lowdef.cli.folder_console import folder_run, report
 from tf_lowdef.cli.options import (
     aim,
     model_options,
+    open_classifier,
     ray_options,
     read_ray_options,
     seed_option,
@@ -17,6 +19,7 @@ from tf_lowdef.cli.options import (
     wrong_arguments,
 )
 from tf_lowdef.cli.spelling import Spelled
+from tf_lowdef.cli.types import LabelsName
 
 
 @click.command(name="attack")
@@ -41,10 +44,12 @@ from tf_lowdef.cli.spelling import Spelled
 )
 @click.option(
     "--labels",
-    type=click.Choice(["auto", "none"]),
+    type=LabelsName(),
     default="auto",
     show_default=True,
-    help="auto takes class folders for labels; none takes the model's predictions.",
+    metavar="auto|none|FILE",
+    help="auto takes class folders for labels; none takes the model's predictions; a file names the classes in the "
+    "order of the model's outputs, one a line.",
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
 @click.option("--force", is_flag=True, help="Redo what is there, and overwrite.")
@@ -55,6 +60,8 @@ def command(
     out: str,
     model: str | None,
     weights: str | None,
+    input_range: Any,
+    outputs: str | None,
     attack: str,
     targeted: bool,
     naming: str,
@@ -71,7 +78,8 @@ def command(
 
     Images are resized to the model's input, attacked, rounded to 8 bits and written as lossless PNG; each is read back
     and classified again. attack.csv says what became of each. Labels come from a CSV (file,label) or from class
-    folders named by index or wnid; other folders have none, and the model's own prediction takes their place.
+    folders, named by index or wnid, or by class if there is one for each of the model's; other folders have none, and
+    the model's own prediction takes their place.
 
     What is there already is not done again: the same command goes on where it was stopped. Exit code 1 if a file
     failed; failed.csv says which and why.
@@ -88,11 +96,11 @@ def command(
     import_tensorflow()
     from tf_lowdef.attacks import parse_attack
     from tf_lowdef.evaluation.folder.attack_folder import attack_folder
-    from tf_lowdef.models import load_demo, open_model
+    from tf_lowdef.evaluation.folder.log import read_table, tell_success
 
     with wrong_arguments():
         method = parse_attack(aim([attack])[0] if targeted else attack)
-        classifier = load_demo()[0] if model is None else open_model(model, weights)
+    classifier = open_classifier(model, weights, input_range, outputs)
     with folder_run("attack") as progress:
         summary = attack_folder(
             classifier,
@@ -107,4 +115,6 @@ def command(
             ray=cluster,
             progress=progress,
         )
-    return report(summary, "attacked")
+    code = report(summary, "attacked")
+    click.echo(tell_success(read_table(Path(out)).values()))
+    return code

@@ -13,7 +13,9 @@ from tf_lowdef.cli.options import (
     check_specs,
     default_run_folder,
     model_options,
+    names_option,
     open_classifier,
+    open_classifier_and_data,
     pop_ray_options,
     ray_options,
     restart_option,
@@ -21,20 +23,20 @@ from tf_lowdef.cli.options import (
     targeted_option,
 )
 from tf_lowdef.cli.spelling import Spelled
-from tf_lowdef.cli.types import DataName, ModelName, WeightsName
+from tf_lowdef.cli.types import DataName, InputRangeName, ModelName, WeightsName
 from tf_lowdef.files.text import printable
 from tf_lowdef.threats import THREATS
 
 
 @click.command(name="evaluate")
 @model_options
+@names_option
 @click.option(
     "--data",
     type=DataName(),
     metavar="CSV|DIR|tfds:NAME/SPLIT",
-    help="A CSV with the columns file,label, a folder of class folders named by index or wnid, or a split of "
-    "TensorFlow Datasets. "
-    "Default: the images of the embedded classifier.",
+    help="A CSV with the columns file,label, a folder of class folders named by class, index or wnid, or a split of "
+    "TensorFlow Datasets. Default: the images of the embedded classifier.",
 )
 @click.option(
     "--attack",
@@ -73,6 +75,9 @@ from tf_lowdef.threats import THREATS
     help="The model that the transfer attacker attacks; as --model.",
 )
 @click.option("--surrogate-weights", type=WeightsName(), metavar="FILE|imagenet|none", help="As --weights.")
+@click.option(
+    "--surrogate-input-range", type=InputRangeName(), metavar="LOW,HIGH|caffe|torch|tf", help="As --input-range."
+)
 @click.option("--limit", type=click.IntRange(min=1), help="Use at most this many images, drawn by the seed.")
 @click.option("--only-correct", is_flag=True, help="Use only images that the bare model classifies correctly.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
@@ -87,10 +92,14 @@ def command(
     /,
     model: str | None,
     weights: str | None,
+    input_range: Any,
+    outputs: str | None,
     data: str | None,
+    labels: str | None,
     out: str | None,
     surrogate: str | None,
     surrogate_weights: str | None,
+    surrogate_input_range: Any,
     **options: Any,
 ) -> None:
     r"""Attack a classifier, put defences in front of it, compare.
@@ -104,7 +113,7 @@ def command(
         --attack fgsm:4 --attack bim:4 --defence none --defence webp:60+flip \
         --threat oblivious --threat adaptive --budget quick
     """
-    check_model_options(model, weights, data)
+    check_model_options(model, weights, data, input_range, outputs)
     cluster = pop_ray_options(options)
     if surrogate is None and ("transfer" in options["threat"] or surrogate_weights is not None):
         raise click.UsageError("--threat transfer and --surrogate-weights need --surrogate.")
@@ -118,13 +127,12 @@ def command(
     from tf_lowdef.evaluation import DEFAULT_ATTACKS, DEFAULT_DEFENCES, DEFAULT_THREATS, evaluate
     from tf_lowdef.evaluation.provenance import move_aside
     from tf_lowdef.jobs import working_folder
-    from tf_lowdef.models import open_model
-    from tf_lowdef.models.demo import demo_class_names
     from tf_lowdef.report import write_report
     from tf_lowdef.studies import make_gallery
+    from tf_lowdef.studies.gallery import names_in
 
     check_specs(options["attacks"], options["defences"])
-    classifier, source = open_classifier(model, weights, data)
+    classifier, images = open_classifier_and_data(model, weights, data, input_range, outputs, labels)
     out = out or default_run_folder()
     if options.pop("restart"):
         move_aside(out)
@@ -132,12 +140,12 @@ def command(
     options["threat"] = options["threat"] or DEFAULT_THREATS
     if options.pop("targeted"):
         attacks = aim(attacks)
-    other = None if surrogate is None else open_model(surrogate, surrogate_weights)
+    other = None if surrogate is None else open_classifier(surrogate, surrogate_weights, surrogate_input_range)
     with working_folder(out) as folder:
         with say_how_to_go_on(folder), show_progress() as progress:
             results = evaluate(
                 classifier,
-                source,
+                images,
                 attacks,
                 defences,
                 surrogate=other,
@@ -148,7 +156,8 @@ def command(
                 **options,
             )
         try:
-            make_gallery(classifier, source, results, folder, demo_class_names() if model is None else None)
+            names = None if images.class_names or data is None else names_in(data)
+            make_gallery(classifier, images, results, folder, names)
         except (OSError, ValueError) as error:  # the results are there, and worth more than their pictures
             click.echo(f"Warning: no gallery: {printable(error)}", err=True)
         write_report(results, folder)

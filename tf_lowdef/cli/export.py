@@ -8,7 +8,14 @@ from typing import Any
 
 import click
 
-from tf_lowdef.cli.options import seed_option, wrong_arguments
+from tf_lowdef.cli.options import (
+    check_model_options,
+    open_classifier,
+    outputs_option,
+    range_option,
+    seed_option,
+    wrong_arguments,
+)
 from tf_lowdef.cli.spelling import Spelled
 from tf_lowdef.cli.types import ModelName, WeightsName
 from tf_lowdef.files.text import printable
@@ -30,7 +37,7 @@ DEFAULT_DEFENCE = "webp:60+flip"
     type=Spelled("defence"),
     metavar="SPEC",
     help=f"Put in front of the model, such as webp:60+flip; none for a model that has its defence inside.  "
-    f"[default: {DEFAULT_DEFENCE}, none for a .keras file]",
+    f"[default: {DEFAULT_DEFENCE}, none for a file]",
 )
 @click.option(
     "--labels", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Names of the classes, one a line."
@@ -45,6 +52,8 @@ DEFAULT_DEFENCE = "webp:60+flip"
     help="With --xla, sizes to compile at the server's start; may be repeated.  [default: 1, 8, 32]",
 )
 @click.option("--no-defended-pixels", is_flag=True, help="Leave the pixels behind the defence out of the answers.")
+@range_option
+@outputs_option
 @click.option(
     "--samples",
     type=click.Path(exists=True, file_okay=False),
@@ -75,6 +84,8 @@ def command(
     xla: bool,
     batch_sizes: tuple[int, ...],
     no_defended_pixels: bool,
+    input_range: Any,
+    outputs: str | None,
     samples: str | None,
     on_bad_image: str,
     max_image_size: tuple[int, int] | None,
@@ -82,9 +93,10 @@ def command(
 ) -> None:
     r"""Write a defended classifier for TensorFlow Serving.
 
-    The model is one of keras.applications by name, or a .keras file; without one, the embedded classifier. WebP becomes
-    stock TensorFlow operations, whose pixels are checked against Pillow's. Beside the model lie models.config and a
-    README with the command that serves it.
+    The model is one of keras.applications by name, or anybody's .keras or .h5 file; without one, the embedded
+    classifier. It is served pixels in [0, 255], whatever its own range. WebP becomes stock TensorFlow operations, whose
+    pixels are checked against Pillow's. Beside the model lie models.config and a README with the command that serves
+    it.
 
     \b
     Example:
@@ -92,27 +104,31 @@ def command(
       tf-lowdef export defended.keras --out served/mine --version 2
       tf-lowdef export --defence webp:60,method=2+flip --xla --batch-size 1 --batch-size 16 --out served/fast
     """
-    if weights is not None and (model is None or Path(model).suffix == ".keras"):
+    a_file = model is not None and Path(model).exists()
+    if weights is not None and (model is None or a_file):
         raise click.UsageError("--weights needs the name of an application.")
     if batch_sizes and not xla:
         raise click.UsageError("--batch-size needs --xla.")
     from tf_lowdef.cli.quiet import import_tensorflow
 
     import_tensorflow()
+    from tf_lowdef.data.class_names import read_class_names
     from tf_lowdef.defences import make_defence
+    from tf_lowdef.models import demo_class_names
     from tf_lowdef.serving import export
     from tf_lowdef.serving.warmup import BATCH_SIZES
 
     if defence is None:
-        defence = "none" if model is not None and Path(model).suffix == ".keras" else DEFAULT_DEFENCE
+        defence = "none" if a_file else DEFAULT_DEFENCE
     with wrong_arguments():
         layers = make_defence(defence)
-    classifier, names = _open(model, weights)
+    check_model_options(model, weights, model, input_range, outputs)
+    names = list(demo_class_names()) if model is None else None
     folder = export(
-        layers.in_front_of(classifier),
+        layers.in_front_of(open_classifier(model, weights, input_range, outputs)),
         out,
         version,
-        class_names=names if labels is None else _read_names(labels),
+        class_names=names if labels is None else read_class_names(Path(labels)),
         samples=samples,
         defended_pixels=not no_defended_pixels,
         on_bad_image=on_bad_image,
@@ -137,19 +153,3 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
     if not found:
         raise click.BadParameter(f"WIDTHxHEIGHT in pixels, such as 4096x4096. Received: {text!r}")
     return int(found[2]), int(found[1])
-
-
-def _open(model: str | None, weights: str | None) -> tuple[Any, list[str] | None]:
-    """Return the classifier, and the names of its classes where they are known."""
-    from tf_lowdef.models import demo_class_names, load_demo, open_model
-
-    if model is None:
-        return load_demo()[0], list(demo_class_names())
-    return open_model(model, weights), None
-
-
-def _read_names(file: str) -> list[str]:
-    try:
-        return Path(file).read_text("utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{file}: the names of the classes must be UTF-8 text ({error})") from error

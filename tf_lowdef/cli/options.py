@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tf_lowdef.cli.types import ModelName, WeightsName
+from tf_lowdef.cli.types import InputRangeName, ModelName, WeightsName
 
 if TYPE_CHECKING:
     from tf_lowdef.jobs.ray import RayOptions
@@ -129,8 +129,32 @@ def read_ray_options(
     return RayOptions(None if ray == LOCAL else ray, workers, gpus_per_worker or 0, cpus_per_worker or 1)
 
 
+range_option = click.option(
+    "--input-range",
+    type=InputRangeName(),
+    metavar="LOW,HIGH|caffe|torch|tf",
+    help="What the model takes pixels as: the values of black and full, such as 0,1, or Keras' name of its "
+    "preprocessing.  [default: 0,255]",
+)
+
+outputs_option = click.option(
+    "--outputs",
+    type=click.Choice(["softmax", "logits", "sigmoid"]),
+    help="What the model gives.  [default: found out]",
+)
+
+names_option = click.option(
+    "--labels",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="The names of the classes in the order of the model's outputs, one a line; or JSON.  [default: class folders "
+    "in alphabetical order]",
+)
+
+
 def model_options(function: F) -> F:
-    """Add ``--model`` and ``--weights``."""
+    """Add ``--model``, ``--weights``, ``--input-range`` and ``--outputs``."""
+    function = outputs_option(range_option(function))
     function = click.option(
         "--weights",
         type=WeightsName(),
@@ -141,12 +165,14 @@ def model_options(function: F) -> F:
         "--model",
         type=ModelName(),
         metavar="NAME|FILE",
-        help="A classifier of keras.applications, such as MobileNetV2, or a .keras file from pixels in [0, 255] to "
-        "logits. Default: the embedded classifier.",
+        help="A classifier of keras.applications, such as MobileNetV2, or anybody's model: a .keras or .h5 file, or "
+        "the folder of a SavedModel. Default: the embedded classifier.",
     )(function)
 
 
-def check_model_options(model: str | None, weights: str | None, data: str | None) -> None:
+def check_model_options(
+    model: str | None, weights: str | None, data: str | None, input_range: Any = None, outputs: str | None = None
+) -> None:
     """Raise a usage error where model, weights and data do not go together."""
     if model is None and data is not None:
         raise click.UsageError("--data needs --model: the embedded classifier knows only its own classes.")
@@ -154,16 +180,42 @@ def check_model_options(model: str | None, weights: str | None, data: str | None
         raise click.UsageError("--model needs --data: a CSV or a folder of labelled images.")
     if model is None and weights is not None:
         raise click.UsageError("--weights needs --model.")
+    if model is None and (input_range is not None or outputs is not None):
+        raise click.UsageError("--input-range and --outputs need --model: the embedded classifier's are known.")
 
 
-def open_classifier(model: str | None, weights: str | None, data: str | None) -> tuple[Any, Any]:
-    """Return the classifier and the images that the options name: the embedded ones where they name none."""
-    from tf_lowdef.models import load_demo, open_model
+def open_classifier(model: str | None, weights: str | None, input_range: Any = None, outputs: str | None = None) -> Any:
+    """Return the pixel classifier that the options name: the embedded one where they name none."""
+    from tf_lowdef.models import as_classifier, load_demo, open_model
 
-    if model is None:
-        classifier, *arrays = load_demo()
-        return classifier, tuple(arrays)
-    return open_model(model, weights), data
+    with wrong_arguments():
+        classifier = load_demo()[0] if model is None else open_model(model, weights)
+        return as_classifier(classifier, input_range, outputs)
+
+
+def open_classifier_and_data(
+    model: str | None,
+    weights: str | None,
+    data: str | None,
+    input_range: Any = None,
+    outputs: str | None = None,
+    labels: str | None = None,
+) -> tuple[Any, Any]:
+    """Return the pixel classifier and the images that the options name: the embedded ones where they name none.
+
+    Which label is which class is printed, where the data or the labels tell it.
+    """
+    from tf_lowdef.data.image_data import describe_classes
+    from tf_lowdef.evaluation.models.opening import open_data
+    from tf_lowdef.models.demo import demo_class_names, load_demo_images
+
+    classifier = open_classifier(model, weights, input_range, outputs)
+    images = open_data(classifier, load_demo_images() if data is None else data, labels)
+    if data is None:
+        images = dataclasses.replace(images, class_names=demo_class_names())
+    elif (line := describe_classes(images.class_names)) is not None:
+        click.echo(line, err=True)
+    return classifier, images
 
 
 def default_run_folder() -> str:

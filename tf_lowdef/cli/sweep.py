@@ -12,7 +12,8 @@ from tf_lowdef.cli.options import (
     check_specs,
     default_run_folder,
     model_options,
-    open_classifier,
+    names_option,
+    open_classifier_and_data,
     pop_ray_options,
     ray_options,
     restart_option,
@@ -26,6 +27,7 @@ FLIPS = {"no": (False,), "yes": (True,), "both": (False, True)}
 
 @click.command(name="sweep")
 @model_options
+@names_option
 @click.option("--data", type=DataName(), metavar="CSV|DIR", help="As for evaluate.")
 @click.option(
     "--quality",
@@ -78,7 +80,10 @@ def command(
     /,
     model: str | None,
     weights: str | None,
+    input_range: Any,
+    outputs: str | None,
     data: str | None,
+    labels: str | None,
     out: str | None,
     flip: str,
     **options: Any,
@@ -93,7 +98,7 @@ def command(
     Example:
       tf-lowdef sweep --quality 40 --quality 60 --method 4 --attack bim:4 --max-clean-drop 2
     """
-    check_model_options(model, weights, data)
+    check_model_options(model, weights, data, input_range, outputs)
     cluster = pop_ray_options(options)
     from tf_lowdef.cli.quiet import import_tensorflow
 
@@ -107,7 +112,7 @@ def command(
     from tf_lowdef.report.sweep_report import write_sweep
 
     check_specs(options["attacks"])
-    classifier, source = open_classifier(model, weights, data)
+    classifier, images = open_classifier_and_data(model, weights, data, input_range, outputs, labels)
     out = out or default_run_folder()
     if options.pop("restart"):
         move_aside(out)
@@ -115,7 +120,7 @@ def command(
         with say_how_to_go_on(folder), show_progress() as progress:
             found = sweep(
                 classifier,
-                source,
+                images,
                 flips=FLIPS[flip],
                 out=folder,
                 ray=cluster,

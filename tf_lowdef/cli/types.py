@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import click
 from tf_lowdef.cli.spelling import application_names
 
 TFDS = "tfds:"
+PREPROCESSING = ("caffe", "torch", "tf")
+"""What ``preprocess_input`` of ``keras.applications`` does where it is no range, by Keras' names."""
 WORDS = ("imagenet", "none")
 """Weights that are no file."""
 
@@ -54,6 +57,38 @@ class DataName(click.ParamType):  # type: ignore[type-arg]  # generic since clic
         if not str(value).startswith(TFDS) and not Path(value).exists():
             self.fail(f"{value!r}: no such file or folder.", param, ctx)
         return value
+
+
+class LabelsName(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """``auto``, ``none``, or a file of class names."""
+
+    name = "auto|none|FILE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the text as it is; a usage error where there is no such file."""
+        if value not in ("auto", "none") and not Path(value).is_file():
+            self.fail(f"{value!r}: no such file, nor one of auto, none.", param, ctx)
+        return value
+
+
+class InputRangeName(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
+    """Two numbers with a comma, or one of Keras' names of preprocessing."""
+
+    name = "LOW,HIGH|caffe|torch|tf"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the text as it is; a usage error where it is neither."""
+        text = str(value).strip().lower()
+        if text in PREPROCESSING:
+            return text
+        try:
+            low, high = (float(part) for part in text.strip("()[]").split(","))
+        except ValueError:
+            low = high = math.nan
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            names = ", ".join(PREPROCESSING)
+            self.fail(f"{value!r}: expected the values of black and full, such as 0,1 or -1,1, or {names}.", param, ctx)
+        return low, high
 
 
 class RunFolder(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tf_lowdef.data.class_folders import class_folders, folder_labels, have_known_names, images_of_class
+from tf_lowdef.data.class_names import read_class_names
+from tf_lowdef.data.image_data import ClassNames
 from tf_lowdef.files import find_images
-
-_WNID = re.compile(r"n\d{8}")
-"""WordNet ids as ImageNet names its classes (Deng et al. 2009): ``n`` and the eight digits of the synset's offset."""
-
-IMAGENET_CLASSES = 1000
-
 
 _MAX_LABEL = 2**31 - 1
 
@@ -36,43 +32,75 @@ class SourceFile(NamedTuple):
     label: int | None
 
 
-def find_labelled_files(source: Path) -> list[SourceFile]:
+class LabelledFiles(NamedTuple):
+    """The images of a source, and what it says of its classes.
+
+    Attributes:
+        files: The images; each has a label.
+        class_names: The name of each class, by index; None where the source names none.
+    """
+
+    files: list[SourceFile]
+    class_names: ClassNames | None
+
+
+def find_labelled_files(source: Path, labels: Path | None = None, classes: int | None = None) -> LabelledFiles:
     """Return the labelled images of a CSV, or of a folder of class folders.
+
+    Args:
+        source: The CSV or the folder.
+        labels: A file with the names of the classes in the order of the model's outputs; see `read_class_names`.
+        classes: How many classes the model tells apart, None where that is not known.
 
     Raises:
         FileNotFoundError: There is no such file or folder.
-        ValueError: It holds no labelled images; the text names the line or the folder.
+        ValueError: It holds no labelled images, or what it says of the classes does not fit; the text names the line
+            or the folder.
     """
+    listed = None if labels is None else read_class_names(labels)
+    if listed is not None and classes is not None and len(listed) != classes:
+        raise ValueError(f"{labels}: names {len(listed)} classes, and the model has {classes} outputs")
     if source.is_dir():
-        found = _read_class_folders(source, _class_folders(source))
+        folders = class_folders(source)
+        indices, class_names = folder_labels(source, folders, listed, classes)
+        found = _read_class_folders(source, folders, indices)
     elif source.exists():
-        found = _read_csv(source)
+        found, class_names = _read_csv(source, listed), listed
     else:
         raise FileNotFoundError(f"{source}: no such file or folder of images")
     if not found:
         raise ValueError(f"{source}: holds no labelled images")
-    return _with_unique_names(found)
+    return LabelledFiles(_with_unique_names(found), class_names)
 
 
-def find_files(source: Path, results: Path, labelled: bool) -> list[SourceFile]:
+def find_files(
+    source: Path, results: Path, labelled: bool, labels: Path | None = None, classes: int | None = None
+) -> list[SourceFile]:
     """Return the images of a CSV or a folder, with labels where it has them.
 
-    A folder has labels if it holds class folders, named by index or wnid, and no images beside them.
+    A folder has labels if it holds class folders and no images beside them. Class folders are named by index or wnid,
+    or listed in `labels`; of other names, they count as classes if they are as many as the model has.
 
     Args:
         source: The CSV or the folder.
         results: A folder whose images do not count.
         labelled: Whether a folder's labels are wanted.
+        labels: A file with the names of the classes; see `find_labelled_files`.
+        classes: How many classes the model tells apart, None where that is not known.
 
     Raises:
         FileNotFoundError: There is no such file or folder.
         ValueError: It holds no images.
     """
     if not source.is_dir():
-        return find_labelled_files(source)
-    folders = _class_folders(source, results)
-    if labelled and _are_classes(folders) and not find_images(source, recursive=False):
-        found: list[tuple[str, Path, int | None]] = [*_read_class_folders(source, folders)]
+        return find_labelled_files(source, labels, classes).files
+    folders = class_folders(source, results)
+    names = [folder.name for folder in folders]
+    are_classes = labels is not None or have_known_names(names) or len(names) == classes
+    if labelled and names and are_classes and not find_images(source, recursive=False):
+        listed = None if labels is None else read_class_names(labels)
+        indices, _ = folder_labels(source, folders, listed, classes)
+        found: list[tuple[str, Path, int | None]] = [*_read_class_folders(source, folders, indices)]
     else:
         inside = results.resolve()
         images = [path for path in find_images(source) if not path.resolve().is_relative_to(inside)]
@@ -82,25 +110,7 @@ def find_files(source: Path, results: Path, labelled: bool) -> list[SourceFile]:
     return _with_unique_names(found)
 
 
-def _are_classes(folders: list[Path]) -> bool:
-    names = [folder.name for folder in folders]
-    return bool(names) and (all(map(str.isdecimal, names)) or all(map(_WNID.fullmatch, names)))
-
-
-def _class_folders(source: Path, results: Path | None = None) -> list[Path]:
-    """Return the folders in `source`, without hidden ones, `results`, and links that lead out of `source`."""
-    inside, left_out = source.resolve(), None if results is None else results.resolve()
-    return sorted(
-        path
-        for path in source.iterdir()
-        if path.is_dir()
-        and not path.name.startswith(".")
-        and path.resolve().is_relative_to(inside)
-        and path.resolve() != left_out
-    )
-
-
-def _read_csv(source: Path) -> list[tuple[str, Path, int]]:
+def _read_csv(source: Path, listed: ClassNames | None) -> list[tuple[str, Path, int]]:
     try:
         with source.open(newline="", encoding="utf-8-sig") as file:
             table = csv.DictReader(file)
@@ -115,57 +125,26 @@ def _read_csv(source: Path) -> list[tuple[str, Path, int]]:
         name = _portable(file_name or "")
         if not name:
             raise ValueError(f"{source}, line {line}: no file is named. Received: {file_name!r}")
-        if label is None or not label.strip().isdecimal() or int(label) > _MAX_LABEL:
-            raise ValueError(f"{source}, line {line}: the label must be a 0-based class index. Received: {label!r}")
-        found.append((name, source.parent / file_name, int(label)))
+        found.append((name, source.parent / file_name, _csv_label(f"{source}, line {line}", label, listed)))
     return found
 
 
-def _read_class_folders(source: Path, folders: list[Path]) -> list[tuple[str, Path, int]]:
-    if not folders:
-        raise ValueError(
-            f"{source}: expected class folders named by index (0, 1, ...) or wnid (n01440764, ...); "
-            "a folder without labels cannot be evaluated"
-        )
-    labels = _folder_labels(source, [folder.name for folder in folders])
+def _csv_label(where: str, label: str | None, listed: ClassNames | None) -> int:
+    text = "" if label is None else label.strip()
+    if listed is not None and text in listed:
+        return listed.index(text)
+    if not text.isdecimal() or int(text) > _MAX_LABEL:
+        also = ", or a name in a file of class names (--labels)" if listed is None else ", or a listed name"
+        raise ValueError(f"{where}: the label must be a 0-based class index{also}. Received: {label!r}")
+    return int(text)
+
+
+def _read_class_folders(source: Path, folders: list[Path], labels: list[int]) -> list[tuple[str, Path, int]]:
     return [
         (path.relative_to(source).as_posix(), path, label)
         for folder, label in zip(folders, labels, strict=True)
-        for path in find_images(folder)
+        for path in images_of_class(folder)
     ]
-
-
-def _folder_labels(source: Path, names: list[str]) -> list[int]:
-    if all(name.isdecimal() for name in names):
-        return [int(name) for name in names]
-    for name in names:
-        if not _WNID.fullmatch(name):
-            raise ValueError(
-                f"{source / name}: class folders are named by index (0, 1, ...) or wnid (n01440764, ...). "
-                f"Received: {name!r}"
-            )
-    index = _wnid_index(source, names)
-    unknown = [name for name in names if name not in index]
-    if unknown:
-        raise ValueError(f"{source / unknown[0]}: not one of ImageNet's {IMAGENET_CLASSES} classes")
-    return [index[name] for name in names]
-
-
-def _wnid_index(source: Path, names: list[str]) -> dict[str, int]:
-    """Return ImageNet's class indices by wnid, from Keras' own table; a whole set needs none, its order says it."""
-    if len(names) == IMAGENET_CLASSES:
-        return {name: index for index, name in enumerate(sorted(names))}
-    import numpy as np
-    from keras.applications.imagenet_utils import decode_predictions
-
-    try:
-        decoded = decode_predictions(np.eye(IMAGENET_CLASSES, dtype=np.float32), top=1)
-    except Exception as error:  # Keras downloads the table once: urllib's errors are of many types
-        raise ValueError(
-            f"{source}: the class index of a wnid stands in Keras' imagenet_class_index.json, which could not be "
-            f"downloaded ({error}). Name the folders by class index, or give a CSV"
-        ) from error
-    return {entry[0][0]: index for index, entry in enumerate(decoded)}
 
 
 def _portable(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -11,7 +12,6 @@ from functools import partial
 from typing import Any
 
 from tf_lowdef.attacks import Attack
-from tf_lowdef.data.load import load_data
 from tf_lowdef.evaluation.attackers.adaptive import AdaptiveAttacker
 from tf_lowdef.evaluation.attackers.one_model import OneModelAttacker
 from tf_lowdef.evaluation.images.reading import read_images
@@ -26,7 +26,8 @@ from tf_lowdef.evaluation.judging.checks import (
 from tf_lowdef.evaluation.judging.outcomes import Outcome
 from tf_lowdef.evaluation.judging.refusals import mark, unreliable_warnings
 from tf_lowdef.evaluation.judging.rows import compare_rows, group_by_defence, to_rows, worst_cases
-from tf_lowdef.evaluation.models.predict import class_count, input_size
+from tf_lowdef.evaluation.models.opening import open_classifier, open_data, probe_range
+from tf_lowdef.evaluation.models.predict import class_count
 from tf_lowdef.evaluation.models.remote import write_recipe
 from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.evaluation.plan import Plan, check_surrogate, make_plan
@@ -58,6 +59,9 @@ def evaluate(
     batch_size: int = 32,
     budget: str | None = None,
     surrogate: Any = None,
+    input_range: Any = None,
+    outputs: str | None = None,
+    labels: str | os.PathLike[str] | None = None,
     ray: RayOptions | None = None,
     progress: Progress | None = None,
     command: str | None = None,
@@ -74,11 +78,12 @@ def evaluate(
     to 8 bits, defend, classify.
 
     Args:
-        model: A Keras classifier from pixels in [0, 255], shape (batch, height, width, 3), to logits, such as
-            ``load_application`` gives. A defended ``keras.Sequential`` is attacked as it is.
-        data: A CSV with the columns ``file,label``; a folder of class folders named by index or wnid; a split of
-            TensorFlow Datasets, written ``"tfds:NAME/SPLIT"``; or a pair (images, labels) of uint8 of shape
-            (n, height, width, 3) and integers of shape (n,).
+        model: Any Keras model from images to class scores, see :func:`tf_lowdef.as_classifier`. A defended
+            ``keras.Sequential`` is attacked as it is.
+        data: A CSV with the columns ``file,label``; a folder of class folders, by name in alphabetical order, by index
+            or by wnid; a split of TensorFlow Datasets, written ``"tfds:NAME/SPLIT"``; a ``tf.data.Dataset``; rows as of
+            Hugging Face's ``datasets``; or a pair of arrays (images, labels): see
+            :func:`tf_lowdef.data.load.load_data`.
         attacks: Texts such as ``"bim:4"`` (epsilons in grey levels of 255), or :class:`Attack` objects.
         defences: Texts such as ``"webp:60+flip"``, Keras layers from images to images, sequences of layers, or pairs
             (name, layers): :func:`tf_lowdef.defences.make_defence`.
@@ -91,7 +96,14 @@ def evaluate(
         batch_size: Images in a forward pass.
         budget: What the adaptive attacker tries besides `attacks`, at each of their epsilons (4 if they have none):
             ``"quick"``, which is no robustness claim, or ``"standard"``; None adds nothing.
-        surrogate: For the transfer threat: another classifier of the same images and classes.
+        surrogate: For the transfer threat: another classifier of the same images and classes; one that does not take
+            pixels in [0, 255] goes through ``as_classifier`` first.
+        input_range: What the model takes pixels as, such as ``(0, 1)`` or ``"caffe"``, see ``as_classifier``; float
+            images are taken to be in it too. None means [0, 255], or what a layer of this package in front of the
+            model tells; some of the images are then classified in each usual range, and if another one is better
+            beyond chance, that is an error.
+        outputs: What the model gives: ``"softmax"``, ``"logits"`` or ``"sigmoid"``; None finds it out.
+        labels: A file with the names of the classes in the order of the model's outputs, one a line.
         ray: Where Ray's workers do the units; None does them in this process. Counts and
             images are the same.
         progress: Called as the work goes on.
@@ -105,6 +117,7 @@ def evaluate(
         ModuleNotFoundError: `ray` is given, and Ray not installed; or what the URL in `out` needs.
         FileExistsError: `out` holds files that no run made.
         RunMismatchError: A ValueError: `out` holds another run, or an image has changed since its own began.
+        RangeError: A ValueError: the model seems to take another range.
         RunInUseError: An OSError: another process works on the run in `out`.
         OSError: `out` cannot be written to; where the disk is full the run goes on later.
         ValueError: An argument is wrong, a label has no class in the model, no image can be used, or an attack cannot
@@ -113,11 +126,16 @@ def evaluate(
     clock = time.perf_counter()
     plan = make_plan(attacks, defences, threat, budget)
     _check_counts(limit, batch_size)
+    model = open_classifier(model, data, input_range, outputs)
+    surrogate = None if surrogate is None else open_classifier(surrogate, data)
     check_surrogate(surrogate, model, plan.threats)
-    size, classes = input_size(model), class_count(model)
+    classes = class_count(model)
     doubts = [doubt for each in plan.defences.values() if (doubt := each.probe(model.input_shape)) is not None]
-    images = load_data(data, size)
+    images = open_data(model, data, labels, input_range)
     check_labels(images.labels, list(images.names), classes)
+    probe_range(model, images)
+    if surrogate is not None:
+        probe_range(surrogate, images)
     settings = {"limit": limit, "only_correct": only_correct, "batch_size": batch_size}
     identity = describe_identity(model, surrogate, images, {**plan.describe(), **settings}, seed)
     site = RunModels(

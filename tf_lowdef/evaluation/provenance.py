@@ -66,6 +66,7 @@ def describe_run(model: Any, data: ImageData, selection: Selection, started: dat
         "model": describe_model(model),
         "data": {
             "source": data.source,
+            "classes": None if data.class_names is None else list(data.class_names),
             "sha256": data.digest(selection.indices),
             "found": len(data),
             "used": len(selection.indices),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,11 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.attacks import Attack
-from tf_lowdef.data.load import load_data
 from tf_lowdef.evaluation.costs import webp_costs
 from tf_lowdef.evaluation.evaluator import Progress, evaluate
 from tf_lowdef.evaluation.images.selection import stack
-from tf_lowdef.evaluation.models.predict import input_size
+from tf_lowdef.evaluation.models.opening import open_classifier, open_data
 from tf_lowdef.files import write_text
 from tf_lowdef.jobs import Folder, working_folder
 from tf_lowdef.jobs.ray import RayOptions
@@ -135,6 +135,9 @@ def sweep(
     budget: str = "quick",
     limit: int | None = None,
     batch_size: int = 32,
+    input_range: Any = None,
+    outputs: str | None = None,
+    labels: str | os.PathLike[str] | None = None,
     ray: RayOptions | None = None,
     progress: Progress | None = None,
     command: str | None = None,
@@ -159,6 +162,9 @@ def sweep(
         budget: As there.
         limit: As there.
         batch_size: As there.
+        input_range: As there.
+        outputs: As there.
+        labels: As there.
         ray: As there.
         progress: As there.
         command: As there.
@@ -172,16 +178,17 @@ def sweep(
     if limit is not None:
         first_half(limit, seed)  # before hours of work
     threats = (OBLIVIOUS, ADAPTIVE)
+    model = open_classifier(model, data, input_range, outputs)
+    images = open_data(model, data, labels, input_range)
     with ExitStack() as exits:
         folder = None if out is None else exits.enter_context(working_folder(out))
         results = evaluate(
-            model, data, attacks, defences, threats, folder, seed, limit=limit, batch_size=batch_size, budget=budget,
+            model, images, attacks, defences, threats, folder, seed, limit=limit, batch_size=batch_size, budget=budget,
             ray=ray, progress=progress, command=command,
         )  # fmt: skip
         count = len(results.images)
         first = first_half(count, seed)
-        source = load_data(data, input_size(model))
-        pixels = stack(source.read_batch(list(range(min(COST_IMAGES, len(source)))))[0], source.source)
+        pixels = stack(images.read_batch(list(range(min(COST_IMAGES, len(images)))))[0], images.source)
         rows = [_row(results, defence, first, pixels) for defence in defences]
         found = choose(rows, max_clean_drop, results)
         if folder is not None:

@@ -106,7 +106,7 @@ def encode_png(pixels: Pixels) -> bytes:
     """Return pixels as the bytes of a PNG file, which is lossless.
 
     Args:
-        pixels: uint8, shape (height, width, 3), RGB.
+        pixels: uint8, shape (height, width, 3), RGB, or (height, width, 1), grey.
 
     Raises:
         TypeError: `pixels` is not uint8.
@@ -115,10 +115,11 @@ def encode_png(pixels: Pixels) -> bytes:
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
         received = getattr(pixels, "dtype", type(pixels).__name__)
         raise TypeError(f"`pixels` must be a uint8 array. Received: {received}")
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
-        raise ValueError(f"`pixels` must have the shape (height, width, 3). Received: shape={pixels.shape}")
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or 0 in pixels.shape:
+        raise ValueError(f"`pixels` must have the shape (height, width, 3), or 1 for grey. Received: {pixels.shape}")
     buffer = BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG")
+    plane = pixels[..., 0] if pixels.shape[2] == 1 else pixels
+    Image.fromarray(np.ascontiguousarray(plane)).save(buffer, "PNG")
     return buffer.getvalue()
 
 

@@ -15,7 +15,7 @@ from tf_lowdef.folders.contents import PROFILE, TRANSPARENCY, Contents, contents
 from tf_lowdef.folders.metadata import save_options
 from tf_lowdef.folders.near_lossless import near_lossless
 from tf_lowdef.folders.profiles import to_srgb
-from tf_lowdef.folders.run import Outcome
+from tf_lowdef.folders.run import FileOutcome
 from tf_lowdef.webp.pillow import check_method, check_quality, check_side
 
 LOSSLESS_QUALITY = 100
@@ -73,7 +73,7 @@ class WebPSettings:
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedFile:
     """An image's result.
 
     Attributes:
@@ -89,7 +89,7 @@ class Encoded:
     notes: tuple[str, ...]
 
 
-def encode_file(path: Path, settings: WebPSettings) -> tuple[bytes, tuple[str, ...]] | Outcome:
+def encode_file(path: Path, settings: WebPSettings) -> tuple[bytes, tuple[str, ...]] | FileOutcome:
     """Return the bytes of an image's result and the notes on it, or the outcome of an image that is skipped.
 
     Raises:
@@ -98,7 +98,7 @@ def encode_file(path: Path, settings: WebPSettings) -> tuple[bytes, tuple[str, .
     """
     with open_image(path) as image:
         encoded = encode_open(image, read_contents(path, image), settings)
-    return encoded if isinstance(encoded, Outcome) else (encoded.data, encoded.notes)
+    return encoded if isinstance(encoded, FileOutcome) else (encoded.data, encoded.notes)
 
 
 def read_contents(path: Path, image: Image.Image) -> Contents:
@@ -107,7 +107,7 @@ def read_contents(path: Path, image: Image.Image) -> Contents:
         return contents(image, file)
 
 
-def encode_open(image: Image.Image, parts: Contents, settings: WebPSettings) -> Encoded | Outcome:
+def encode_open(image: Image.Image, parts: Contents, settings: WebPSettings) -> EncodedFile | FileOutcome:
     """Return the result of an image that is open, or its outcome where it is skipped.
 
     Args:
@@ -121,7 +121,7 @@ def encode_open(image: Image.Image, parts: Contents, settings: WebPSettings) -> 
     converted = to_srgb(upright(image), parts[PROFILE]) if settings.metadata and PROFILE in parts else None
     pixels = to_8_bit(image) if converted is None else converted
     if settings.ignore_transparency and pixels.mode == "RGBA" and pixels.getchannel("A").getextrema() != (255, 255):
-        return Outcome("skipped", "has transparent pixels")
+        return FileOutcome("skipped", "has transparent pixels")
     if settings.metadata:
         data = encode_image(pixels, settings, **save_options(parts, "WEBP", pixels.mode))
         with Image.open(BytesIO(data), formats=("WEBP",)) as written:
@@ -132,7 +132,7 @@ def encode_open(image: Image.Image, parts: Contents, settings: WebPSettings) -> 
     notes = tuple(note(name, parts) for name in missing if converted is None or name != PROFILE)
     if converted is not None:
         notes = (*notes, "converted to sRGB through the original's colour profile")
-    return Encoded(_to_png(data) if settings.decode else data, pixels, missing, notes)
+    return EncodedFile(_to_png(data) if settings.decode else data, pixels, missing, notes)
 
 
 def encode_image(image: Image.Image, settings: WebPSettings, **metadata: Any) -> bytes:

@@ -11,8 +11,8 @@ from PIL import Image
 from tf_lowdef.files import Like, Scan, make_folders, write_bytes
 from tf_lowdef.folders.mirror import is_written, mirror_file, written_formats
 from tf_lowdef.folders.output import clear, prepare
-from tf_lowdef.folders.plan import Unit, check_apart, check_suffix, scan_source, tree_targets
-from tf_lowdef.folders.run import Outcome, Progress, Summary, foreign, run_folder, write_failed, write_single
+from tf_lowdef.folders.plan import FileTask, check_apart, check_suffix, scan_source, tree_targets
+from tf_lowdef.folders.run import FileOutcome, Progress, Summary, foreign, run_folder, write_failed, write_single
 from tf_lowdef.jobs import hold_folder
 
 MODES = {"horizontal": "_f", "vertical": "_fv", "both": "_fhv"}
@@ -101,16 +101,16 @@ def _flip_folder(
     else:
         scan = scan_source(source, root)
         targets = tree_targets([path.relative_to(source) for path in scan.images], _result_name)
-        units = [Unit(source / name, root / target, os.fspath(name)) for name, target in targets.items()]
+        units = [FileTask(source / name, root / target, os.fspath(name)) for name, target in targets.items()]
         identity = {"tool": "flip", "source": os.fspath(source.resolve()), **asdict(settings)}
         fresh = not prepare(root, identity, units, force)
 
-    def work(unit: Unit) -> Outcome:
+    def work(unit: FileTask) -> FileOutcome:
         if unit.present() and not force:
-            return foreign(unit) if fresh else Outcome("present")
+            return foreign(unit) if fresh else FileOutcome("present")
         data, notes = mirror_file(unit.source, settings.mode)
         write_bytes(unit.target, data, Like(unit.source))
-        return Outcome("converted", before=unit.source.stat().st_size, after=len(data), notes=notes)
+        return FileOutcome("converted", before=unit.source.stat().st_size, after=len(data), notes=notes)
 
     summary = run_folder(source, scan, units, root, work, progress, num_threads)
     write_failed(root, summary)
@@ -129,21 +129,21 @@ def _flip_file(source: Path, out: Path | None, settings: FlipSettings, force: bo
             check_suffix(out, written_formats())
             kind = Image.registered_extensions().get(out.suffix.lower())
 
-    def work(unit: Unit) -> Outcome:
+    def work(unit: FileTask) -> FileOutcome:
         data, notes = mirror_file(unit.source, settings.mode, kind)
         if not write_single(target, data, force, Like(unit.source)):
-            return Outcome("present", notes=notes)
-        return Outcome("converted", before=source.stat().st_size, after=len(data), notes=notes)
+            return FileOutcome("present", notes=notes)
+        return FileOutcome("converted", before=source.stat().st_size, after=len(data), notes=notes)
 
-    units = [Unit(source, target, os.fspath(source))]
+    units = [FileTask(source, target, os.fspath(source))]
     return run_folder(source.parent, Scan(images=[source]), units, target.parent, work)
 
 
-def _beside(source: Path, scan: Scan, ending: str) -> list[Unit]:
+def _beside(source: Path, scan: Scan, ending: str) -> list[FileTask]:
     """Return the units whose results lie beside their originals; results among the images are no units."""
     results = {_ending(path, each) for path in scan.images for each in MODES.values()}
     scan.images = [path for path in scan.images if path not in results]
-    return [Unit(path, _ending(path, ending), os.fspath(path.relative_to(source))) for path in scan.images]
+    return [FileTask(path, _ending(path, ending), os.fspath(path.relative_to(source))) for path in scan.images]
 
 
 def _result_name(path: Path) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tf_lowdef.files import write_text
-from tf_lowdef.folders.plan import ArgumentError, Unit
+from tf_lowdef.folders.plan import ArgumentError, FileTask
 
 MARKER = ".tf_lowdef.json"
 """The file in an output folder that says which arguments its results were made with."""
@@ -58,7 +58,7 @@ def clear(out: Path, force: bool = False) -> None:
     (out / MARKER).unlink(missing_ok=True)
 
 
-def prepare(out: Path, settings: Settings, units: Iterable[Unit], force: bool = False) -> bool:
+def prepare(out: Path, settings: Settings, units: Iterable[FileTask], force: bool = False) -> bool:
     """Make the output folder ready for a run with these settings, and mark it as this run's.
 
     Results of other settings never count as this run's: without `force` they are an error, with it they go before

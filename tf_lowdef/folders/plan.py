@@ -20,7 +20,7 @@ class ArgumentError(ValueError):
 
 
 @dataclass(frozen=True)
-class Unit:
+class FileTask:
     """One file's work.
 
     Attributes:
@@ -63,7 +63,7 @@ class Fence:
         self._real.update(passed)
         return None
 
-    def link_before(self, unit: Unit) -> Path | None:
+    def link_before(self, unit: FileTask) -> Path | None:
         """Return the link that a unit's result could be written through, None where there is none."""
         return self.link_to(unit.target.parent) or (unit.aside and self.link_to(unit.aside.parent))
 

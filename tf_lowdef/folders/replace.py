@@ -14,10 +14,10 @@ from PIL import Image
 
 from tf_lowdef.files import Like, Scan, open_image, sync_folder
 from tf_lowdef.folders.contents import EXIF, PROFILE, RESOLUTION, TRANSPARENCY, XMP, Contents, named
-from tf_lowdef.folders.encode import Encoded, WebPSettings, encode_open, read_contents
-from tf_lowdef.folders.plan import ArgumentError, Unit, scan_source
+from tf_lowdef.folders.encode import EncodedFile, WebPSettings, encode_open, read_contents
+from tf_lowdef.folders.plan import ArgumentError, FileTask, scan_source
 from tf_lowdef.folders.profiles import fits
-from tf_lowdef.folders.run import Outcome, Progress, Summary, run_folder, write_failed, write_single
+from tf_lowdef.folders.run import FileOutcome, Progress, Summary, run_folder, write_failed, write_single
 from tf_lowdef.jobs import hold_folder
 
 _WHOLLY_READ = frozenset(
@@ -84,7 +84,7 @@ def _replace_all(
     scan.images = [path for path, reason in kept if not reason]
     units = _units(source, scan)
 
-    def work(unit: Unit) -> Outcome:
+    def work(unit: FileTask) -> FileOutcome:
         return _replace(unit, settings, force)
 
     summary = run_folder(source, scan, units, source, work, progress, num_threads)
@@ -104,7 +104,7 @@ def _led_to(links: Iterable[Path]) -> set[Path]:
     return found
 
 
-def _units(source: Path, scan: Scan) -> list[Unit]:
+def _units(source: Path, scan: Scan) -> list[FileTask]:
     """Return the units; files that would become the same WebP file are failures.
 
     Names that depend on the other files, as elsewhere, would come out differently after an interruption, when some of
@@ -117,7 +117,7 @@ def _units(source: Path, scan: Scan) -> list[Unit]:
         if count[os.fspath(target).casefold()] > 1:
             scan.failed.append((path, f"another file would become {target.name} too: rename one of them"))
         else:
-            units.append(Unit(path, target, os.fspath(path.relative_to(source))))
+            units.append(FileTask(path, target, os.fspath(path.relative_to(source))))
     return units
 
 
@@ -130,32 +130,32 @@ def _keeps(path: Path, led_to: set[Path]) -> str:
     return "already WebP" if path.suffix.lower() == ".webp" else ""
 
 
-def _replace(unit: Unit, settings: WebPSettings, force: bool) -> Outcome:
+def _replace(unit: FileTask, settings: WebPSettings, force: bool) -> FileOutcome:
     status = unit.source.stat()
     if not status.st_mode & stat.S_IWUSR:
-        return Outcome("failed", "is read-only, so it is not replaced")
+        return FileOutcome("failed", "is read-only, so it is not replaced")
     with open_image(unit.source) as image:
         if image.format == "WEBP":
-            return Outcome("skipped", "already WebP")
+            return FileOutcome("skipped", "already WebP")
         if image.format not in _WHOLLY_READ:
-            return Outcome("skipped", f"{image.format} files may hold more than is read of them")
+            return FileOutcome("skipped", f"{image.format} files may hold more than is read of them")
         parts = read_contents(unit.source, image)
         if unkept := _unkept(parts):
             return _stays(unkept, parts)
         encoded = encode_open(image, parts, settings)
-    if isinstance(encoded, Outcome):
+    if isinstance(encoded, FileOutcome):
         return encoded
     if encoded.lost:
         return _stays(encoded.lost, parts)
     if len(encoded.data) > status.st_size:
-        return Outcome("skipped", "would be larger than the original")
+        return FileOutcome("skipped", "would be larger than the original")
     write_single(unit.target, encoded.data, force, Like(unit.source, whole=True))
     _read_back(unit, encoded, settings)
     if _changed(status, unit.source.stat()):
-        return Outcome("failed", "changed while it was read, so it is not replaced")
+        return FileOutcome("failed", "changed while it was read, so it is not replaced")
     sync_folder(unit.target.parent)
     unit.source.unlink()
-    return Outcome("converted", before=status.st_size, after=len(encoded.data), notes=encoded.notes)
+    return FileOutcome("converted", before=status.st_size, after=len(encoded.data), notes=encoded.notes)
 
 
 def _unkept(parts: Contents) -> list[str]:
@@ -163,15 +163,15 @@ def _unkept(parts: Contents) -> list[str]:
     return [name for name in parts if name not in _KEPT or (name == PROFILE and not fits(parts[PROFILE], "RGB"))]
 
 
-def _stays(unkept: Iterable[str], parts: Contents) -> Outcome:
-    return Outcome("skipped", f"WebP would not keep its {', '.join(named(name, parts) for name in unkept)}")
+def _stays(unkept: Iterable[str], parts: Contents) -> FileOutcome:
+    return FileOutcome("skipped", f"WebP would not keep its {', '.join(named(name, parts) for name in unkept)}")
 
 
 def _changed(before: os.stat_result, after: os.stat_result) -> bool:
     return (before.st_mtime_ns, before.st_size, before.st_ino) != (after.st_mtime_ns, after.st_size, after.st_ino)
 
 
-def _read_back(unit: Unit, encoded: Encoded, settings: WebPSettings) -> None:
+def _read_back(unit: FileTask, encoded: EncodedFile, settings: WebPSettings) -> None:
     """Raise ValueError where a new file does not hold what it should: its bytes, and the pixels that must be exact."""
     if unit.target.read_bytes() != encoded.data:
         raise ValueError(f"{unit.target} does not hold what was written, so the original stays")

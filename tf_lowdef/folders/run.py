@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tf_lowdef.files import ImageReadError, Like, Scan, csv_text, remove_leftovers, write_bytes, write_text
-from tf_lowdef.folders.plan import Fence, Unit
+from tf_lowdef.folders.plan import Fence, FileTask
 from tf_lowdef.threads import available_cores
 
 HEADER = "file,reason"
@@ -22,7 +22,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FileOutcome:
     """What became of one unit.
 
     Attributes:
@@ -71,7 +71,7 @@ class Summary:
         """Bytes saved by the results written in this run; negative where they are larger."""
         return self.before - self.after
 
-    def add(self, name: str, outcome: Outcome) -> None:
+    def add(self, name: str, outcome: FileOutcome) -> None:
         """Count one unit."""
         self.notes.update(outcome.notes)
         if outcome.status == "converted":
@@ -89,9 +89,9 @@ class Summary:
 def run_folder(
     source: Path,
     scan: Scan,
-    units: Sequence[Unit],
+    units: Sequence[FileTask],
     root: Path,
-    work: Callable[[Unit], Outcome],
+    work: Callable[[FileTask], FileOutcome],
     progress: Progress | None = None,
     num_threads: int | None = None,
 ) -> Summary:
@@ -103,13 +103,15 @@ def run_folder(
     """
     fence = Fence(root)
 
-    def inside(unit: Unit) -> Outcome:
+    def inside(unit: FileTask) -> FileOutcome:
         return planted(fence, unit) or work(unit)
 
     return add_up(source, scan, units, fence, _run(units, inside, progress, num_threads))
 
 
-def add_up(source: Path, scan: Scan, units: Sequence[Unit], fence: Fence, outcomes: Iterable[Outcome]) -> Summary:
+def add_up(
+    source: Path, scan: Scan, units: Sequence[FileTask], fence: Fence, outcomes: Iterable[FileOutcome]
+) -> Summary:
     """Return what became of everything that a scan found.
 
     Temporary files that a killed run left in the folders written to are removed before the first outcome is taken.
@@ -170,15 +172,15 @@ def write_single(path: Path, data: bytes, force: bool, like: Like) -> bool:
     return True
 
 
-def foreign(unit: Unit) -> Outcome:
+def foreign(unit: FileTask) -> FileOutcome:
     """Return the outcome of a unit in whose result's place lies a file that this tool cannot have put there."""
-    return Outcome("failed", f"{unit.present()} exists and is no result of this tool (--force overwrites it)")
+    return FileOutcome("failed", f"{unit.present()} exists and is no result of this tool (--force overwrites it)")
 
 
-def planted(fence: Fence, unit: Unit) -> Outcome | None:
+def planted(fence: Fence, unit: FileTask) -> FileOutcome | None:
     """Return the outcome of a unit whose result would be written through a link, None where it would not."""
     link = fence.link_before(unit)
-    return Outcome("failed", f"{link} is a link, and nothing is written through it") if link is not None else None
+    return FileOutcome("failed", f"{link} is a link, and nothing is written through it") if link is not None else None
 
 
 def describe(error: Exception) -> str:
@@ -193,17 +195,20 @@ def describe(error: Exception) -> str:
 
 
 def _run(
-    units: Sequence[Unit], work: Callable[[Unit], Outcome], progress: Progress | None, num_threads: int | None
-) -> Iterator[Outcome]:
+    units: Sequence[FileTask],
+    work: Callable[[FileTask], FileOutcome],
+    progress: Progress | None,
+    num_threads: int | None,
+) -> Iterator[FileOutcome]:
     stop = threading.Event()
 
-    def guarded(unit: Unit) -> Outcome:
+    def guarded(unit: FileTask) -> FileOutcome:
         if stop.is_set():
-            return Outcome("failed", "interrupted")
+            return FileOutcome("failed", "interrupted")
         try:
             return work(unit)
         except Exception as error:
-            return Outcome("failed", describe(error))
+            return FileOutcome("failed", describe(error))
 
     pool = ThreadPoolExecutor(num_threads or available_cores())
     try:

@@ -11,14 +11,14 @@ import numpy as np
 
 from tf_lowdef import jobs
 from tf_lowdef.files import ImageReadError, read_file
-from tf_lowdef.folders.plan import Unit
-from tf_lowdef.folders.run import Outcome, Progress, describe
+from tf_lowdef.folders.plan import FileTask
+from tf_lowdef.folders.run import FileOutcome, Progress, describe
 from tf_lowdef.jobs.ray import RayOptions, RayRunner
 
 _BATCH = 16
 """Files that go to a worker at once: a call of Ray takes a millisecond or so, and an image some ten."""
 
-Encode = Callable[[Path], tuple[bytes, tuple[str, ...]] | Outcome]
+Encode = Callable[[Path], tuple[bytes, tuple[str, ...]] | FileOutcome]
 """Gives a result's bytes and the notes on it, or what became of an image without a result."""
 
 Files = dict[int, tuple[str, bytes]]
@@ -27,12 +27,12 @@ Files = dict[int, tuple[str, bytes]]
 
 def run_on_ray(
     options: RayOptions,
-    units: Sequence[Unit],
-    there: Callable[[Unit], Outcome | None],
+    units: Sequence[FileTask],
+    there: Callable[[FileTask], FileOutcome | None],
     encode: Encode,
-    put: Callable[[Unit, bytes, tuple[str, ...]], Outcome],
+    put: Callable[[FileTask, bytes, tuple[str, ...]], FileOutcome],
     progress: Progress | None = None,
-) -> Iterator[Outcome]:
+) -> Iterator[FileOutcome]:
     """Yield what becomes of each unit, in order; an error of one is its failure and stops nothing.
 
     Args:
@@ -43,7 +43,7 @@ def run_on_ray(
         put: Writes a result, in this process.
         progress: Called after every unit.
     """
-    known: dict[int, Outcome] = {}
+    known: dict[int, FileOutcome] = {}
 
     def prepare(batch: jobs.Unit) -> Files:
         files: Files = {}
@@ -54,7 +54,7 @@ def run_on_ray(
             try:
                 files[place] = units[place].source.suffix, read_file(units[place].source)
             except ImageReadError as error:
-                known[place] = Outcome("failed", error.reason)
+                known[place] = FileOutcome("failed", error.reason)
         return files
 
     work = jobs.SplitWork(prepare, partial(_encode_all, encode=encode), None)
@@ -81,8 +81,8 @@ def _encode_all(_: None, files: Files, *, encode: Encode) -> jobs.Record:
                 copy.write_bytes(data)
                 encoded = encode(copy)
             except Exception as error:
-                encoded = Outcome("failed", describe(error))
-            if isinstance(encoded, Outcome):
+                encoded = FileOutcome("failed", describe(error))
+            if isinstance(encoded, FileOutcome):
                 facts[str(place)] = [encoded.status, encoded.reason]
             else:
                 contents[str(place)], facts[str(place)] = encoded[0], list(encoded[1])
@@ -90,11 +90,11 @@ def _encode_all(_: None, files: Files, *, encode: Encode) -> jobs.Record:
     return jobs.Record(facts=facts, contents=contents)
 
 
-def _finish(unit: Unit, place: str, record: jobs.Record, put: Callable[..., Outcome]) -> Outcome:
+def _finish(unit: FileTask, place: str, record: jobs.Record, put: Callable[..., FileOutcome]) -> FileOutcome:
     said = record.facts[place]
     if place not in record.contents:
-        return Outcome(*said)
+        return FileOutcome(*said)
     try:
         return put(unit, record.contents[place], tuple(said))
     except Exception as error:
-        return Outcome("failed", describe(error))
+        return FileOutcome("failed", describe(error))

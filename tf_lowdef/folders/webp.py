@@ -10,9 +10,9 @@ from pathlib import Path
 from tf_lowdef.files import Like, Scan, make_folders, write_bytes
 from tf_lowdef.folders.encode import WebPSettings, encode_file
 from tf_lowdef.folders.output import clear, prepare
-from tf_lowdef.folders.plan import ArgumentError, Fence, Unit, check_apart, check_suffix, scan_source, tree_targets
+from tf_lowdef.folders.plan import ArgumentError, Fence, FileTask, check_apart, check_suffix, scan_source, tree_targets
 from tf_lowdef.folders.run import (
-    Outcome,
+    FileOutcome,
     Progress,
     Summary,
     add_up,
@@ -97,12 +97,12 @@ def _webp_folder(
         del identity["metadata"]
     fresh = not prepare(root, identity, units, force)
 
-    def there(unit: Unit) -> Outcome | None:
+    def there(unit: FileTask) -> FileOutcome | None:
         if force or not unit.present():
             return None
-        return foreign(unit) if fresh else Outcome("present")
+        return foreign(unit) if fresh else FileOutcome("present")
 
-    def work(unit: Unit) -> Outcome:
+    def work(unit: FileTask) -> FileOutcome:
         return there(unit) or convert(unit, settings)
 
     if ray is None:
@@ -110,7 +110,7 @@ def _webp_folder(
     else:
         fence = Fence(root)
 
-        def known(unit: Unit) -> Outcome | None:
+        def known(unit: FileTask) -> FileOutcome | None:
             return planted(fence, unit) or there(unit)
 
         encode = partial(encode_file, settings=settings)
@@ -119,7 +119,7 @@ def _webp_folder(
     return summary
 
 
-def convert(unit: Unit, settings: WebPSettings) -> Outcome:
+def convert(unit: FileTask, settings: WebPSettings) -> FileOutcome:
     """Encode one image and write the result; see `put`.
 
     Raises:
@@ -128,12 +128,12 @@ def convert(unit: Unit, settings: WebPSettings) -> Outcome:
         OSError: The result cannot be written.
     """
     encoded = encode_file(unit.source, settings)
-    if isinstance(encoded, Outcome):
+    if isinstance(encoded, FileOutcome):
         return encoded
     return put(unit, *encoded)
 
 
-def put(unit: Unit, data: bytes, notes: tuple[str, ...]) -> Outcome:
+def put(unit: FileTask, data: bytes, notes: tuple[str, ...]) -> FileOutcome:
     """Write one encoded image, aside where it is larger than the source.
 
     Raises:
@@ -147,17 +147,17 @@ def put(unit: Unit, data: bytes, notes: tuple[str, ...]) -> Outcome:
     write_bytes(target, data, Like(unit.source))
     if other is not None and other.is_file():  # of a forced run over an image that has changed
         other.unlink()
-    return Outcome("converted", before=before, after=len(data), notes=notes)
+    return FileOutcome("converted", before=before, after=len(data), notes=notes)
 
 
-def _units(source: Path, root: Path, scan: Scan, settings: WebPSettings) -> list[Unit]:
+def _units(source: Path, root: Path, scan: Scan, settings: WebPSettings) -> list[FileTask]:
     names = [path.relative_to(source) for path in scan.images]
     targets = tree_targets(names, lambda path: path.with_name(path.stem + settings.suffix))
     larger = LARGER
     while any(name.parts[0].casefold() == larger for name in names):
         larger += "_"
     return [
-        Unit(source / name, root / target, os.fspath(name), None if settings.decode else root / larger / target)
+        FileTask(source / name, root / target, os.fspath(name), None if settings.decode else root / larger / target)
         for name, target in targets.items()
     ]
 
@@ -168,14 +168,14 @@ def _webp_file(source: Path, out: Path, settings: WebPSettings, force: bool) -> 
         raise ArgumentError(f"The output must not be the input. Received: {target}")
     check_suffix(target, ["PNG" if settings.decode else "WEBP"])
 
-    def work(unit: Unit) -> Outcome:
+    def work(unit: FileTask) -> FileOutcome:
         encoded = encode_file(unit.source, settings)
-        if isinstance(encoded, Outcome):
+        if isinstance(encoded, FileOutcome):
             return encoded
         data, notes = encoded
         if not write_single(target, data, force, Like(unit.source)):
-            return Outcome("present", notes=notes)
-        return Outcome("converted", before=source.stat().st_size, after=len(data), notes=notes)
+            return FileOutcome("present", notes=notes)
+        return FileOutcome("converted", before=source.stat().st_size, after=len(data), notes=notes)
 
-    units = [Unit(source, target, os.fspath(source))]
+    units = [FileTask(source, target, os.fspath(source))]
     return run_folder(source.parent, Scan(images=[source]), units, target.parent, work)

@@ -59,6 +59,7 @@ class FloatLayer(ImageLayer):
     def call(self, inputs: Any) -> tf.Tensor:
         """Apply the transformation, with the gradient that `gradient` names."""
         images = self.to_images(inputs)
+        self.check_scale(images, self.value_range)
         if not images.dtype.is_floating and self.value_range != (0, 255):
             raise ValueError(
                 f"{type(self).__name__} {self.name!r} takes integers only with value_range=(0, 255). "

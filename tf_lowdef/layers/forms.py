@@ -24,7 +24,7 @@ _Layer = TypeVar("_Layer", bound=type)
 
 
 @dataclass(frozen=True)
-class Row:
+class GrammarRow:
     """One kind of layer, and how it is written.
 
     Attributes:
@@ -58,13 +58,13 @@ class Row:
             [self.name + start, *filter(None, [", ".join(key for key in self.form.keys if key != first)])]
         )
 
-    def same_text(self, other: Row) -> bool:
+    def same_text(self, other: GrammarRow) -> bool:
         """Return whether a text could mean either layer."""
         ours, theirs = (set(row.form.keys.get(row.form.first or "", ())) for row in (self, other))
         return (self.name, self.word) == (other.name, other.word) and (ours == theirs or not ours.isdisjoint(theirs))
 
 
-_ROWS: list[Row] = []
+_ROWS: list[GrammarRow] = []
 
 
 def grammar(name: str, *, first: str | None = None, hidden: Sequence[str] = ()) -> Callable[[_Layer], _Layer]:
@@ -96,7 +96,7 @@ def grammar(name: str, *, first: str | None = None, hidden: Sequence[str] = ()) 
         keys = {key: kinds for key, (kinds, _) in parameters.items() if kinds and key not in hidden}
         defaults = {key: default for key, (_, default) in parameters.items() if default is not inspect.Parameter.empty}
         form = Form(keys, None if word else first or next(iter(keys), None))
-        row = Row(bare, word or None, layer, form, defaults, frozenset(hidden))
+        row = GrammarRow(bare, word or None, layer, form, defaults, frozenset(hidden))
         again = (layer.__module__, layer.__qualname__)  # a notebook's cell may run twice
         others = [each for each in _ROWS if (each.layer.__module__, each.layer.__qualname__) != again]
         taken = next((each for each in others if row.same_text(each)), None)
@@ -138,7 +138,7 @@ def _hint(one: inspect.Parameter, layer: type) -> Any:
     return type(one.default) if hint is None else hint
 
 
-def rows_of(name: str) -> list[Row]:
+def rows_of(name: str) -> list[GrammarRow]:
     """Return the layers of one name, those last that need a word or a range."""
     return sorted((row for row in _ROWS if row.name == name), key=lambda row: row.marked)
 
@@ -167,12 +167,12 @@ def grammar_lines() -> list[str]:
     return sorted(row.usage for row in _ROWS)
 
 
-def row_of(layer: Any) -> Row | None:
+def row_of(layer: Any) -> GrammarRow | None:
     """Return how a layer is written, None if it has no grammar."""
     return next((row for row in _ROWS if row.layer is type(layer)), None)
 
 
-def choose(name: str, arguments: Mapping[str, Any]) -> tuple[Row | None, dict[str, Any]]:
+def choose(name: str, arguments: Mapping[str, Any]) -> tuple[GrammarRow | None, dict[str, Any]]:
     """Return the kind of layer that the arguments fit, and those of them that are the layer's."""
     first = first_of(name)
     for row in reversed(rows_of(name)):

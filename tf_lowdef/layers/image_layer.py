@@ -7,13 +7,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_lowdef.layers.scale import warn_of_scale
+
 Shape = tuple[int | None, ...]
 
-CHANNELS = 3
+CHANNELS = (1, 3)
+"""Grey and RGB."""
 
 
 class ImageLayer(keras.layers.Layer):
-    """Base class of layers from a batch of RGB images to a batch of RGB images of the same shape.
+    """Base class of layers from a batch of RGB or grey images to a batch of images of the same shape.
 
     A subclass's ``call`` starts with ``self.to_images(inputs)`` and returns ``self.to_compute_dtype(...)``. Inputs are
     never cast on the way in (``autocast=False``), so that fractional pixels arrive unchanged under ``mixed_float16``
@@ -21,8 +24,8 @@ class ImageLayer(keras.layers.Layer):
     its first layer.
 
     Input shape:
-        ``(batch, height, width, 3)``; batch, height and width may be unknown, the batch may be empty. uint8 or any
-        other integer or floating dtype.
+        ``(batch, height, width, 3)``, or 1 for grey in place of 3; batch, height and width may be unknown, the batch
+        may be empty. uint8 or any other integer or floating dtype.
 
     Output shape:
         The same, in the layer's compute dtype. Under an integer dtype, such as ``dtype="uint8"``, what the layer
@@ -55,12 +58,13 @@ class ImageLayer(keras.layers.Layer):
         return tuple(input_shape)
 
     def check_shape(self, shape: Shape) -> None:
-        """Raise ValueError unless `shape` can be ``(batch, height, width, 3)``. Unknown sides pass."""
+        """Raise ValueError unless `shape` can be ``(batch, height, width, 1 or 3)``. Unknown sides pass."""
         channels = shape[-1] if len(shape) == 4 else None
-        if len(shape) != 4 or channels not in (None, CHANNELS):
+        if len(shape) != 4 or channels not in (None, *CHANNELS):
+            cure = "Lay RGBA images on a background first, as PIL.Image.alpha_composite does. " if channels == 4 else ""
             raise ValueError(
-                f"{type(self).__name__} {self.name!r} takes RGB images of shape (batch, height, width, {CHANNELS}). "
-                f"Received: shape={tuple(shape)}"
+                f"{type(self).__name__} {self.name!r} takes RGB or grey images of shape (batch, height, width, 3) or "
+                f"(batch, height, width, 1). {cure}Received: shape={tuple(shape)}"
             )
 
     def to_images(self, inputs: Any) -> tf.Tensor:
@@ -68,7 +72,24 @@ class ImageLayer(keras.layers.Layer):
         images = tf.convert_to_tensor(inputs)
         if images.shape.rank is not None:
             self.check_shape(tuple(images.shape))
-        return tf.ensure_shape(images, (None, None, None, CHANNELS))  # where it is known only at run time
+        known = images.shape[-1] if images.shape.rank is not None else None
+        return tf.ensure_shape(images, (None, None, None, known or CHANNELS[-1]))  # where it is known at run time alone
+
+    def check_scale(self, images: tf.Tensor, value_range: tuple[float, float]) -> None:
+        """Warn, once, of images that are of another scale than they are read in; in eager mode, where it can be seen.
+
+        Args:
+            images: Any dtype.
+            value_range: The two values that stand for black and full here.
+        """
+        if tf.executing_eagerly() and tf.size(images):
+            lowest, highest = float(tf.reduce_min(images)), float(tf.reduce_max(images))
+            self.warn_of_scale(lowest, highest, value_range)
+
+    def warn_of_scale(self, lowest: float, highest: float, value_range: tuple[float, float]) -> None:
+        """Warn, once, of a batch of values that seems to be of another scale than it is read in."""
+        cure = "Give the layer the value_range of its images, such as value_range=(0, 1), or multiply them by 255"
+        warn_of_scale(f"{type(self).__name__} {self.name!r}", lowest, highest, value_range, cure, stacklevel=6)
 
     def to_compute_dtype(self, images: tf.Tensor) -> tf.Tensor:
         """Cast to the dtype that the layer's policy computes in; to integers by rounding half to even, and clipping."""

@@ -71,7 +71,7 @@ class JPEGLayer(PixelLayer):
 
         def roundtrip(image: tf.Tensor) -> tf.Tensor:
             encoded = tf.io.encode_jpeg(image, quality=self.quality)
-            return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
+            return tf.io.decode_jpeg(encoded, channels=pixels.shape[-1], dct_method="INTEGER_ACCURATE")
 
         def every() -> tf.Tensor:
             return tf.map_fn(roundtrip, pixels, fn_output_signature=tf.TensorSpec(pixels.shape[1:], tf.uint8))

@@ -117,20 +117,24 @@ class NonLocalMeansLayer(FloatLayer):
         Args:
             x: As for :meth:`_pair`.
             offset: As for :meth:`_pair`.
-            upstream: The gradients of the three planes of its total and of its weight, one behind the other.
+            upstream: The gradients of the planes of its total and of its weight, one behind the other.
         """
+        count = x.shape[0]
         both = tf.roll(tf.concat([x, upstream], axis=0), -offset, axis=[2, 3])
-        there, upstream_there = both[:3], both[3:]
+        there, upstream_there = both[:count], both[count:]
         difference = x - there
         weight = self._weight(difference)
-        products = [*tf.unstack(upstream[:3] * there + upstream_there[:3] * x, num=3), upstream[3], upstream_there[3]]
-        of_distance = tf.add_n(products) * weight * (-2 / (3 * self.patch**2 * self.strength**2))
+        of_values = tf.unstack(upstream[:count] * there + upstream_there[:count] * x, num=count)
+        products = [*of_values, upstream[count], upstream_there[count]]
+        of_distance = tf.add_n(products) * weight * (-2 / (count * self.patch**2 * self.strength**2))
         of_difference = _box_sum(of_distance, self.patch) * difference
-        of_there = weight * upstream[:3] - of_difference
-        return weight * upstream_there[:3] + of_difference + tf.roll(of_there, offset, axis=[2, 3])
+        of_there = weight * upstream[:count] - of_difference
+        return weight * upstream_there[:count] + of_difference + tf.roll(of_there, offset, axis=[2, 3])
 
     def _weight(self, difference: tf.Tensor) -> tf.Tensor:
-        distance = _box_sum(tf.add_n(tf.unstack(tf.square(difference), num=3)), self.patch) / (3 * self.patch**2)
+        count = difference.shape[0]
+        squares = tf.add_n(tf.unstack(tf.square(difference), num=count))
+        distance = _box_sum(squares, self.patch) / (count * self.patch**2)
         return tf.exp(-distance / self.strength**2)
 
     def get_config(self) -> dict[str, Any]:

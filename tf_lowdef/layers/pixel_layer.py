@@ -58,7 +58,7 @@ class PixelLayer(ImageLayer):
         check_dtype(self)
 
     def transform_pixels(self, pixels: tf.Tensor) -> tf.Tensor:
-        """Transform uint8 pixels of shape (batch, height, width, 3) into uint8 pixels of the same shape."""
+        """Transform uint8 pixels of shape (batch, height, width, 1 or 3) into uint8 pixels of the same shape."""
         raise NotImplementedError(f"{type(self).__name__} must implement transform_pixels")
 
     def transform_whole(self, values: tf.Tensor) -> tf.Tensor:
@@ -68,6 +68,7 @@ class PixelLayer(ImageLayer):
     def call(self, inputs: Any) -> tf.Tensor:
         """Apply the transformation, with the gradient that `gradient` names."""
         images = self.to_images(inputs)
+        self.check_scale(images, self.value_range)
         if not images.dtype.is_floating:
             return call_compiled(self, "_transform", images)
         if self.gradient == "none":

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tf_lowdef.layers.codec_scope import choose_codec, jit_compiles
 from tf_lowdef.layers.draws import RandomisedLayer, draw_integers
 from tf_lowdef.layers.forms import grammar
+from tf_lowdef.layers.grey import through_rgb
 from tf_lowdef.layers.image_layer import Shape
 from tf_lowdef.layers.pixel_layer import WEBP_GRADIENTS, PixelLayer
 from tf_lowdef.layers.surrogates import webp_gradient
@@ -86,7 +87,8 @@ class RandomWebPLayer(RandomisedLayer, PixelLayer):
 
     def transform_pixels(self, pixels: tf.Tensor) -> tf.Tensor:
         """Draw each image's quality, then encode and decode it."""
-        return self.roundtrip(pixels, draw_integers(self.keys(pixels), (), *self.quality))
+        qualities = draw_integers(self.keys(pixels), (), *self.quality)
+        return through_rgb(lambda colours: self.roundtrip(colours, qualities), pixels)
 
     def roundtrip(self, pixels: tf.Tensor, qualities: tf.Tensor) -> tf.Tensor:
         """Encode and decode each image at its own quality.

@@ -63,12 +63,16 @@ def webp_gradient(images: tf.Tensor, out: tf.Tensor, upstream: tf.Tensor, qualit
     """Return what stands for the derivative of lossy WebP, times `upstream`: :func:`soft_rounding` at its own steps.
 
     Args:
-        images: Grey levels as the encoder gets them, whole numbers in float32, (batch, height, width, 3).
+        images: Grey levels as the encoder gets them, whole numbers in float32, (batch, height, width, 3 or 1).
         out: What the codec made of them.
         upstream: Gradients at its output.
         quality: A number, or int32 of shape (batch,).
         method: libwebp's.
     """
+    if images.shape[-1] == 1:  # grey, which the codec sees as three channels alike
+        seen, made, each = (tf.repeat(tf.cast(part, tf.float32), 3, axis=3) for part in (images, out, upstream))
+        found = webp_gradient(seen, made, each / 3, quality, method)
+        return tf.reduce_sum(found, axis=3, keepdims=True)
     from tf_lowdef.webp.graph import steps  # its tables are for those who use it
 
     if None in images.shape[1:3]:  # a macroblock's segment is known for static sizes alone

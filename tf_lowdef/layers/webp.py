@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tf_lowdef.layers.codec_scope import check_codec, choose_codec, jit_compiles
 from tf_lowdef.layers.forms import grammar
+from tf_lowdef.layers.grey import through_rgb
 from tf_lowdef.layers.image_layer import Shape
 from tf_lowdef.layers.pixel_layer import WEBP_GRADIENTS, PixelLayer
 from tf_lowdef.layers.surrogates import webp_gradient
@@ -111,10 +112,14 @@ class WebPLayer(PixelLayer):
     def transform_pixels(self, pixels: tf.Tensor) -> tf.Tensor:
         """Encode and decode each image."""
         if choose_codec(self.codec, tuple(pixels.shape), self._graph_is_able()) == "graph":
-            return self._transform_in_graph(pixels)
+            return through_rgb(self._transform_in_graph, pixels)
+        return through_rgb(self._transform_with_pillow, pixels)
 
+    def _transform_with_pillow(self, pixels: tf.Tensor) -> tf.Tensor:
         def roundtrip(batch: tf.Tensor) -> Any:
             images = np.asarray(memoryview(batch))  # where `batch.numpy()` copies
+            if images.size and self._is_pixel_range:  # here it can be seen in a graph too
+                self.warn_of_scale(0, float(images.max()), self.value_range)
             return pillow.roundtrip(images, self.quality, self.method, self.lossless, self.num_threads)
 
         return tf.py_function(roundtrip, [pixels], tf.uint8)

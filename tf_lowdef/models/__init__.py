@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tf_lowdef.models.adapter import as_classifier
 from tf_lowdef.models.applications import application_names, load_application
 from tf_lowdef.models.defend import defend, defended_sequence
 from tf_lowdef.models.demo import demo_class_names, load_demo
@@ -10,6 +11,7 @@ from tf_lowdef.models.opening import open_model
 
 __all__ = [
     "application_names",
+    "as_classifier",
     "defend",
     "defended_sequence",
     "demo_class_names",

@@ -12,13 +12,11 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 
+from tf_lowdef.models.adapter import say_range
+from tf_lowdef.models.input_range import CAFFE_MEAN_BGR, IMAGENET_MEAN, IMAGENET_STDDEV
+
 IMAGENET_CLASSES = 1000
 WEIGHT_FILES = (".weights.h5", ".h5", ".keras")
-
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_STDDEV = (0.229, 0.224, 0.225)
-_CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
-"""Source of the three: `keras/src/applications/imagenet_utils.py`, `preprocess_input`."""
 
 _SET_HERE = ("classifier_activation", "include_preprocessing", "include_top", "input_tensor", "pooling")
 
@@ -133,7 +131,7 @@ def load_application(
         model = _build(application, shape, number, options, weights=None)
     if file is not None:
         _load_weights(application, model, file)
-    return model
+    return say_range(model)
 
 
 def application_names() -> tuple[str, ...]:
@@ -232,11 +230,11 @@ def _preprocess(pixels: Any, preprocessing: str) -> Any:
     if preprocessing == "tf":
         return keras.layers.Rescaling(1 / 127.5, -1.0, dtype="float32", name="preprocess")(pixels)
     if preprocessing == "torch":
-        scale = [1 / (255 * deviation) for deviation in _IMAGENET_STDDEV]
-        offset = [-mean / deviation for mean, deviation in zip(_IMAGENET_MEAN, _IMAGENET_STDDEV, strict=True)]
+        scale = [1 / (255 * deviation) for deviation in IMAGENET_STDDEV]
+        offset = [-mean / deviation for mean, deviation in zip(IMAGENET_MEAN, IMAGENET_STDDEV, strict=True)]
         return keras.layers.Rescaling(scale, offset, dtype="float32", name="preprocess")(pixels)
     if preprocessing == "caffe":
-        offset = [-mean for mean in _CAFFE_MEAN_BGR]
+        offset = [-mean for mean in CAFFE_MEAN_BGR]
         bgr = keras.ops.flip(pixels, axis=-1)
         return keras.layers.Rescaling(1.0, offset, dtype="float32", name="preprocess")(bgr)
     return pixels
@@ -266,7 +264,7 @@ def _divide_by_variance(model: Any) -> None:
     """
     layer = next(layer for layer in model.layers if isinstance(layer, keras.layers.Normalization))
     mean, variance, count = layer.get_weights()
-    if np.allclose(variance, _IMAGENET_STDDEV, rtol=1e-3, atol=0):
+    if np.allclose(variance, IMAGENET_STDDEV, rtol=1e-3, atol=0):
         layer.set_weights([mean, variance**2, count])
         layer.finalize_state()
 

@@ -8,28 +8,34 @@ from typing import Any
 import keras
 
 from tf_lowdef.layers import FlipLayer, MeanOfCopies, WebPLayer, count_copies
+from tf_lowdef.models.adapter import as_classifier, range_is_said, say_range
 
 
-def defend(base: Any, quality: float = 60, flip: bool = True) -> Any:
+def defend(
+    base: Any, quality: float = 60, flip: bool = True, *, input_range: Any = None, outputs: str | None = None
+) -> Any:
     """Put WebP, then a left-right flip, in front of a classifier (Yin et al. 2020, doi 10.1002/int.22258).
 
     A static float32 ``keras.Input`` stands in front, so that fractional pixels reach the defence unchanged under
     ``mixed_float16`` and no batch size is baked in.
 
     Args:
-        base: A Keras model from pixels in [0, 255], shape (batch, height, width, 3), to class scores, such as
-            ``load_application`` gives.
+        base: Any Keras model from images to class scores, see :func:`as_classifier`; such as ``load_application``
+            gives.
         quality: WebP's, 0 to 100. 60 is the paper's; 75 costs less clean accuracy.
         flip: Whether to flip.
+        input_range: What `base` takes pixels as, such as ``(0, 1)``, see :func:`as_classifier`; None means [0, 255].
+        outputs: What `base` gives, see there; None finds it out.
 
     Returns:
-        A ``keras.Sequential``: the defended classifier.
+        A ``keras.Sequential``, the defended classifier: from pixels in [0, 255] to logits.
 
     Raises:
         TypeError: `base` is not a Keras model.
-        ValueError: `quality` is out of its range, or `base` takes something else than RGB images.
+        ValueError: `quality` is out of its range, or `base` takes something else than RGB or grey images.
     """
-    return defended_sequence([WebPLayer(quality), *([FlipLayer()] if flip else [])], base)
+    layers = [WebPLayer(quality), *([FlipLayer()] if flip else [])]
+    return defended_sequence(layers, as_classifier(base, input_range, outputs))
 
 
 def defended_sequence(layers: Sequence[Any], base: Any) -> Any:
@@ -51,7 +57,8 @@ def defended_sequence(layers: Sequence[Any], base: Any) -> Any:
     """
     copies = count_copies(layers)
     head = [MeanOfCopies(copies)] if copies > 1 else []
-    return keras.Sequential([keras.Input(image_shape(base)[1:], dtype="float32"), *layers, base, *head])
+    defended = keras.Sequential([keras.Input(image_shape(base)[1:], dtype="float32"), *layers, base, *head])
+    return say_range(defended) if range_is_said(base) else defended
 
 
 def image_shape(base: Any) -> tuple[int | None, ...]:

@@ -34,6 +34,30 @@ def load_model(path: str | os.PathLike[str]) -> Any:
         raise ValueError(f"Not a model that Keras can load. Received: path={os.fspath(path)!r} ({error})") from error
 
 
+def load_saved_model(path: str | os.PathLike[str], endpoint: str | None = None) -> Any:
+    """Load a SavedModel as a Keras model, through ``keras.layers.TFSMLayer``.
+
+    A SavedModel is a program: take it from those alone whom you would let run one.
+
+    Args:
+        path: Its folder, with ``saved_model.pb`` in it.
+        endpoint: The function to call; None takes ``serve``, as ``Model.export`` names it, or ``serving_default``.
+
+    Raises:
+        ValueError: It is no SavedModel, or has no such function.
+    """
+    folder = os.fspath(path)
+    if not (Path(folder) / "saved_model.pb").is_file():
+        raise ValueError(f"Not the folder of a SavedModel: it has no saved_model.pb. Received: path={folder!r}")
+    reasons = []
+    for name in ("serve", "serving_default") if endpoint is None else (endpoint,):
+        try:
+            return keras.Sequential([keras.layers.TFSMLayer(folder, call_endpoint=name)])
+        except (ValueError, OSError) as error:
+            reasons.append(str(error))
+    raise ValueError(f"Not a SavedModel that Keras can call. Received: path={folder!r} ({reasons[-1]})")
+
+
 def check_model_file(path: str | os.PathLike[str]) -> Path:
     """Return the path of a saved model.
 

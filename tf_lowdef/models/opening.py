@@ -6,22 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from tf_lowdef.models.applications import load_application
-from tf_lowdef.models.loading import load_model
+from tf_lowdef.models.loading import MODEL_FILES, load_model, load_saved_model
 
 
 def open_model(name: str, weights: str | None = None) -> Any:
     """Return the classifier that `name` and `weights` mean.
 
     Args:
-        name: One of ``keras.applications``' classifiers, or a ``.keras`` file from pixels in [0, 255] to logits.
+        name: One of ``keras.applications``' classifiers, a ``.keras`` or ``.h5`` file, or the folder of a SavedModel,
+            which is a program: take it from those alone whom you would let run one.
         weights: For an application: ``"imagenet"`` (the default), ``"none"`` (random), or a file.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: There is no such application, the file does not fit, or weights are given for a ``.keras`` file.
+        ValueError: There is no such application, the file does not fit, or weights are given for a whole model.
     """
-    if Path(name).suffix == ".keras":
+    if Path(name).suffix in MODEL_FILES or Path(name).is_dir():
         if weights is not None:
             raise ValueError(f"{name} holds its own weights. Received: weights={weights!r}")
-        return load_model(name)
+        return load_saved_model(name) if Path(name).is_dir() else load_model(name)
     return load_application(name, weights=None if weights == "none" else weights or "imagenet")

@@ -12,11 +12,14 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tf_lowdef.attacks.model_fn import are_probabilities
-from tf_lowdef.models import load_model
+from tf_lowdef.models import as_classifier, load_model
+from tf_lowdef.models.adapter import in_colour
+from tf_lowdef.models.networks import knows_shape
 from tf_lowdef.serving.decode import at_least, check_limit
 from tf_lowdef.serving.expected import write_expected
 from tf_lowdef.serving.layout import check_free, check_version, model_name, new_version, write_config
 from tf_lowdef.serving.network import static_size, take_apart
+from tf_lowdef.serving.own_scale import check_own_scale
 from tf_lowdef.serving.readme import write_readme
 from tf_lowdef.serving.reference import make_expected, reference
 from tf_lowdef.serving.refusals import check_answers, check_ops, check_scores
@@ -36,7 +39,8 @@ def export(
     class_names: Sequence[str] | None = None,
     samples: npt.ArrayLike | str | os.PathLike[str] | None = None,
     defended_pixels: bool = True,
-    input_range: tuple[float, float] | None = None,
+    input_range: Any = None,
+    outputs: str | None = None,
     on_bad_image: str = "mark",
     max_image_size: tuple[int, int] | None = None,
     xla: bool = False,
@@ -56,10 +60,11 @@ def export(
     somebody else's. The version appears under its name only when it is whole.
 
     Args:
-        model: A Keras model from RGB images in `input_range`, shape (batch, height, width, 3) with static height and
-            width, to logits or probabilities (batch, classes), or a ``.keras`` file. The defence is the image layers
-            that a ``keras.Sequential`` begins with; in another model it is exported too, but ``defended_pixels`` is
-            left out and only logits are compared.
+        model: Any Keras model from images of a static height and width to class scores, see
+            :func:`tf_lowdef.as_classifier`, or a ``.keras`` or ``.h5`` file. What is served takes RGB pixels in
+            [0, 255], whatever the model's own range; a model of grey images gets them made grey as Pillow does. The
+            defence is the image layers that a ``keras.Sequential`` begins with; in another model it is exported too,
+            but ``defended_pixels`` is left out and only logits are compared.
         path: Folder of the model; its name is the served model's.
         version: From 1. Others in the folder are left alone.
         class_names: One a class; None means their indices.
@@ -67,9 +72,10 @@ def export(
             first 16 files of any size are taken. They are stored beside the model. None means noise, a gradient and a
             picture with the spectrum of a photograph. Files of another size than the model's are always among them.
         defended_pixels: Whether the pixels behind the defence are an output.
-        input_range: The two values that stand for black and full in the model's input. The server takes [0, 255]
-            always and maps it there. None means the ``value_range`` of the layers that the model begins with, and
-            (0, 255) where they have none.
+        input_range: What the model takes pixels as, such as ``(0, 1)`` or ``"caffe"``, see ``as_classifier``. The
+            server takes [0, 255] always and maps it there. None means the ``value_range`` of the layers that the model
+            begins with, and (0, 255) where they have none.
+        outputs: What the model gives, see there; None finds it out.
         on_bad_image: ``"mark"`` answers bad images with zeros and says so in an output ``valid``; ``"error"`` fails the
             request, and with it all those that the server had merged into its batch.
         max_image_size: Height and width in pixels that a file may have at most. It is in the file's header, and is
@@ -103,11 +109,14 @@ def export(
     limit = check_limit(max_image_size)
     images = None if samples is None else open_samples(samples, limit)
     whole = load_model(model) if isinstance(model, (str, os.PathLike)) else model
-    size = None if images is None or (images.any_size and static_size(whole)) else images.size()
-    network = take_apart(whole, size, input_range)
+    sides = None if images is None or knows_shape(whole) else images.size()
+    classifier = in_colour(as_classifier(whole, input_range, outputs, None if sides is None else (*sides, 3)))
+    size = None if images is None or (images.any_size and static_size(classifier)) else images.size()
+    network = take_apart(classifier, size)
     limit = at_least(network.size, limit, max_image_size is None)
     pixels, files = choose_samples(images, network.size, limit, seed)
     scores = check_scores(network, reference(network, pixels.astype(np.float32))[1])
+    check_own_scale(whole, input_range, pixels, scores)
     names = _class_names(class_names, scores.shape[1])
     probabilities = are_probabilities(scores)
     serving = Serving(network, names, probabilities, defended_pixels=defended_pixels, mark=mark, limit=limit, xla=xla)

@@ -11,8 +11,6 @@ import tensorflow as tf
 
 from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.layers import ImageLayer, WebPLayer
-from tf_lowdef.layers.pixel_layer import check_value_range
-from tf_lowdef.serving.input_range import PIXEL_RANGE, Range, range_of
 from tf_lowdef.webp.graph import MAX_METHOD
 
 Size = tuple[int, int]
@@ -30,8 +28,7 @@ class Network:
         head: The layers of the defence in front, in the order that the image meets them; empty where they cannot be
             told apart.
         body: The layers behind it; empty where there is no head.
-        input_range: The two values that stand for black and full in the model's input.
-        call: From float32 images in `input_range`, shape (batch, height, width, 3), to the pixels behind `head`, or
+        call: From float32 pixels in [0, 255], shape (batch, height, width, 3), to the pixels behind `head`, or
             None where there is none, and the scores (batch, classes).
     """
 
@@ -39,7 +36,6 @@ class Network:
     size: Size
     head: tuple[Any, ...]
     body: tuple[Any, ...]
-    input_range: Range
     call: Any
 
     def run(self, pixels: tf.Tensor) -> tuple[tf.Tensor | None, tf.Tensor]:
@@ -48,26 +44,20 @@ class Network:
         Args:
             pixels: float32, shape (batch, height, width, 3), in [0, 255].
         """
-        defended, scores = self.call(self.to_input(pixels))
+        defended, scores = self.call(pixels)
         scores = tf.cast(tf.convert_to_tensor(scores), tf.float32)
         return None if defended is None else tf.cast(defended, tf.float32), scores
 
-    def to_input(self, pixels: Any) -> Any:
-        """Return pixels in [0, 255], of TensorFlow or NumPy, in the model's own range."""
-        low, high = self.input_range
-        return pixels if (low, high) == PIXEL_RANGE else pixels * ((high - low) / 255) + low
 
-
-def take_apart(model: Any, size: Size | None = None, input_range: Range | None = None) -> Network:
+def take_apart(model: Any, size: Size | None = None) -> Network:
     """Return a model's network, without changing the model.
 
     The defence is told apart in a ``keras.Sequential`` (nested ones are looked into) that begins with image layers.
     In functional and subclassed models it cannot be: they are called whole.
 
     Args:
-        model: A Keras model from images to one row of class scores each.
+        model: A Keras model from pixels in [0, 255] to one row of class scores each.
         size: Height and width, for models that do not say them.
-        input_range: See :func:`tf_lowdef.serving.export`.
 
     Raises:
         TypeError: `model` is not a Keras model.
@@ -79,14 +69,13 @@ def take_apart(model: Any, size: Size | None = None, input_range: Range | None =
     check_webp_layers(model)
     found = _size_to_serve(model, size)
     head = tuple(_leading(layers))
-    own = range_of(model) if input_range is None else check_value_range(input_range)
     if not head:
-        return Network(model, found, (), (), own, lambda images: (None, call_whole(model, images)))
-    return Network(model, found, head, layers[len(head) :], own, _split(model, layers, len(head), found))
+        return Network(model, found, (), (), lambda images: (None, call_whole(model, images)))
+    return Network(model, found, head, layers[len(head) :], _split(model, layers, len(head), found))
 
 
 def call_whole(model: Any, images: Any) -> Any:
-    """Return a model's scores of images in its own range, at inference."""
+    """Return a model's scores of pixels in [0, 255], at inference."""
     return one_output(model, model(_as_input(model, tf.convert_to_tensor(images, tf.float32)), training=False))
 
 

@@ -10,9 +10,9 @@ from PIL import __version__ as pillow_version
 from tf_lowdef.files import write_text
 from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.layers import WebPLayer
+from tf_lowdef.models.input_range import RESCALING
 from tf_lowdef.serving.expected import LOGITS_TOLERANCE
 from tf_lowdef.serving.graph_ops import newer_ops
-from tf_lowdef.serving.input_range import PIXEL_RANGE
 from tf_lowdef.serving.layout import README, model_name
 from tf_lowdef.serving.network import Network, Size
 from tf_lowdef.serving.signatures import (
@@ -171,8 +171,8 @@ def _describe_layer(layer: object) -> str:
 
 
 def _range_note(network: Network) -> str:
-    low, high = network.input_range
-    return "" if network.input_range == PIXEL_RANGE else f"; mapped to [{low:g}, {high:g}], as the model takes it"
+    mapped = [layer for layer in all_layers(network.model) if layer.name == RESCALING]
+    return "; mapped to what the model takes" if mapped else ""
 
 
 def _is_webp(layer: object) -> bool:

@@ -91,7 +91,7 @@ def read_files(files: list[bytes], size: Size) -> Floats:
 
 def reference(network: Network, pixels: Floats) -> tuple[Floats | None, Floats]:
     """Return defended pixels (or None) and scores of pixels in [0, 255], by the model itself, with Pillow's codec."""
-    images = network.to_input(pixels.astype(np.float64)).astype(np.float32)
+    images = pixels.astype(np.float32)
     model = network.model
     with codec_scope("pillow"):
         defended = _through(network.head, images)

@@ -12,9 +12,9 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.data.load import load_data
 from tf_lowdef.defences import BARE, Defence, make_defence, name_defences
-from tf_lowdef.evaluation.models.predict import Predictor, input_size
+from tf_lowdef.evaluation.models.opening import open_classifier, open_data
+from tf_lowdef.evaluation.models.predict import Predictor
 from tf_lowdef.files import read_rgb, write_png
 from tf_lowdef.results import CLEAN, Results, Row
 from tf_lowdef.results.gallery import FOLDER, Example, Gallery, View
@@ -53,6 +53,7 @@ def make_gallery(
     folder: str | os.PathLike[str],
     class_names: Mapping[int, str] | Sequence[str] | None = None,
     defences: Any = None,
+    labels: str | os.PathLike[str] | None = None,
 ) -> Gallery | None:
     """Store a few examples in a run's folder: pictures, predictions and Grad-CAM maps, in ``gallery/``.
 
@@ -60,13 +61,15 @@ def make_gallery(
     know of it, and under an adaptive one, as far as the run kept their images.
 
     Args:
-        model: The bare classifier of the run.
+        model: The bare classifier of the run; one that does not take pixels as ``as_classifier`` has made it.
         data: The images of the run, as given to ``evaluate``.
         results: What came out, with `Results.images` and `Row.per_image`.
         folder: The run's.
-        class_names: By class index; classes without one are called by their number. None takes the names that stand in
-            a CSV's column ``human_label``, ``class_name`` or ``name``, if there is one.
+        class_names: By class index; classes without one are called by their number. None takes those of the data: the
+            class folders', a data set's, or what stands in a CSV's column ``human_label``, ``class_name`` or ``name``,
+            if there is one.
         defences: Those of the run, as given to ``evaluate``; needed where the one that is shown has no text.
+        labels: The file of class names, as given to ``evaluate``.
 
     Returns:
         What was stored; None if the run has no adversarial images.
@@ -79,10 +82,11 @@ def make_gallery(
     choices, selection = choose(results, Path(folder))
     if not choices:
         return None
-    images = load_data(data, input_size(model))
+    model = open_classifier(model, data)
+    images = open_data(model, data, labels)
     places = {name: place for place, name in enumerate(images.names)}
     if class_names is None:
-        class_names = names_in(data)
+        class_names = images.class_names or names_in(data)
     names = dict(enumerate(class_names)) if isinstance(class_names, Sequence) else dict(class_names)
     batch_size = int(results.run["arguments"]["batch_size"])
     defence = _find(results.subject, defences)

@@ -51,7 +51,7 @@ def encode(image: Pixels, quality: float = 60, method: int = 4, lossless: bool =
     """Encode one image as WebP, as ``PIL.Image.save`` does.
 
     Args:
-        image: uint8, shape (height, width, 3), RGB.
+        image: uint8, shape (height, width, 3), RGB, or (height, width, 1), grey, which becomes RGB in the file.
         quality: 0 (smallest) to 100. For `lossless` it is the effort, and changes no pixel.
         method: 0 (fast) to 6 (slow); part of the result, not only of its cost.
         lossless: Whether to use the lossless codec. `quality=100` alone is still lossy.
@@ -60,7 +60,8 @@ def encode(image: Pixels, quality: float = 60, method: int = 4, lossless: bool =
         The bytes of a `.webp` file.
     """
     buffer = BytesIO()
-    Image.fromarray(image).save(buffer, "WEBP", quality=quality, method=method, lossless=lossless)
+    picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    picture.save(buffer, "WEBP", quality=quality, method=method, lossless=lossless)
     return buffer.getvalue()
 
 

@@ -2,6 +2,7 @@ import csv
 import dataclasses
 import errno
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -240,3 +241,25 @@ def test_bad_arguments_are_named(model, csv_data, tmp_path):
     with pytest.raises(ValueError, match="empty: holds no images"):
         attack_folder(model, tmp_path / "empty", tmp_path / "out", BIM(4))
     assert not (tmp_path / "out").exists()
+
+
+def test_nothing_is_written_through_a_planted_link(model, csv_data, tmp_path):
+    outside, out = tmp_path / "outside", tmp_path / "out"
+    outside.mkdir()
+    attack_folder(model, csv_data.parent, out, BIM(1), labels="none")
+    (out / "attack.csv").unlink()
+    shutil.rmtree(out / "images")
+    (out / "images").symlink_to(outside, target_is_directory=True)
+    summary = attack_folder(model, csv_data.parent, out, BIM(1), labels="none")
+    assert not list(outside.iterdir())
+    assert len(summary.failed) == 20
+    assert "is a link, and nothing is written through it" in summary.failed[0][1]
+
+
+def test_a_name_that_a_spreadsheet_would_carry_out_is_kept_and_quoted(model, csv_data, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    shutil.copy(csv_data.parent / "images" / "03.png", folder / "=1+1.png")
+    attack_folder(model, folder, tmp_path / "out", BIM(1))
+    assert "'=1+1" in (tmp_path / "out" / "attack.csv").read_text()
+    assert attack_folder(model, folder, tmp_path / "out", BIM(1)).present == 1

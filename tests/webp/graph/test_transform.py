@@ -118,16 +118,15 @@ def test_sharpening_is_covered():
 
 
 def test_whole_number_quantiser():
-    rule, step = wide_rows()
+    multiplier, offset, step = wide_rows().transpose(1, 0, 2)
     for place, bias in ((0, 96), (1, 108), (15, 108)):
-        level = _libwebp_levels(step[:, 0, place].astype(np.int64), bias, 0, tables.MAX_WHT)
+        level = _libwebp_levels(step[:, place].astype(np.int64), bias, 0, tables.MAX_WHT)
         c = np.broadcast_to(np.arange(tables.MAX_WHT + 1, dtype=np.float32)[:, None], (128, tables.MAX_WHT + 1, 1))
-        columns = [place]
-        quantiser = WideQuantiser(tf.constant(rule[..., columns]), tf.constant(step[..., columns]))
+        quantiser = WideQuantiser(*(tf.constant(part[:, [place]]) for part in (multiplier, offset, step)))
         for sign in (1, -1):
-            found, dequantised = quantiser.code(tf.constant(sign * c))
+            found, dequantised = quantiser.code(tf.constant(sign * c, tf.float64))
             np.testing.assert_array_equal(found.numpy()[..., 0].T, level)
-            np.testing.assert_array_equal(dequantised, sign * found * step[..., columns])
+            np.testing.assert_array_equal(dequantised, sign * found * step[:, [place], None])
 
 
 @pytest.mark.parametrize(

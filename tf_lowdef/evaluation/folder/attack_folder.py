@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,19 +15,24 @@ import numpy as np
 
 from tf_lowdef import jobs
 from tf_lowdef.attacks import Attack
+from tf_lowdef.data.class_names import read_class_names
 from tf_lowdef.data.files import SourceFile, find_files
+from tf_lowdef.data.image_data import Wanted
+from tf_lowdef.data.load import from_files
 from tf_lowdef.evaluation.folder.log import ADVERSARIAL, LogLine, read_table, status, write_table
 from tf_lowdef.evaluation.folder.step import attack_images, read
 from tf_lowdef.evaluation.judging.checks import check_labels
+from tf_lowdef.evaluation.models.opening import channel_count, open_classifier, probe_range
 from tf_lowdef.evaluation.models.predict import class_count, input_size
 from tf_lowdef.evaluation.models.remote import write_recipe
 from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.files import write_bytes
 from tf_lowdef.folders.output import prepare
-from tf_lowdef.folders.plan import ArgumentError
-from tf_lowdef.folders.run import Outcome, Summary, write_failed
+from tf_lowdef.folders.plan import ArgumentError, Fence
+from tf_lowdef.folders.run import FileOutcome, Summary, write_failed
 from tf_lowdef.jobs import LocalRunner, Runner, SplitWork, cut, explain_full_disk, hold_folder, is_full
 from tf_lowdef.jobs.ray import RayOptions, RayRunner
+from tf_lowdef.models.adapter import range_is_said
 from tf_lowdef.models.identity import hash_weights
 
 NAMINGS = ("stem", "paper")
@@ -40,7 +46,9 @@ def attack_folder(
     attack: Attack,
     *,
     naming: str = "stem",
-    labels: str = "auto",
+    labels: str | os.PathLike[str] = "auto",
+    input_range: Any = None,
+    outputs: str | None = None,
     batch_size: int = 32,
     seed: int = 0,
     force: bool = False,
@@ -53,14 +61,17 @@ def attack_folder(
     sees them. Batches are written as they are done; what is there already from the same arguments is not done again.
 
     Args:
-        model: A Keras classifier from pixels in [0, 255] to logits.
-        source: A CSV with the columns ``file,label``, a folder of class folders named by index or wnid, or any other
-            folder, whose images then have no labels: the model's own prediction takes their place, as in the paper's
-            script.
+        model: Any Keras model from images to class scores, see :func:`tf_lowdef.as_classifier`.
+        source: A CSV with the columns ``file,label``; a folder of class folders named by index or wnid, or by class if
+            they are as many as the model's; or any other folder, whose images then have no labels: the model's own
+            prediction takes their place, as in the paper's script, and a warning says so.
         out: The folder for the PNGs, ``attack.csv`` and, where files failed, ``failed.csv``.
         attack: The attack.
         naming: ``"stem"`` keeps the tree and the stems; ``"paper"`` names ``Adv_{label}-{adversarial label}.png``.
-        labels: ``"auto"`` takes class folders for labels, ``"none"`` the model's predictions; a CSV has labels.
+        labels: ``"auto"`` takes class folders for labels, ``"none"`` the model's predictions; a CSV has labels. Or a
+            file with the names of the classes in the order of the model's outputs, one a line.
+        input_range: What the model takes pixels as, see ``as_classifier``; None means [0, 255].
+        outputs: What the model gives, see there; None finds it out.
         batch_size: Images attacked at a time.
         seed: For attacks that draw random numbers.
         force: Redo what is there, and overwrite.
@@ -80,16 +91,19 @@ def attack_folder(
     source, out = Path(source), Path(out)
     if naming not in NAMINGS:
         raise ValueError(f"`naming` must be one of {NAMINGS}. Received: naming={naming!r}")
-    if labels not in LABELS:
-        raise ValueError(f"`labels` must be one of {LABELS}. Received: labels={labels!r}")
-    images = _find(source, out, class_count(model), labels == "auto")
+    listed = None if labels in LABELS else Path(labels)
+    if listed is not None and not listed.is_file():
+        raise ValueError(f"`labels` must be one of {LABELS}, or a file of class names. Received: labels={labels!r}")
+    model = open_classifier(model, None, input_range, outputs)
+    images = _find(source, out, class_count(model), labels != "none", listed)
+    _probe(model, images)
     identity = {
         "tool": "attack",
         "source": os.fspath(source.resolve()),
         "attack": attack.spec,
         "weights": hash_weights(model),
         "naming": naming,
-        "labels": labels,
+        "labels": labels if listed is None else read_class_names(listed),
         "seed": seed,
     }
     if not out.exists():
@@ -98,7 +112,14 @@ def attack_folder(
         exits.enter_context(hold_folder(out))
         exits.enter_context(explain_full_disk(str(out)))
         ours = prepare(out, identity, [], force)
-        job = _Job(attack, out, input_size(model), naming, overwrite=ours or force)
+        job = _Job(
+            attack,
+            out,
+            Wanted(input_size(model), channel_count(model)),
+            naming,
+            overwrite=ours or force,
+            fence=Fence(out),
+        )
         site = RunModels(model, {}, batch_size=batch_size, seed=seed)
         runner = exits.enter_context(RayRunner(ray, write_recipe(site))) if ray else LocalRunner()
         records = read_table(out) if ours and not force else {}
@@ -113,17 +134,18 @@ class _Job:
 
     attack: Attack
     out: Path
-    size: tuple[int, int] | None
+    wanted: Wanted
     naming: str
     overwrite: bool
+    fence: Fence
 
 
-def _find(source: Path, out: Path, classes: int, labelled: bool) -> list[SourceFile]:
+def _find(source: Path, out: Path, classes: int, labelled: bool, listed: Path | None) -> list[SourceFile]:
     """Return the images of the source, after checking their labels and that no original can be overwritten."""
     results = out.resolve()
     if source.is_dir() and source.resolve().is_relative_to(results):
         raise ArgumentError(f"The output must not be or contain the input. Received: {out} for {source}")
-    images = find_files(source, out, labelled)
+    images = find_files(source, out, labelled, listed, classes)
     if any(image.path.resolve().is_relative_to(results) for image in images):
         raise ArgumentError(f"The output folder must not contain the input. Received: {out} for {source}")
     known = [image for image in images if image.label is not None]
@@ -131,7 +153,23 @@ def _find(source: Path, out: Path, classes: int, labelled: bool) -> list[SourceF
         check_labels(np.array([image.label for image in known], np.int64), [image.file for image in known], classes)
     except ValueError as error:
         raise ValueError(f"{error}. If the folders are no classes, take labels='none'") from error
+    if labelled and not known:
+        warnings.warn(
+            f"{source}: its images have no labels; the model's own predictions take their place. Class folders are "
+            f"labels where they are named by index or wnid, are as many as the model's {classes} classes, or are "
+            "listed in a file of class names (labels, --labels FILE)",
+            UserWarning,
+            stacklevel=3,
+        )
     return images
+
+
+def _probe(model: Any, images: Sequence[SourceFile]) -> None:
+    """Raise RangeError where labels show that the model takes another range than nobody said."""
+    known = [image for image in images if image.label is not None]
+    if known and not range_is_said(model):
+        wanted = Wanted(input_size(model), channel_count(model))
+        probe_range(model, from_files("", known, wanted))
 
 
 def _attack_all(
@@ -146,7 +184,7 @@ def _attack_all(
     waiting = [image for image in images if image.name not in records]
     summary, done = Summary(scanned=len(images), present=len(images) - len(waiting)), 0
     units = cut("attack", np.arange(len(waiting)), site.batch_size)
-    work = SplitWork(partial(read, waiting, job.size), partial(attack_images, attack=job.attack), site)
+    work = SplitWork(partial(read, waiting, job.wanted), partial(attack_images, attack=job.attack), site)
     for unit, made in zip(units, runner.run(units, work), strict=True):
         _keep(job, waiting, made, records, summary)
         write_table(job.out, [records[image.name] for image in images if image.name in records])
@@ -162,7 +200,7 @@ def _keep(
 ) -> None:
     """Write the images of a batch and add its records; what could not be read, or cannot be written, is a failure."""
     for place, reason in made.facts["failed"]:
-        summary.add(images[place].file, Outcome("failed", reason))
+        summary.add(images[place].file, FileOutcome("failed", reason))
     for index, place in enumerate(made["places"].tolist()):
         image, data = images[place], made.contents[str(place)]
         try:
@@ -172,9 +210,9 @@ def _keep(
             if is_full(error):
                 raise
             reason = getattr(error, "strerror", None) or str(error)
-            summary.add(image.file, Outcome("failed", f"cannot be written: {reason}"))
+            summary.add(image.file, FileOutcome("failed", f"cannot be written: {reason}"))
             continue
-        summary.add(image.file, Outcome("converted", before=before, after=len(data)))
+        summary.add(image.file, FileOutcome("converted", before=before, after=len(data)))
 
 
 def _write(
@@ -185,6 +223,9 @@ def _write(
         int(made[name][index]) for name in ("labels", "before", "after", "reread", "steps")
     )
     written = _target(job, image, f"Adv_{label}-{after}", records)
+    link = job.fence.link_to((job.out / written).parent)
+    if link is not None:
+        raise ArgumentError(f"{link} is a link, and nothing is written through it")
     write_bytes(job.out / written, data)
     return LogLine(
         name=image.name,

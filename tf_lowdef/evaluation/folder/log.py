@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,20 @@ def status(label: int, before: int, reread: int, fooled_in_floats: bool) -> str:
     if reread != label:
         return ADVERSARIAL
     return LOST if fooled_in_floats else NOT_FOUND
+
+
+def tell_success(lines: Iterable[LogLine]) -> str:
+    """Return in how many images the attack succeeded, of those that the model had right before; empty for no images."""
+    statuses = [line.status for line in lines]
+    right = [status for status in statuses if status != MISCLASSIFIED]
+    if not statuses:
+        return ""
+    left_out = (
+        f"; {len(statuses) - len(right)} were misclassified before the attack" if len(right) < len(statuses) else ""
+    )
+    fooled = right.count(ADVERSARIAL)
+    share = f" ({100 * fooled / len(right):.1f} %)" if right else ""
+    return f"success: {fooled} of {len(right)} images that the model had right{share}{left_out}"
 
 
 def read_table(out: Path) -> dict[str, LogLine]:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from tf_lowdef.attacks import Attack
 from tf_lowdef.data.files import SourceFile
-from tf_lowdef.data.image_data import Pixels, resize
+from tf_lowdef.data.image_data import Pixels, Wanted, like
 from tf_lowdef.evaluation.images.selection import stack
 from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.files import ImageReadError, encode_png, read_rgb, to_rgb
@@ -30,7 +30,7 @@ class Reading:
 
     Attributes:
         places: Of the images that could be read, in the list of all.
-        pixels: uint8, shape (n, height, width, 3); None where none could be read.
+        pixels: uint8, shape (n, height, width, channels); None where none could be read.
         labels: int64, shape (n,), with `_UNKNOWN` among them.
         failed: Place and reason of each other image.
     """
@@ -41,8 +41,8 @@ class Reading:
     failed: Sequence[tuple[int, str]]
 
 
-def read(images: Sequence[SourceFile], size: tuple[int, int] | None, unit: Unit) -> Reading:
-    """Read the images at a unit's places, at the model's size.
+def read(images: Sequence[SourceFile], wanted: Wanted, unit: Unit) -> Reading:
+    """Read the images at a unit's places, as the model takes them.
 
     Raises:
         ValueError: The model has no fixed size, and the images differ in theirs.
@@ -55,7 +55,7 @@ def read(images: Sequence[SourceFile], size: tuple[int, int] | None, unit: Unit)
             failed.append((place, error.reason))
             continue
         places.append(place)
-        pixels.append(image if size is None else resize(image, size))
+        pixels.append(wanted.fit(image))
     known = [images[place].label for place in places]
     labels = np.array([_UNKNOWN if label is None else label for label in known], np.int64)
     batch = stack(pixels, os.fspath(Path(images[places[0]].path).parent)) if places else None
@@ -77,7 +77,8 @@ def attack_images(site: RunModels, reading: Reading, *, attack: Attack) -> Recor
     labels = np.where(reading.labels == _UNKNOWN, own, reading.labels)
     result = attack(site.model, reading.pixels, labels, batch_size=site.batch_size, seed=site.seed)
     files = [encode_png(image) for image in result.images]
-    again = np.stack([to_rgb(Image.open(BytesIO(file), formats=("PNG",))) for file in files])
+    colours = [to_rgb(Image.open(BytesIO(file), formats=("PNG",))) for file in files]
+    again = np.stack([like(reading.pixels[0], each) for each in colours])
     arrays = {
         "places": places,
         "labels": labels,

@@ -14,6 +14,7 @@ from tf_lowdef.defences import BARE, Defence
 from tf_lowdef.evaluation.models.draws import Keys, image_keys
 from tf_lowdef.layers import is_randomised
 from tf_lowdef.layers.compiled import compiled, infer
+from tf_lowdef.validation import CHANNELS
 
 Labels = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
@@ -126,10 +127,10 @@ def input_size(model: Any) -> tuple[int, int] | None:
     """Return the height and width that a model's input is fixed to, None if they are open.
 
     Raises:
-        ValueError: The model does not take one batch of RGB images.
+        ValueError: The model does not take one batch of RGB or grey images.
     """
     shape = getattr(model, "input_shape", None)
-    if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] not in (3, None):
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] not in (*CHANNELS, None):
         raise ValueError(
             f"The model must take images of shape (batch, height, width, 3). Received: input_shape={shape}"
         )

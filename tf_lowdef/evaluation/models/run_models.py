@@ -22,6 +22,7 @@ from tf_lowdef.evaluation.models.probe import gives_gradient, probe
 from tf_lowdef.evaluation.models.variants import defended_models
 from tf_lowdef.files import encode_png
 from tf_lowdef.jobs import Record
+from tf_lowdef.models.adapter import say_range
 from tf_lowdef.results import CLEAN
 from tf_lowdef.threats import Threat
 
@@ -86,6 +87,9 @@ class RunModels:
         seed: int = 0,
         draws: int = 1,
     ) -> None:
+        for each in (model, surrogate):
+            if each is not None:
+                say_range(each)  # so that attacks need not try it
         self.model, self.surrogate, self.defences = model, surrogate, defences
         self.batch_size, self.seed, self.draws = batch_size, seed, draws
         self.predictor = Predictor(model, batch_size, seed)
@@ -102,6 +106,7 @@ class RunModels:
         """Return the models through whose gradients a defence is attacked; only the latest defence's are kept."""
         if self._defended[0] != defence or not self._defended[1]:
             models = defended_models(self.model, self.defences[defence], self.draws)
+            models = [say_range(model) for model in models]
             self._defended = defence, [attackable(model, self.draws, self.batch_size) for model in models]
         return self._defended[1]
 

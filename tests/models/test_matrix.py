@@ -1,0 +1,46 @@
+"""Every kind of model through every entry point; see ``scripts/model_matrix.py``."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+PATH = Path(__file__).resolve().parents[2] / "scripts" / "model_matrix.py"
+_spec = importlib.util.spec_from_file_location("model_matrix", PATH)
+matrix = importlib.util.module_from_spec(_spec)
+import sys  # noqa: E402
+
+sys.modules["model_matrix"] = matrix
+_spec.loader.exec_module(matrix)
+
+QUICK = ("as_classifier", "defend", "attack", "grad_cam")
+IN_EVERY_RUN = ("[0, 1], softmax, Sequential", "pixels, logits, functional", "[0, 1], grey, softmax")
+"""Kinds whose dear cells are in the default run too."""
+
+CELLS = [
+    pytest.param(
+        kind,
+        entry,
+        id=f"{entry}-{kind.name}",
+        marks=[] if entry in QUICK or kind.name in IN_EVERY_RUN else [pytest.mark.slow],
+    )
+    for kind in matrix.KINDS
+    for entry in matrix.ENTRIES
+]
+
+
+@pytest.mark.parametrize(("kind", "entry"), CELLS)
+def test_cell(kind, entry):
+    assert matrix.ENTRIES[entry](kind) in ("right", "right; untold refused", "refused")
+
+
+def test_there_are_enough_kinds():
+    assert len(matrix.KINDS) >= 24
+    assert len({kind.name for kind in matrix.KINDS}) == len(matrix.KINDS)
+
+
+def test_the_readme_has_every_kind_and_no_wrong_cell():
+    text = (PATH.parents[1] / "tf_lowdef" / "models" / "README.md").read_text()
+    for kind in matrix.KINDS:
+        assert f"| {kind.name} |" in text
+    assert "**wrong**" not in text

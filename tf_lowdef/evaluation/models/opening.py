@@ -1,0 +1,85 @@
+"""The one place of an evaluation where a user's model becomes a pixel classifier, and his data images for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tf_lowdef.data.image_data import RGB, ImageData
+from tf_lowdef.data.load import image_shape_of, load_data
+from tf_lowdef.evaluation.models.predict import class_count, input_size
+from tf_lowdef.models.adapter import as_classifier, range_is_said, say_range
+from tf_lowdef.models.input_range import InputRange, parse_input_range
+from tf_lowdef.models.networks import knows_shape
+from tf_lowdef.models.range_probe import check_range, images_to_probe
+
+
+def open_classifier(model: Any, data: Any = None, input_range: Any = None, outputs: str | None = None) -> Any:
+    """Return a user's model as a pixel classifier; one that was never called takes images of the data's shape.
+
+    Args:
+        model: What `as_classifier` takes.
+        data: What `load_data` takes; None for none.
+        input_range: See `as_classifier`.
+        outputs: See `as_classifier`.
+
+    Raises:
+        TypeError: As `as_classifier`.
+        ValueError: As `as_classifier`.
+    """
+    shape = None if data is None or knows_shape(model) else image_shape_of(data)
+    return as_classifier(model, input_range, outputs, shape)
+
+
+def open_data(
+    classifier: Any, data: Any, labels: str | os.PathLike[str] | None = None, input_range: Any = None
+) -> ImageData:
+    """Return a user's data as images for a pixel classifier.
+
+    Args:
+        classifier: What `open_classifier` returns.
+        data: What `load_data` takes.
+        labels: A file with the names of the classes; see there.
+        input_range: Of float images, where it is two numbers: they are taken to be in the model's range.
+
+    Raises:
+        FileNotFoundError: There is no such file or folder.
+        ValueError: It holds no labelled images for this classifier.
+    """
+    within = None if input_range is None else parse_input_range(input_range)
+    value_range = None if within is None or isinstance(within.said, str) else within.said
+    return load_data(
+        data, input_size(classifier), channel_count(classifier), class_count(classifier), labels, value_range
+    )
+
+
+def channel_count(classifier: Any) -> int:
+    """Return how many channels a classifier takes: 1 for grey, 3 for RGB and where it is open."""
+    return int(classifier.input_shape[-1] or RGB)
+
+
+def probe_range(classifier: Any, images: ImageData, said: InputRange | None = None) -> None:
+    """Raise RangeError where nobody said what a classifier takes, and another usual range is better beyond chance.
+
+    Args:
+        classifier: What `open_classifier` returns.
+        images: Labelled ones.
+        said: What somebody said; None for nothing.
+
+    Raises:
+        RangeError: A ValueError, see `check_range`.
+    """
+    if said is not None or range_is_said(classifier):
+        return
+    chosen = images_to_probe(images.labels)
+    pixels, failed = images.read_batch(chosen)
+    if pixels and len({each.shape for each in pixels}) == 1:
+        check_range(classifier, np.stack(pixels), images.labels[_without(chosen, failed)])
+    say_range(classifier)
+
+
+def _without(chosen: Sequence[int], failed: dict[int, str]) -> list[int]:
+    return [index for index in chosen if index not in failed]
