@@ -17,8 +17,7 @@ from tf_lowdef.layers.borders import convolve
 from tf_lowdef.layers.ycbcr import RGB, YCBCR
 
 SIGMA = 0.7
-"""Of the Gaussian, in pixels: behind WebP 60 a walk of 20 steps leaves 8 of 100 embedded images with it at epsilon 4,
-and 26 without (12 with 0.5 pixels, 11 with 1)."""
+"""Of the Gaussian, in pixels."""
 REACH = 3
 """Where it ends, in pixels: at four standard deviations."""
 

@@ -34,7 +34,7 @@ SAME = 1e-3
 """By how much, relative to their spread, the scores of two equal passes may differ: sums in another order."""
 ONE_HOT = 1e-3
 """Variance of the scores among images of one predicted class, relative to all, below which scores tell no more than
-the class. Of honest classifiers it is 0.05 or more."""
+the class."""
 
 
 def gives_gradient(model: Any, pixels: Pixels, labels: Labels) -> bool:
