@@ -83,7 +83,7 @@ BAD_TARGETS = {
     "the true class": (FGSM(4, targeted=True), np.array([1, 1]), ValueError, "Received: 1 for image 1"),
     "too high": (FGSM(4, targeted=True), np.array([1, 4]), ValueError, r"`targets` must lie in 0\.\.3"),
     "too few": (FGSM(4, targeted=True), np.array([1]), ValueError, r"\(1,\)"),
-    "floats": (FGSM(4, targeted=True), np.array([1.0, 0.0]), TypeError, "float64"),
+    "floats": (FGSM(4, targeted=True), np.array([1.5, 0.0]), ValueError, "whole numbers"),
 }
 
 

@@ -11,7 +11,7 @@ import pytest
 from tf_lowdef.cli.main import one_line
 from tf_lowdef.cli.terminal import obey_sigterm
 from tf_lowdef.files import write_png
-from tf_lowdef.files.text import printable
+from tf_lowdef.text import printable
 
 ODD = os.fsdecode(b"bad\xff\x1b[2J\xe2\x80\xae\n.png")
 

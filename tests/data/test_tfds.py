@@ -23,7 +23,7 @@ def tfds():
 @pytest.fixture
 def mocked(tfds):
     with tfds.testing.mock_data(num_examples=COUNT):
-        yield tfds.load_data("cifar10", split="test")
+        yield tfds.load("cifar10", split="test")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tf_lowdef.files import write_png
 from tf_lowdef.folders import ArgumentError, WebPSettings, replace_folder
-from tf_lowdef.folders.encode import Encoded
+from tf_lowdef.folders.encode import EncodedFile
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_an_original_stays_when_any_step_before_fails(folder, monkeypatch, step,
             "tf_lowdef.folders.run.write_bytes", lambda path, data, _: path.write_bytes(data[:-1] + b"?")
         )
     elif step == "decode":
-        damaged = Encoded(b"RIFF", Image.new("RGB", (64, 48)), (), ())
+        damaged = EncodedFile(b"RIFF", Image.new("RGB", (64, 48)), (), ())
         monkeypatch.setattr("tf_lowdef.folders.replace.encode_open", lambda *_: damaged)
     else:
         monkeypatch.setattr("tf_lowdef.folders.replace.sync_folder", fail)

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image  # noqa: F401
 
 from tf_lowdef import FlipLayer, WebPLayer, load_application, load_demo, load_model
 from tf_lowdef.models import as_classifier
@@ -450,3 +449,9 @@ def test_other_bad_input_is_named():
     images = keras.Sequential([keras.Input((12, 10, 3)), keras.layers.Conv2D(3, 3)])
     with pytest.raises(ValueError, match="must give class scores of shape"):
         as_classifier(images)
+
+
+def test_a_model_of_legacy_keras_is_called_that():
+    legacy = type("Sequential", (), {"__module__": "tf_keras.src.engine.sequential"})
+    with pytest.raises(TypeError, match="Sequential of Keras 2 .*TF_USE_LEGACY_KERAS=1.*with Keras 3"):
+        as_classifier(legacy())

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tf_lowdef import FlipLayer, JPEGLayer, WebPLayer, serving
 from tf_lowdef.models.input_range import declared_range
+from tf_lowdef.models.networks import as_network
 from tf_lowdef.serving.own_scale import check_own_scale
 from tf_lowdef.serving.samples import encode, make_samples
 from tf_lowdef.serving.signatures import BYTES_INPUT, DEFENDED, LOGITS, PIXELS_INPUT
@@ -72,7 +73,7 @@ def test_a_range_mistake_is_noticed_before_anything_is_written(tmp_path):
 
 
 def said(model):
-    found = declared_range(model)
+    found = declared_range(as_network(model))
     return (0, 255) if found is None else found.said
 
 
@@ -88,7 +89,7 @@ def test_the_range_is_that_of_the_layers_at_the_input():
 def test_layers_that_differ_are_named():
     model = keras.Sequential([WebPLayer(60, value_range=(0, 1), name="a"), JPEGLayer(60, name="b"), pixels_of((0, 1))])
     with pytest.raises(ValueError, match=r"must have one `value_range`. Received: a: value_range=\(0.*b: value_range"):
-        declared_range(model)
+        declared_range(as_network(model))
 
 
 class Subclassed(keras.Model):

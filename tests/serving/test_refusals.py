@@ -153,11 +153,6 @@ def not_finite():
     return model
 
 
-def one_sigmoid():
-    layers = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1, activation="sigmoid")]
-    return keras.Sequential([keras.Input((8, 8, 3)), FlipLayer(), *layers])
-
-
 def images_out():
     return keras.Sequential([keras.Input((8, 8, 3)), FlipLayer()])
 
@@ -166,18 +161,27 @@ def images_out():
     ("build", "arguments", "error", "message"),
     [
         (unknown_size, {}, ValueError, r"height and width .* keras.Input\(\(height, width, 3\)\)"),
-        (two_inputs, {}, ValueError, "must have one input"),
-        (lambda: outputs("two"), {}, ValueError, r"'twins' has 2: 0 of shape \(.*4\), 1 .* model.output\[0\]"),
-        (lambda: outputs("dict"), {}, ValueError, r"'twins' has 2: 'scores' of shape .* model.output\['scores'\]"),
+        (two_inputs, {}, ValueError, "has 2 inputs: .* A classifier here has one"),
+        (lambda: outputs("two"), {}, ValueError, r"'twins' has 2 outputs: scores, value. .* keras.Model\(model.inputs"),
+        (lambda: outputs("dict"), {}, ValueError, r"'twins' has 2 outputs: scores, value"),
         (not_finite, {}, ValueError, r"scores of 'nan' are not finite .*: 'spoilt'. Train or load it again"),
-        (one_sigmoid, {}, ValueError, "returns 1 score an image, .* one sigmoid, give the model two classes"),
         (None, {"on_bad_image": "skip"}, ValueError, r"one of \('mark', 'error'\). Received: on_bad_image='skip'"),
         (None, {"max_image_size": (0, 5)}, ValueError, r"whole numbers from 1. Received: \(0, 5\)"),
         (None, {"max_image_size": (20, 50)}, ValueError, r"smaller than what the model takes, 32x32"),
         (None, {"samples": "nowhere"}, NotADirectoryError, "nowhere: `samples` must be a folder"),
-        (images_out, {}, ValueError, r"one row of class scores .* Received: shape=\(3, 8, 8, 3\)"),
-        (lambda: keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()]), {}, ValueError, "RGB"),
-        (lambda: FlipLayer(), {}, TypeError, "Received: FlipLayer"),
+        (
+            images_out,
+            {},
+            ValueError,
+            r"class scores of shape .* Received: output_shape=\(None, 8, 8, 3\)",
+        ),
+        (
+            lambda: keras.Sequential([keras.Input((8, 8, 4)), keras.layers.Flatten()]),
+            {},
+            ValueError,
+            "RGBA is no",
+        ),
+        (lambda: FlipLayer(), {}, ValueError, "was never called"),
         (None, {"version": 0}, ValueError, "Received: version=0"),
         (None, {"version": "1"}, ValueError, "Received: version='1'"),
         (None, {"path": "a model"}, ValueError, "letters, digits"),

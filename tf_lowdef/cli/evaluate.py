@@ -24,7 +24,7 @@ from tf_lowdef.cli.options import (
 )
 from tf_lowdef.cli.spelling import Spelled
 from tf_lowdef.cli.types import DataName, InputRangeName, ModelName, WeightsName
-from tf_lowdef.files.text import printable
+from tf_lowdef.text import printable
 from tf_lowdef.threats import THREATS
 
 

@@ -18,7 +18,7 @@ from tf_lowdef.cli.options import (
 )
 from tf_lowdef.cli.spelling import Spelled
 from tf_lowdef.cli.types import ModelName, WeightsName
-from tf_lowdef.files.text import printable
+from tf_lowdef.text import printable
 
 DEFAULT_DEFENCE = "webp:60+flip"
 

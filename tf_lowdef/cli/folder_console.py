@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tf_lowdef.files.text import printable
+from tf_lowdef.text import printable
 
 if TYPE_CHECKING:
     from rich.progress import Task

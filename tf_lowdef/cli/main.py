@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from tf_lowdef.cli.terminal import guard_output, obey_sigterm
-from tf_lowdef.files.text import printable
+from tf_lowdef.text import printable
 
 COMMANDS = {
     "evaluate": "Attack a classifier, put defences in front of it, compare.",
@@ -91,6 +91,8 @@ def main(args: list[str] | None = None) -> None:
         click.echo("Interrupted.", err=True)
         sys.exit(INTERRUPTED)
     except click.ClickException as error:
+        if debug and error.__cause__ is not None:
+            raise error.__cause__ from None
         help_ = f" See {error.ctx.command_path} --help." if isinstance(error, click.UsageError) and error.ctx else ""
         click.echo(f"Error: {printable(' '.join(error.format_message().split()))}{help_}", err=True)
         sys.exit(error.exit_code)

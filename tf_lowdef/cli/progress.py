@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tf_lowdef.files.text import printable
 from tf_lowdef.jobs import DONE, Folder
+from tf_lowdef.text import printable
 
 
 @contextmanager

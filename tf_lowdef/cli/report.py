@@ -7,7 +7,7 @@ import os
 import click
 
 from tf_lowdef.cli.types import RunFolder
-from tf_lowdef.files.text import printable
+from tf_lowdef.text import printable
 
 
 @click.command(name="report")

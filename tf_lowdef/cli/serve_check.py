@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tf_lowdef.files.text import printable
+from tf_lowdef.text import printable
 
 WORDS = {True: "ok", False: "FAILED", None: "skipped"}
 

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tf_lowdef.files.text import printable
 from tf_lowdef.report import accuracy_table, conclusion, legend
 from tf_lowdef.report.sweep_report import sweep_table, verdict
 from tf_lowdef.results import Results
 from tf_lowdef.results.table import Table as TextTable
+from tf_lowdef.text import printable
 from tf_lowdef.threats import THREATS
 
 if TYPE_CHECKING:

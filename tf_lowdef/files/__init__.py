@@ -21,7 +21,6 @@ from tf_lowdef.files.images import (
 )
 from tf_lowdef.files.pixels import to_8_bit, to_rgb, upright
 from tf_lowdef.files.table import csv_text, open_text, read_cell
-from tf_lowdef.files.text import markdown_prose, markdown_text, printable
 from tf_lowdef.files.walk import Scan, find_images, image_extensions, scan_folder
 
 __all__ = [
@@ -35,11 +34,8 @@ __all__ = [
     "image_extensions",
     "is_temporary",
     "make_folders",
-    "markdown_prose",
-    "markdown_text",
     "open_image",
     "open_text",
-    "printable",
     "read_cell",
     "read_file",
     "read_formats",

@@ -116,7 +116,9 @@ def encode_png(pixels: Pixels) -> bytes:
         received = getattr(pixels, "dtype", type(pixels).__name__)
         raise TypeError(f"`pixels` must be a uint8 array. Received: {received}")
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or 0 in pixels.shape:
-        raise ValueError(f"`pixels` must have the shape (height, width, 3), or 1 for grey. Received: {pixels.shape}")
+        raise ValueError(
+            f"`pixels` must have the shape (height, width, 3), or 1 for grey. Received: shape={pixels.shape}"
+        )
     buffer = BytesIO()
     plane = pixels[..., 0] if pixels.shape[2] == 1 else pixels
     Image.fromarray(np.ascontiguousarray(plane)).save(buffer, "PNG")

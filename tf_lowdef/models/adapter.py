@@ -64,7 +64,12 @@ def as_classifier(
         >>> model = as_classifier(keras.models.load_model("mine.keras"), input_range=(0, 1))
     """
     if not isinstance(model, keras.layers.Layer):
-        raise TypeError(f"`model` must be a Keras model. Received: {type(model).__name__}")
+        legacy = type(model).__module__.startswith(("tf_keras", "tensorflow.python.keras"))
+        cure = (
+            " of Keras 2 (tf_keras, which TF_USE_LEGACY_KERAS=1 makes tf.keras). Unset that variable, and make "
+            "the model with Keras 3"
+        )
+        raise TypeError(f"`model` must be a Keras model. Received: {type(model).__name__}{cure if legacy else ''}")
     if outputs is not None and outputs not in HEADS:
         raise ValueError(f"`outputs` must be one of {', '.join(HEADS)}. Received: outputs={outputs!r}")
     said = None if input_range is None else parse_input_range(input_range)
@@ -91,12 +96,22 @@ def _adapt(model: Any, said: InputRange | None, outputs: str | None, input_shape
     if shape[-1] == 1 and isinstance(within.said, str):
         raise ValueError(f"The preprocessing of {within} is for RGB images. Received: input_shape={shape}")
     head, core = find_head(network)
-    tail = _tail(network, within, head, outputs)
-    if within.is_pixels and not tail:
+    return _assemble(network, core, within.layers(), _tail(network, within, head, outputs))
+
+
+def _assemble(network: Any, core: Any, front: list[Any], tail: list[Any]) -> Any:
+    """Return a network's core with what belongs around it; the network itself where that is nothing.
+
+    Layers of this package stay in front of all: there they are told from the classifier.
+    """
+    if core is network and not front and not tail:
+        return network
+    defence, rest = split_defence(core)
+    if not (defence or front or tail):
         return core
-    defence, rest = ([], core) if within.is_pixels else split_defence(core)
-    front = [*map(_on_pixels, defence), *within.layers()]
-    return keras.Sequential([keras.Input(shape, dtype="float32", name="pixels"), *front, rest, *tail])
+    shape = core.inputs[0].shape[1:]
+    inputs = keras.Input(shape, dtype="float32", name="pixels")
+    return keras.Sequential([inputs, *map(_on_pixels, defence), *front, rest, *tail])
 
 
 def _on_pixels(layer: Any) -> Any:

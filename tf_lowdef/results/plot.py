@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tf_lowdef.files.text import printable
 from tf_lowdef.results.row import Row
 from tf_lowdef.results.table import unique
+from tf_lowdef.text import printable
 from tf_lowdef.threats import ADAPTIVE
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple, TypeVar
 
-from tf_lowdef.files.text import markdown_text
+from tf_lowdef.text import markdown_text
 
 Text = TypeVar("Text", bound=str)
 

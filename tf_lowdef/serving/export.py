@@ -110,13 +110,13 @@ def export(
     images = None if samples is None else open_samples(samples, limit)
     whole = load_model(model) if isinstance(model, (str, os.PathLike)) else model
     sides = None if images is None or knows_shape(whole) else images.size()
-    classifier = in_colour(as_classifier(whole, input_range, outputs, None if sides is None else (*sides, 3)))
+    shape = None if sides is None else (*sides, 3)
+    classifier = in_colour(as_classifier(whole, input_range, outputs, shape))
     size = None if images is None or (images.any_size and static_size(classifier)) else images.size()
     network = take_apart(classifier, size)
     limit = at_least(network.size, limit, max_image_size is None)
     pixels, files = choose_samples(images, network.size, limit, seed)
     scores = check_scores(network, reference(network, pixels.astype(np.float32))[1])
-    check_own_scale(whole, input_range, pixels, scores)
     names = _class_names(class_names, scores.shape[1])
     probabilities = are_probabilities(scores)
     serving = Serving(network, names, probabilities, defended_pixels=defended_pixels, mark=mark, limit=limit, xla=xla)
@@ -134,6 +134,7 @@ def export(
         with_valid=mark,
     )
     check_answers(network, signatures, expected)
+    check_own_scale(whole, input_range, pixels, scores)
     with new_version(root, version) as folder:
         tf.saved_model.save(serving.module, str(folder), signatures=signatures)
         check_ops(network, read_meta_graph(folder).graph_def)

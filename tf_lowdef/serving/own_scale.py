@@ -12,7 +12,7 @@ from PIL import Image
 
 from tf_lowdef.layers.compiled import infer
 from tf_lowdef.models.input_range import PIXELS, declared_range, parse_input_range
-from tf_lowdef.models.networks import as_network
+from tf_lowdef.models.networks import as_network, knows_shape
 
 TOLERANCE = 0.01
 """How far the probabilities may lie apart: what is fused in a graph is rounded otherwise, in float16 by some 0.001."""
@@ -34,10 +34,12 @@ def check_own_scale(
         scores: The adapted classifier's logits for them, shape (n, classes).
     """
     said = None if input_range is None else parse_input_range(input_range)
-    if channels_of(model) == 1:
+    network = as_network(model, None if knows_shape(model) else (*images.shape[1:3], None))
+    if network.inputs[0].shape[-1] == 1:
         images = np.stack([np.asarray(Image.fromarray(image).convert("L"))[..., None] for image in images])
-    within = said or declared_range(model) or PIXELS
-    theirs = infer(model, tf.constant(within.of(images)))
+    within = said or declared_range(network) or PIXELS
+    called = model if getattr(model, "built", True) else network  # a call would build it
+    theirs = infer(called, tf.constant(within.of(images)))
     outputs = np.asarray(keras.tree.flatten(theirs)[0], np.float32).reshape(len(images), -1)
     if outputs.shape[1] == 1 and scores.shape[1] == 2:
         inside = ((outputs >= 0) & (outputs <= 1)).all()
@@ -55,11 +57,6 @@ def check_own_scale(
             f"{model.name!r} says something else on its own scale ({within}) than what would be served: probabilities "
             f"are up to {distance:.2g} apart"
         )
-
-
-def channels_of(model: Any) -> int | None:
-    """Return how many channels a user's model takes, None where it does not say."""
-    return as_network(model).inputs[0].shape[-1]  # type: ignore[no-any-return]
 
 
 def _sum_to_one(outputs: npt.NDArray[np.float32]) -> bool:

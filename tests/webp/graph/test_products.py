@@ -74,7 +74,10 @@ def test_every_product_of_the_graph_is_a_known_one(method):
             products += 1
             assert rounding.PRODUCT_SCOPE in node.name, f"{node.op} {node.name} is not rounding.product's"
             if node.attr["T"].type == tf.float32.as_datatype_enum:
-                matrix = tf.make_ndarray(by_name[node.input[1].split(":")[0]].attr["value"].tensor)
+                operands = [by_name[name.split(":")[0]] for name in node.input]
+                constant = [each for each in operands if each.op == "Const"]  # of either side
+                assert constant, f"{node.name} has no constant operand"
+                matrix = tf.make_ndarray(constant[0].attr["value"].tensor)
                 np.testing.assert_array_equal(_short(tf.constant(matrix)), matrix, node.name)
             else:
                 assert node.attr["T"].type == tf.float64.as_datatype_enum, node.name

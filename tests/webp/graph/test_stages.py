@@ -11,7 +11,7 @@ from tf_lowdef.webp.graph.analysis import analyse
 from tf_lowdef.webp.graph.colour_in import rgb_to_yuv
 from tf_lowdef.webp.graph.colour_out import yuv_to_rgb
 from tf_lowdef.webp.graph.encode import encode, side_information
-from tf_lowdef.webp.graph.layout import OneModelAttacker, from_macroblocks, to_macroblocks
+from tf_lowdef.webp.graph.layout import Grid, from_macroblocks, to_macroblocks
 from tf_lowdef.webp.graph.loop_filter import loop_filter
 from tf_lowdef.webp.graph.segments import assign, strengthen
 
@@ -19,7 +19,7 @@ CROPS = ["96x96", "75x100", "224x224"]
 
 
 def _grid(crop):
-    return OneModelAttacker(*(int(side) for side in crop.split("x")))
+    return Grid(*(int(side) for side in crop.split("x")))
 
 
 def _planes(stages, names):

@@ -139,15 +139,16 @@ def _code_some_i4(
     """Code those macroblocks that are `wanted` in 4x4 blocks: pixels (n, 256), modes (n, 16), of the others zeros."""
     rows = tf.where(wanted)
     count = tf.shape(source)[0]
+    nothing = tf.zeros([count, 272])
 
     def code() -> tuple[tf.Tensor]:
         parts = (source, edges, quantiser.r, quantiser.s, quantiser.step)
         source_, edges_, *quantiser_ = (tf.gather_nd(part, rows) for part in parts)
         pixels, modes, _ = _code_i4(source_, edges_, Quantiser(*quantiser_))
         coded = tf.scatter_nd(rows, tf.concat([pixels, modes], axis=1), tf.cast(tf.stack([count, 272]), tf.int64))
-        return (tf.ensure_shape(coded, [None, 272]),)
+        return (tf.ensure_shape(coded, nothing.shape),)
 
-    (together,) = replace_if(tf.reduce_any(wanted), (tf.zeros([count, 272]),), code)
+    (together,) = replace_if(tf.reduce_any(wanted), (nothing,), code)
     pixels, modes = tf.split(together, [256, 16], axis=1)
     return pixels, modes
 

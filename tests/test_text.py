@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tf_lowdef.files import csv_text, markdown_prose, markdown_text, open_text, printable, read_cell
+from tf_lowdef.files import csv_text, open_text, read_cell
+from tf_lowdef.text import markdown_prose, markdown_text, printable
 
 NAMES = ["=cmd|'/C calc'!A0", "+1", "-1", "@SUM(A1)", "\t=1", "'=1", "''=1", "'tis", "plain", 'a,b"c']
 
