@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tf_lowdef.report import accuracy_table, conclusion, legend
+from tf_lowdef.report.glance import short_table
 from tf_lowdef.report.sweep_report import sweep_table, verdict
 from tf_lowdef.results import Results
 from tf_lowdef.results.table import Table as TextTable
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 MIN_WIDTH = 100
 """Columns to assume where the output is no terminal, so that a table in a log is not folded."""
+
+ANY_WIDTH = 10_000
+"""Columns enough for every table, to find out what one needs."""
 
 
 def show_results(results: Results, folder: str) -> None:
@@ -69,13 +74,20 @@ def _fill(table: Table, content: TextTable) -> None:
 
 
 def _show_accuracy(console: Console, results: Results) -> None:
+    """Print every accuracy where the terminal is wide enough for it, or else what matters at a glance."""
     threats = results.threats
-    table = Table(
-        title=f"Top-1 accuracy in %, {results.n} images, threat: {', '.join(threats) or 'none'}",
-        caption="\n".join([legend(results), *(THREATS[threat].caveat for threat in threats)]).strip(),
-        title_justify="left",
-        caption_justify="left",
-    )
-    _fill(table, accuracy_table(results))
-    table.columns[0].no_wrap = True
+    caveats = [THREATS[threat].caveat for threat in threats]
+    title = f"Top-1 accuracy in %, {results.n} images, threat: {', '.join(threats) or 'none'}"
+    table = _accuracies(title, accuracy_table(results), [legend(results), *caveats])
+    if console.measure(table, options=console.options.update(width=ANY_WIDTH)).minimum > console.width:
+        notes = ["95 % intervals in brackets. Every attack by itself: see the page.", legend(results), *caveats]
+        table = _accuracies(title, short_table(results), notes)
     console.print(table)
+
+
+def _accuracies(title: str, content: TextTable, notes: Sequence[str]) -> Table:
+    caption = "\n".join(filter(None, notes))
+    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
+    _fill(table, content)
+    table.columns[0].no_wrap = True
+    return table
