@@ -5,6 +5,7 @@ Each check names its source. A marked number stays, as an upper bound of the acc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, Attacked, Made, Outcome, made_for, worst_of
 from tf_lowdef.results import Row
 from tf_lowdef.results.statistics import mcnemar
+from tf_lowdef.results.table import unique
 
 FEW = 0.01
 """The share of images without a gradient up to which a row is believed: rounding can flatten single images."""
@@ -31,7 +33,9 @@ CLEAR = 0.4
 
 FALLING = 0.25
 """The share of images on which an attack's loss may end lower than it began: single steps may overshoot."""
-
+REASONS = "; "
+"""What stands between the reasons of a row."""
+_NUMBERS = re.compile(r"\d+(\.\d+)?")
 
 Flags = npt.NDArray[np.bool_]
 
@@ -173,16 +177,36 @@ def mark(outcomes: Sequence[Outcome]) -> None:
 
 
 def unreliable_warnings(rows: Sequence[Row]) -> list[str]:
-    """Return a warning for every reason for which rows are unreliable, with the rows that it is about."""
-    found: dict[tuple[str | None, str, str], list[str]] = {}
+    """Return a warning for every kind of reason for which rows are unreliable, with the rows that it is about.
+
+    Reasons that differ in their numbers alone are of one kind: a cause that marks nine attacks is told once.
+    """
+    kinds: dict[str, list[tuple[Row, str]]] = {}
     for row in rows:
-        if row.unreliable is not None:
-            found.setdefault((row.threat, row.attack, row.unreliable), []).append(row.defence)
+        for reason in (row.unreliable or "").split(REASONS) if row.unreliable is not None else ():
+            kinds.setdefault(_NUMBERS.sub("#", reason), []).append((row, reason))
     return [
-        f"unreliable: {threat} {attack} against {', '.join(defences)}: {reason}. The accuracies are upper bounds, and "
-        "no sign of robustness"
-        for (threat, attack, reason), defences in found.items()
+        f"unreliable: {'; '.join(_by_defence([row for row, _ in found]))}: {_some([each for _, each in found])}. The "
+        "accuracies are upper bounds, and no sign of robustness"
+        for found in kinds.values()
     ]
+
+
+def _by_defence(rows: Sequence[Row]) -> list[str]:
+    """Return what attacked what; defences that the same attacks met share a text."""
+    attacks: dict[str, list[str]] = {}
+    for row in rows:
+        attacks.setdefault(row.defence, []).append(f"{row.threat} {row.attack}")
+    defences: dict[str, list[str]] = {}
+    for defence, found in attacks.items():
+        defences.setdefault(", ".join(unique(found)), []).append(defence)
+    return [f"{attack} against {', '.join(found)}" for attack, found in defences.items()]
+
+
+def _some(reasons: Sequence[str]) -> str:
+    """Return the first of some reasons that are alike, and how many others there are."""
+    others = len(unique(reasons)) - 1
+    return reasons[0] + (f" ({others} more like it)" if others else "")
 
 
 def mark_adaptive(outcomes: Sequence[Outcome], reasons: Sequence[str], epsilon: float) -> None:

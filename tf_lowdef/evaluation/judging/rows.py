@@ -10,7 +10,7 @@ import numpy as np
 
 from tf_lowdef.evaluation.judging.metrics import mean_or_none
 from tf_lowdef.evaluation.judging.outcomes import Attacked, Outcome, worst_of
-from tf_lowdef.evaluation.judging.refusals import mark_adaptive, still_taken, worst_case_reasons
+from tf_lowdef.evaluation.judging.refusals import REASONS, mark_adaptive, still_taken, worst_case_reasons
 from tf_lowdef.results import CLEAN, WORST, AttackName, Comparison, DefenceName, Row
 from tf_lowdef.results.statistics import accuracy_interval, compare_paired, holm
 from tf_lowdef.threats import Threat
@@ -119,7 +119,7 @@ def _to_row(outcome: Outcome, clean: Outcome, resolution: tuple[int, int] | None
         resolution=resolution,
         seconds=round(outcome.seconds, 3),
         conditional=outcome.conditional,
-        unreliable="; ".join(outcome.unreliable) or None,
+        unreliable=REASONS.join(outcome.unreliable) or None,
         draws=outcome.draws,
         per_image=tuple(
             float(share) if tried else None for share, tried in zip(outcome.shares, outcome.tried, strict=True)
