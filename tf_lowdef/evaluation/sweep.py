@@ -139,7 +139,7 @@ def sweep(
     outputs: str | None = None,
     labels: str | os.PathLike[str] | None = None,
     ray: RayOptions | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     command: str | None = None,
 ) -> Sweep:
     """Try every quality, method and flip against every attack, oblivious and adaptive, and choose.
