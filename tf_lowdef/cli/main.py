@@ -18,6 +18,7 @@ COMMANDS = {
     "evaluate": "Attack a classifier, put defences in front of it, compare.",
     "sweep": "Find the WebP settings that are worth their cost.",
     "report": "Make the report of a run again from its folder.",
+    "compare": "Show two or more runs side by side.",
     "attack": "Make adversarial images of the images of a folder.",
     "flip": "Mirror the images of a folder (with its subfolders), or one image.",
     "webp": "Encode the images of a folder (with its subfolders), or one image, as WebP.",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tf_lowdef.files import csv_text
 from tf_lowdef.report import accuracy_table, conclusion, legend
 from tf_lowdef.report.glance import short_table
+from tf_lowdef.report.side_by_side import differences_of_runs, side_by_side
 from tf_lowdef.report.sweep_report import sweep_table, verdict
 from tf_lowdef.results import Results
 from tf_lowdef.results.table import Table as TextTable
@@ -56,11 +59,32 @@ def show_sweep(found: Sweep, folder: str) -> None:
     )
 
 
-def _console(results: Results) -> Console:
-    """Return a console wide enough for a table, after printing the warnings on it."""
+def show_side_by_side(runs: Mapping[str, Results], as_csv: bool = False) -> None:
+    """Print a line for every attack and defence that two runs have, and what else differs between the runs."""
+    content = side_by_side(runs)
+    if as_csv:
+        click.echo(csv_text([content.columns, *content.rows]), nl=False)
+        return
+    console = _wide()
+    if not content.rows:
+        console.print("No attack and defence stands in two of the runs.", highlight=False)
+    table = Table(title="Top-1 accuracy in %, with its 95 % interval", title_justify="left")
+    _fill(table, content)
+    console.print(table)
+    for difference in differences_of_runs(runs):
+        console.print(f"The runs differ in {printable(difference)}", markup=False, highlight=False)
+
+
+def _wide() -> Console:
     console = Console()
     if not console.is_terminal:
         console.width = max(console.width, MIN_WIDTH)
+    return console
+
+
+def _console(results: Results) -> Console:
+    """Return a console wide enough for a table, after printing the warnings on it."""
+    console = _wide()
     for warning in results.warnings:
         console.print(f"[bold red]Warning:[/] {escape(printable(warning))}", highlight=False)
     return console
