@@ -20,7 +20,7 @@ from tf_lowdef.report.markdown import ANOTHER, REST
 from tf_lowdef.report.page_charts import epsilon_curves, headline_chart
 from tf_lowdef.report.page_pictures import Shown, display_note, show
 from tf_lowdef.report.ranking import AT_SETTINGS, matched_ranking, setting_ranking
-from tf_lowdef.report.table import another_table, attack_table, cascade_table, rest_table
+from tf_lowdef.report.table import another_table, attack_table, cascade_table, minimal_table, rest_table
 from tf_lowdef.results import Results
 from tf_lowdef.results.accuracy import SIGNIFICANT
 from tf_lowdef.results.gallery import Gallery
@@ -147,6 +147,7 @@ def _context(results: Results, examples: list[Shown], gallery_notes: list[str]) 
             if threat in THREATS
         ],
         "cascade": cascade_table(results),
+        "minimal": minimal_table(results),
         "another": (another_table(results), ANOTHER),
         "facts": facts(run),
         "command": run.get("command"),

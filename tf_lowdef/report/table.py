@@ -95,6 +95,16 @@ def attack_table(results: Results, threat: str) -> Table:
     )
 
 
+def minimal_table(results: Results) -> Table:
+    """Return how small a perturbation fools each defence: a row an attack that knows of it and seeks the smallest."""
+    rows = [row for row in results.rows if row.median_minimal_l2 is not None and knows_defence(row.threat)]
+    defences = unique(row.defence for row in rows)
+    cells = {(row.attack, row.defence): number(row.median_minimal_l2, 3) for row in rows}
+    attacks = unique(row.attack for row in rows)
+    lines = [[attack, *(cells.get((attack, each), MISSING) for each in defences)] for attack in attacks]
+    return Table(["attack", *defences], lines)
+
+
 def rest_table(results: Results) -> Table:
     """Return the fields of the rows that no other table shows: one row a row; no rows where there are none."""
     names = [each.name for each in _fields(results.rows)
