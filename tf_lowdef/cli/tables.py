@@ -13,6 +13,7 @@ from rich.table import Table
 
 from tf_lowdef.files import csv_text
 from tf_lowdef.report import accuracy_table, conclusion, legend
+from tf_lowdef.report.certified import alpha_note, certified_table, chosen_note
 from tf_lowdef.report.glance import short_table
 from tf_lowdef.report.side_by_side import differences_of_runs, side_by_side
 from tf_lowdef.report.sweep_report import sweep_table, verdict
@@ -34,16 +35,23 @@ ANY_WIDTH = 10_000
 def show_results(results: Results, folder: str) -> None:
     """Print warnings, one table a threat model, and where the files are."""
     console = _console(results)
-    skipped = results.run["skipped"]
-    if skipped:
-        console.print(f"[bold red]{len(skipped)} images could not be read and were skipped:[/]", highlight=False)
-        for item in skipped:
-            console.print(f"  {printable(item['reason'])}", markup=False, highlight=False)
     _show_accuracy(console, results)
-    console.print(f"\n{printable(conclusion(results))}", markup=False, highlight=False)
-    console.print()
-    for what, name in (("Picture: ", "accuracy.png"), ("Page:    ", "report.html"), ("Report:  ", "report.md")):
-        console.print(what + printable(os.path.join(folder, name)), markup=False, highlight=False, soft_wrap=True)
+    _show_end(console, results, folder)
+
+
+def show_certified(results: Results, folder: str) -> None:
+    """Print warnings, a row a smoothed classifier, what is proved, and where the files are."""
+    console = _console(results)
+    caption = "\n".join(filter(None, [chosen_note(results), alpha_note(results)]))
+    table = Table(
+        title="Certified accuracy in %, with 95 % interval; L2 radii and sigma for images in [0, 1]",
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+    )
+    _fill(table, certified_table(results))
+    console.print(table)
+    _show_end(console, results, folder)
 
 
 def show_sweep(found: Sweep, folder: str) -> None:
@@ -57,6 +65,14 @@ def show_sweep(found: Sweep, folder: str) -> None:
     console.print(
         f"\nReport: {printable(os.path.join(folder, 'sweep.md'))}", markup=False, highlight=False, soft_wrap=True
     )
+
+
+def _show_end(console: Console, results: Results, folder: str) -> None:
+    """Print what the numbers say, and where the files are."""
+    console.print(f"\n{printable(conclusion(results))}", markup=False, highlight=False)
+    console.print()
+    for what, name in (("Picture: ", "accuracy.png"), ("Page:    ", "report.html"), ("Report:  ", "report.md")):
+        console.print(what + printable(os.path.join(folder, name)), markup=False, highlight=False, soft_wrap=True)
 
 
 def show_side_by_side(runs: Mapping[str, Results], as_csv: bool = False) -> None:
@@ -83,10 +99,15 @@ def _wide() -> Console:
 
 
 def _console(results: Results) -> Console:
-    """Return a console wide enough for a table, after printing the warnings on it."""
+    """Return a console wide enough for a table, after printing on it the warnings, and what was skipped."""
     console = _wide()
     for warning in results.warnings:
         console.print(f"[bold red]Warning:[/] {escape(printable(warning))}", highlight=False)
+    skipped = results.run["skipped"]
+    if skipped:
+        console.print(f"[bold red]{len(skipped)} images could not be read and were skipped:[/]", highlight=False)
+        for item in skipped:
+            console.print(f"  {printable(item['reason'])}", markup=False, highlight=False)
     return console
 
 

@@ -124,7 +124,7 @@ def evaluate(
     """
     clock = time.perf_counter()
     plan = make_plan(attacks, defences, threat, budget)
-    _check_counts(limit, batch_size)
+    check_counts(limit, batch_size)
     model = open_classifier(model, data, input_range, outputs)
     surrogate = None if surrogate is None else open_classifier(surrogate, data)
     check_surrogate(surrogate, model, plan.threats)
@@ -221,7 +221,8 @@ class _Counter:
         self._report(self._what, self._done, self.total)
 
 
-def _check_counts(limit: int | None, batch_size: int) -> None:
+def check_counts(limit: int | None, batch_size: int) -> None:
+    """Raise ValueError for numbers of images that are none."""
     if limit is not None and limit < 1:
         raise ValueError(f"`limit` must be a positive number of images. Received: limit={limit}")
     if batch_size < 1:

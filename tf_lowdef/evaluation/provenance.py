@@ -38,7 +38,7 @@ def move_aside(out: Folder) -> Path | str | None:
 
 
 def describe_identity(
-    model: Any, surrogate: Any, data: ImageData, arguments: dict[str, Any], seed: int
+    model: Any, surrogate: Any, data: ImageData, arguments: dict[str, Any], seed: int, tool: str = "evaluate"
 ) -> dict[str, Any]:
     """Return all that decides a run's results and is known before it: a folder's run goes on only with the same.
 
@@ -48,7 +48,7 @@ def describe_identity(
     for name, label in zip(data.names, data.labels.tolist(), strict=True):
         listed.update(f"{name}\0{label}\0".encode("utf-8", "surrogateescape"))
     return {
-        "tool": "evaluate",
+        "tool": tool,
         "arguments": {**arguments, "seed": seed},
         "model": identify(model),
         "surrogate": None if surrogate is None else identify(surrogate),

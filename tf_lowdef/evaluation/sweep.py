@@ -203,7 +203,7 @@ def first_half(count: int, seed: int) -> Flags:
         ValueError: There are fewer than two.
     """
     if count < 2:
-        raise ValueError(f"A sweep needs two images or more, one for each half. Received: {count}")
+        raise ValueError(f"A choice needs two images or more, one for each half. Received: {count}")
     first = np.zeros(count, bool)
     first[np.random.default_rng(seed).permutation(count)[: (count + 1) // 2]] = True
     return first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tf_lowdef.report.certified import certified_sentence
 from tf_lowdef.results import BARE, Results, Row
 from tf_lowdef.threats import ADAPTIVE, OBLIVIOUS, THREATS
 from tf_lowdef.threats.adaptive import NO_CLAIM
@@ -20,11 +21,20 @@ def conclusion(results: Results) -> str:
     """Return in words what holds against whom, and what does not.
 
     It is about the defence that the package is for, WebP and a flip, or else the best against an attacker who does not
-    know of it; and about epsilon 4, or else the smallest.
+    know of it; and about epsilon 4, or else the smallest. What is proved of a smoothed classifier stands at its end.
 
     Args:
         results: With rows of any threats.
     """
+    proved = certified_sentence(results)
+    if proved is None:
+        return _under_attack(results)
+    attacked = any(row.kind != "clean" for row in results.rows)
+    return f"{_under_attack(results)} {proved}" if attacked else proved
+
+
+def _under_attack(results: Results) -> str:
+    """Say what holds against attacks that were tried."""
     epsilon, defence = results.epsilon, results.subject
     known, unknown = results.worst(defence), results.strongest(defence)
     where = "" if epsilon is None else f" at epsilon {epsilon:g}"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tf_lowdef.files import write_text
+from tf_lowdef.report.certified import CERTIFIED, TRIED, alpha_note, certified_table, chosen_note, tried_table
 from tf_lowdef.report.conclusion import conclusion
 from tf_lowdef.report.facts import facts
 from tf_lowdef.report.glance import glance_caption, glance_table
@@ -34,6 +35,7 @@ def to_markdown(results: Results) -> str:
     why = [f"- {markdown_text(doubt)}" for doubt in doubts(results)]
     parts += ["Why some numbers are unreliable:\n\n" + "\n".join(why)] if why else []
     parts += ["![Top-1 accuracy of every defence against every attack](accuracy.png)"]
+    parts += _certified(results)
     parts += _ranking(results)
     rest = rest_table(results)
     parts += ["## What else was measured", REST, markdown_table(rest)] if rest.rows else []
@@ -49,6 +51,17 @@ def to_markdown(results: Results) -> str:
         parts += [markdown_table(comparison_table(results))]
     parts += ["## What was run", *_run(run)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _certified(results: Results) -> list[str]:
+    """Return what is proved of smoothed classifiers, and what there was to choose from."""
+    table, tried = certified_table(results), tried_table(results)
+    if not table.rows:
+        return []
+    notes = " ".join(filter(None, [CERTIFIED, chosen_note(results), alpha_note(results)]))
+    parts = ["## Certified", markdown_prose(notes), markdown_table(table)]
+    parts += [f"![Certified accuracy over the L2 radius]({CURVE})"]
+    return [*parts, TRIED, markdown_table(tried)] if tried.rows else parts
 
 
 def legend(results: Results) -> str:
@@ -76,6 +89,9 @@ def _ranking(results: Results) -> list[str]:
     parts = ["## Ranking", AT_SETTINGS, markdown_table(at_settings)]
     return [*parts, markdown_prose(matched), markdown_table(at_matched)] if at_matched.rows else parts
 
+
+CURVE = "certified.png"
+"""The picture of certified accuracy over the radius, in a run's folder."""
 
 _SPENT = "What the attacks were, how many images they were tried on, defence after defence, and how long that took."
 

@@ -13,11 +13,12 @@ from markupsafe import Markup, escape
 
 from tf_lowdef.files import write_bytes
 from tf_lowdef.report import page_tables
+from tf_lowdef.report.certified import CERTIFIED, TRIED, alpha_note, certified_table, chosen_note, tried_table
 from tf_lowdef.report.conclusion import conclusion
 from tf_lowdef.report.facts import facts
 from tf_lowdef.report.glance import glance_caption
 from tf_lowdef.report.markdown import ANOTHER, REST
-from tf_lowdef.report.page_charts import epsilon_curves, headline_chart
+from tf_lowdef.report.page_charts import certified_chart, epsilon_curves, headline_chart
 from tf_lowdef.report.page_pictures import Shown, display_note, show
 from tf_lowdef.report.ranking import AT_SETTINGS, matched_ranking, setting_ranking
 from tf_lowdef.report.table import another_table, attack_table, cascade_table, minimal_table, rest_table
@@ -136,6 +137,7 @@ def _context(results: Results, examples: list[Shown], gallery_notes: list[str]) 
         "differences": page_tables.differences(results),
         "against": unique(each.second for each in compared),
         "methods": unique(each.method for each in compared),
+        "certified": _certified(results),
         "rankings": _rankings(results),
         "rest": (rest_table(results), REST),
         "curves": epsilon_curves(results),
@@ -151,6 +153,20 @@ def _context(results: Results, examples: list[Shown], gallery_notes: list[str]) 
         "another": (another_table(results), ANOTHER),
         "facts": facts(run),
         "command": run.get("command"),
+    }
+
+
+def _certified(results: Results) -> dict[str, Any] | None:
+    """Return what is proved of smoothed classifiers; None where nothing was certified."""
+    table = certified_table(results)
+    if not table.rows:
+        return None
+    return {
+        "caption": CERTIFIED,
+        "table": table,
+        "notes": [note for note in (chosen_note(results), alpha_note(results)) if note],
+        "chart": certified_chart(results),
+        "tried": (tried_table(results), TRIED),
     }
 
 

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tf_lowdef.results import Results, Row
+from tf_lowdef.results.certified_plot import draw_certified
 from tf_lowdef.results.plot import COLOURS, style_of
 
 INK = "#010203"
@@ -86,6 +87,26 @@ def epsilon_curves(results: Results) -> Curves:
         else:
             missing.append(f"{name} ({threat}, epsilon {epsilons[0]:g})")
     return Curves(charts, missing)
+
+
+def certified_chart(results: Results) -> Chart:
+    """Return certified accuracy over the L2 radius, a line with its band for each smoothed classifier."""
+    figure = Figure(figsize=(WIDTH, WIDTH), layout="constrained")
+    axes = figure.subplots()
+    shown = draw_certified(axes, results, INK)
+    axes.set_ylabel("certified accuracy (%)")
+    axes.set_ylim(-3, 103)
+    _dress(axes, "y")
+    figure.legend(loc="outside lower left", ncols=1, frameon=False, labelcolor=INK, fontsize=9)
+    caption = (
+        "Look at how far a line goes before it falls: below it no attacker within that radius gets, whoever he is. "
+        "Bands are 95 % intervals over images; each line ends where its draws can prove no more."
+    )
+    lines = [
+        f"{each.name}: " + ", ".join(f"{100 * point.share:.0f} % at {point.radius:g}" for point in each.points)
+        for each in shown
+    ]
+    return Chart(_svg(figure, "certified"), caption, f"Certified accuracy over the radius. {'; '.join(lines)}.")
 
 
 def _curve(results: Results, threat: str, name: str, rows: list[Row], epsilons: list[float]) -> Chart:

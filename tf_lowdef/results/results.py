@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tf_lowdef.results.accuracy import accuracy_table
+from tf_lowdef.results.certificate import Certificate
 from tf_lowdef.results.comparison import Comparison
 from tf_lowdef.results.names import BARE, WORST, DefenceName, Kind
 from tf_lowdef.results.row import Row
@@ -33,12 +34,14 @@ class Results:
         rows: One for each attack and defence.
         comparisons: Of every two defences under each attack; unreliable and conditional rows are not compared.
         images: Names of the images, in the order of the rows' `per_image`.
+        certified: What smoothed classifiers are certified for: see :func:`tf_lowdef.certify`.
     """
 
     run: dict[str, Any]
     rows: Sequence[Row]
     comparisons: Sequence[Comparison] = ()
     images: Sequence[str] = ()
+    certified: Sequence[Certificate] = ()
 
     @property
     def warnings(self) -> list[str]:
@@ -156,6 +159,7 @@ class Results:
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write ``run.json``, ``results.json``, ``results.csv`` and ``correct.csv``, each whole or not at all.
 
+        Where something was certified, ``certified.csv`` too: a line an image, with its class, radius and draws.
         ``correct.csv`` has a line an image and a column a row: what `Row.per_image` holds, empty for None. JSON has no
         infinity: an infinite norm is the text ``"inf"``.
         """
@@ -195,6 +199,12 @@ class Results:
         from tf_lowdef.results.plot import accuracy_figure
 
         return accuracy_figure(self)
+
+    def plot_certified(self) -> Figure:
+        """Return certified accuracy over the L2 radius, with its 95 % band: a Matplotlib figure."""
+        from tf_lowdef.results.certified_plot import certified_figure
+
+        return certified_figure(self)
 
     def __repr__(self) -> str:
         attacks = len({(row.threat, row.attack) for row in self.select(kind="attack")})

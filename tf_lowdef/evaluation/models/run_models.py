@@ -95,6 +95,7 @@ class RunModels:
         self.predictor = Predictor(model, batch_size, seed)
         self._victims: dict[str, Any] = {}
         self._defended: tuple[str, list[Any]] = ("", [])
+        self._behind: dict[str, Any] = {}
 
     def victim(self, threat: Threat) -> Any:
         """Return the one model that a threat's attacker attacks, as an attack should see it."""
@@ -109,6 +110,12 @@ class RunModels:
             models = [say_range(model) for model in models]
             self._defended = defence, [attackable(model, self.draws, self.batch_size) for model in models]
         return self._defended[1]
+
+    def behind(self, defence: str) -> Any:
+        """Return the classifier with a defence in front of it, made once."""
+        if defence not in self._behind:
+            self._behind[defence] = self.defences[defence].in_front_of(self.model)
+        return self._behind[defence]
 
     def probe_victim(self, batch: Batch, *, threat: Threat) -> Record:
         """Return whether a threat's victim has a gradient."""
