@@ -17,11 +17,12 @@ import numpy.typing as npt
 
 from tf_lowdef.attacks import Attack
 from tf_lowdef.evaluation.costs import webp_costs
-from tf_lowdef.evaluation.evaluator import Progress, evaluate
+from tf_lowdef.evaluation.evaluator import evaluate
 from tf_lowdef.evaluation.images.selection import stack
 from tf_lowdef.evaluation.models.opening import open_classifier, open_data
 from tf_lowdef.files import write_text
 from tf_lowdef.jobs import Folder, working_folder
+from tf_lowdef.jobs.progress import Progress
 from tf_lowdef.jobs.ray import RayOptions
 from tf_lowdef.layers import WebPLayer, defence_spec, parse_defence
 from tf_lowdef.results import BARE, Results, Row

@@ -44,7 +44,7 @@ def side_by_side(runs: Mapping[str, Results]) -> Table:
     names = list(runs)
     lines = []
     for key, rows in shared.items():
-        cells = [MISSING if (row := rows.get(name)) is None else accuracy_text(row) for name in names]
+        cells = [accuracy_text(rows[name]) if name in rows else MISSING for name in names]
         first = next(iter(rows))
         differences = []
         for name in names[1:]:
