@@ -17,10 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import keras
 import matplotlib.pyplot as plt
 
-from tf_lowdef import evaluate, load_demo
+from tf_lowdef import evaluate, load_application, load_demo
 from tf_lowdef.evaluation.attackers.budgets import BUDGETS
 from tf_lowdef.layers import PixelDeflectionLayer, RandomWebPLayer, TotalVariationLayer, WebPLayer
 from tf_lowdef.layers.pixel_layer import PixelLayer
@@ -98,7 +97,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path)
     arguments = parser.parse_args()
     if arguments.model:
-        model: Any = getattr(keras.applications, arguments.model)(weights=arguments.weights, classifier_activation=None)
+        model: Any = load_application(arguments.model, weights=arguments.weights)
         data: Any = arguments.data
     else:
         model, images, labels = load_demo()
