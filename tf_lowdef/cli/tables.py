@@ -23,7 +23,7 @@ from tf_lowdef.text import printable
 from tf_lowdef.threats import THREATS
 
 if TYPE_CHECKING:
-    from tf_lowdef.evaluation.sweep import Sweep
+    from tf_lowdef.results.sweep import Sweep
 
 MIN_WIDTH = 100
 """Columns to assume where the output is no terminal, so that a table in a log is not folded."""
