@@ -37,7 +37,8 @@ def verdict(found: Sweep) -> str:
     more = ", more than was allowed" if half.drop > found.max_clean_drop / 100 + 1e-9 else ""
     parts += [
         f"For at most {drop} of clean accuracy it would take `{found.chosen}`: on the {half.n} images that had no part "
-        f"in the choice {_percent(half.clean)} clean ({_percent(bare.report.clean)} bare: it costs {_cost(half)}{more}),",
+        f"in the choice {_percent(half.clean)} clean ({_percent(bare.report.clean)} bare: it costs {_cost(half)}"
+        f"{more}),",
         f"{_percent(half.oblivious)} under oblivious and {_percent(half.adaptive)} ({low:.0f} to {high:.0f}) under "
         f"adaptive attacks, {row.bytes_per_image / 1000:.1f} kB and {row.ms_per_image:.1f} ms an image.",
     ]
