@@ -17,6 +17,7 @@ from tf_lowdef.attacks.cw import CW
 from tf_lowdef.attacks.deepfool import deepfool
 from tf_lowdef.attacks.deepfool_attack import DeepFool
 from tf_lowdef.attacks.model_fn import outputs_are_probabilities
+from tf_lowdef.attacks.mpgd import MPGD
 from tf_lowdef.attacks.result import AttackResult
 from tf_lowdef.attacks.spec import parse_attack
 from tf_lowdef.attacks.square import Square
@@ -29,6 +30,7 @@ __all__ = [
     "CW",
     "FGSM",
     "MIM",
+    "MPGD",
     "PGD",
     "Attack",
     "AttackResult",

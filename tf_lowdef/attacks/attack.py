@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.attacks.batch import PaddedBatch, pad
-from tf_lowdef.attacks.losses import cross_entropy, evaluate_loss, target_cross_entropy
+from tf_lowdef.attacks.losses import cross_entropy, evaluate_loss, margin, target_cross_entropy, target_margin
 from tf_lowdef.attacks.model_fn import Model, ModelFn, are_probabilities, as_model_fn
 from tf_lowdef.attacks.randomness import draw_targets
 from tf_lowdef.attacks.result import WHITE, AttackResult, Floats, Perturbed, l2_norms, linf_norms
@@ -133,6 +133,7 @@ class Attack(ABC):
         logits = model_fn.logits(rounded)
         predictions = logits.argmax(axis=1)
         loss = cross_entropy if batch.targets is None else target_cross_entropy
+        measure = margin if batch.targets is None else target_margin
         nonfinite = np.zeros(len(rounded), bool) if found.nonfinite_gradient is None else found.nonfinite_gradient
         values: dict[str, npt.NDArray[Any]] = {
             "images": rounded.astype(np.uint8),
@@ -146,6 +147,8 @@ class Attack(ABC):
             "zero_gradient": found.zero_gradient,
             "loss_start": evaluate_loss(loss, batch.logits, batch.labels, batch.aim),
             "loss_end": evaluate_loss(loss, logits, batch.labels, batch.aim),
+            "margin_start": evaluate_loss(measure, batch.logits, batch.labels, batch.aim),
+            "margin_end": evaluate_loss(measure, logits, batch.labels, batch.aim),
             "nonfinite_gradient": nonfinite,
         }
         if self.minimal_norm:
@@ -256,5 +259,6 @@ def _empty(pixels: Pixels, attack: Attack) -> AttackResult:
     ints, floats, bools = np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, bool)
     extra: dict[str, Any] = {"float_success": bools, "float_l2": floats} if attack.minimal_norm else {}
     extra |= {"targets": ints} if attack.aims else {}
-    extra |= {"loss_start": floats, "loss_end": floats, "nonfinite_gradient": bools}
+    extra |= dict.fromkeys(("loss_start", "loss_end", "margin_start", "margin_end"), floats)
+    extra |= {"nonfinite_gradient": bools}
     return AttackResult(pixels, bools, ints, ints, floats, floats, ints, ints, bools, **extra)

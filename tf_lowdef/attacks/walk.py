@@ -50,11 +50,11 @@ class Tally:
         self.useful |= array.any(axis=axes)
         return array
 
-    def count(self, useful: Bools, nonfinite: Bools) -> None:
-        """Count one pass whose gradient has been looked at already."""
-        self.queries += 1
-        self.useful |= useful
-        self.nonfinite |= nonfinite
+    def count(self, useful: Bools, nonfinite: Bools, indices: Ints | slice = slice(None)) -> None:
+        """Count one pass of all images, or of some, whose gradient has been looked at already."""
+        self.queries[indices] += 1
+        self.useful[indices] |= useful
+        self.nonfinite[indices] |= nonfinite
 
     def add(self, indices: Ints, part: Tally) -> None:
         """Add what a part of the images met."""

@@ -154,7 +154,7 @@ def certify(
             + clean_accuracy_warnings(selection.seen_predictions, selection.seen_labels, classes)
             + settings.warnings(),
         }
-        results = Results(run, to_rows(clean, spool.resolution, seed), (), tuple(spool.names), tuple(certified))
+        results = Results(run, to_rows(clean, spool.resolution), (), tuple(spool.names), tuple(certified))
         if attacked is not None:
             results = beside(results, attacked)
         if folder is not None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.options import (
     OUT_HELP,
     check_model_options,
@@ -31,7 +32,13 @@ CHOICE_N = 100
 """Draws an image while choosing: what differs by less than some points is not told apart on 50 images anyway."""
 
 
-@click.command(name="certify")
+@click.command(
+    name="certify",
+    epilog=examples(
+        "tf-lowdef certify --model MobileNetV2 --weights imagenet --data images.csv --choose --sigma 0.06 "
+        "--sigma 0.12 --defence nlm:15 --defence nlm:30 --n 500",
+    ),
+)
 @model_options
 @names_option
 @click.option("--data", type=DataName(), metavar="CSV|DIR|tfds:NAME/SPLIT", help="As for evaluate.")
@@ -107,17 +114,12 @@ def command(
     choose_n: int | None,
     **options: Any,
 ) -> None:
-    r"""Prove within which L2 radius no attacker can change the answers.
+    """Prove within which L2 radius no attacker can change the answers.
 
     By randomized smoothing: what is proved is of the smoothed classifier, which answers what the classifier behind the
     denoiser says most often under Gaussian noise. Sigma and radii are for images in [0, 1], at the model's input size.
     Without --model: the embedded classifier and its images, offline. A run that was stopped goes on where it stopped
     when the same command is given again with its folder as --out.
-
-    \b
-    Example:
-      tf-lowdef certify --model MobileNetV2 --weights imagenet --data images.csv \
-        --choose --sigma 0.06 --sigma 0.12 --defence nlm:15 --defence nlm:30 --n 500
     """
     check_model_options(model, weights, data, input_range, outputs)
     cluster = pop_ray_options(options)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.options import (
     OUT_HELP,
     aim,
@@ -28,7 +29,14 @@ from tf_lowdef.text import printable
 from tf_lowdef.threats import THREATS
 
 
-@click.command(name="evaluate")
+@click.command(
+    name="evaluate",
+    epilog=examples(
+        "tf-lowdef evaluate --model MobileNetV2 --weights imagenet --data images.csv --attack fgsm:4 "
+        "--attack bim:4 --defence none --defence webp:60+flip --threat oblivious --threat adaptive "
+        "--budget quick"
+    ),
+)
 @model_options
 @names_option
 @click.option(
@@ -102,16 +110,10 @@ def command(
     surrogate_input_range: Any,
     **options: Any,
 ) -> None:
-    r"""Attack a classifier, put defences in front of it, compare.
+    """Attack a classifier, put defences in front of it, compare.
 
     Without arguments: the embedded classifier and its images, offline. A run that was stopped goes on where it stopped
     when the same command is given again with its folder as --out.
-
-    \b
-    Example:
-      tf-lowdef evaluate --model MobileNetV2 --weights imagenet --data images.csv \
-        --attack fgsm:4 --attack bim:4 --defence none --defence webp:60+flip \
-        --threat oblivious --threat adaptive --budget quick
     """
     check_model_options(model, weights, data, input_range, outputs)
     cluster = pop_ray_options(options)

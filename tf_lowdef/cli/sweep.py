@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.options import (
     OUT_HELP,
     check_model_options,
@@ -25,7 +26,10 @@ from tf_lowdef.cli.types import DataName
 FLIPS = {"no": (False,), "yes": (True,), "both": (False, True)}
 
 
-@click.command(name="sweep")
+@click.command(
+    name="sweep",
+    epilog=examples("tf-lowdef sweep --quality 40 --quality 60 --method 4 --attack bim:4 --max-clean-drop 2"),
+)
 @model_options
 @names_option
 @click.option("--data", type=DataName(), metavar="CSV|DIR", help="As for evaluate.")
@@ -88,15 +92,11 @@ def command(
     flip: str,
     **options: Any,
 ) -> None:
-    r"""Find the WebP settings that are worth their cost.
+    """Find the WebP settings that are worth their cost.
 
     Each is tried against attackers who know of it and who do not. The choice is made on one half of the images, and
     what is said of it measured on the other. Without --model: the embedded classifier and its images, offline. A sweep
     that was stopped goes on where it stopped when the same command is given again with its folder as --out.
-
-    \b
-    Example:
-      tf-lowdef sweep --quality 40 --quality 60 --method 4 --attack bim:4 --max-clean-drop 2
     """
     check_model_options(model, weights, data, input_range, outputs)
     cluster = pop_ray_options(options)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tf_lowdef.files import csv_text
 from tf_lowdef.report import accuracy_table, conclusion, legend
 from tf_lowdef.report.certified import alpha_note, chosen_note
+from tf_lowdef.report.glance import short_table
+from tf_lowdef.report.side_by_side import differences_of_runs, side_by_side
 from tf_lowdef.report.sweep_report import sweep_table, verdict
 from tf_lowdef.results import Results
 from tf_lowdef.results.certified_table import certified_table
@@ -19,10 +24,13 @@ from tf_lowdef.text import printable
 from tf_lowdef.threats import THREATS
 
 if TYPE_CHECKING:
-    from tf_lowdef.evaluation.sweep import Sweep
+    from tf_lowdef.results.sweep import Sweep
 
 MIN_WIDTH = 100
 """Columns to assume where the output is no terminal, so that a table in a log is not folded."""
+
+ANY_WIDTH = 10_000
+"""Columns enough for every table, to find out what one needs."""
 
 
 def show_results(results: Results, folder: str) -> None:
@@ -68,11 +76,32 @@ def _show_end(console: Console, results: Results, folder: str, picture: str = "a
         console.print(what + printable(os.path.join(folder, name)), markup=False, highlight=False, soft_wrap=True)
 
 
-def _console(results: Results) -> Console:
-    """Return a console wide enough for a table, after printing on it the warnings, and what was skipped."""
+def show_side_by_side(runs: Mapping[str, Results], as_csv: bool = False) -> None:
+    """Print a line for every attack and defence that two runs have, and what else differs between the runs."""
+    content = side_by_side(runs)
+    if as_csv:
+        click.echo(csv_text([content.columns, *content.rows]), nl=False)
+        return
+    console = _wide()
+    if not content.rows:
+        console.print("No attack and defence stands in two of the runs.", highlight=False)
+    table = Table(title="Top-1 accuracy in %, with its 95 % interval", title_justify="left")
+    _fill(table, content)
+    console.print(table)
+    for difference in differences_of_runs(runs):
+        console.print(f"The runs differ in {printable(difference)}", markup=False, highlight=False)
+
+
+def _wide() -> Console:
     console = Console()
     if not console.is_terminal:
         console.width = max(console.width, MIN_WIDTH)
+    return console
+
+
+def _console(results: Results) -> Console:
+    """Return a console wide enough for a table, after printing on it the warnings, and what was skipped."""
+    console = _wide()
     for warning in results.warnings:
         console.print(f"[bold red]Warning:[/] {escape(printable(warning))}", highlight=False)
     skipped = results.run["skipped"]
@@ -91,13 +120,20 @@ def _fill(table: Table, content: TextTable) -> None:
 
 
 def _show_accuracy(console: Console, results: Results) -> None:
+    """Print every accuracy where the terminal is wide enough for it, or else what matters at a glance."""
     threats = results.threats
-    table = Table(
-        title=f"Top-1 accuracy in %, {results.n} images, threat: {', '.join(threats) or 'none'}",
-        caption="\n".join([legend(results), *(THREATS[threat].caveat for threat in threats)]).strip(),
-        title_justify="left",
-        caption_justify="left",
-    )
-    _fill(table, accuracy_table(results))
-    table.columns[0].no_wrap = True
+    caveats = [THREATS[threat].caveat for threat in threats]
+    title = f"Top-1 accuracy in %, {results.n} images, threat: {', '.join(threats) or 'none'}"
+    table = _accuracies(title, accuracy_table(results), [legend(results), *caveats])
+    if console.measure(table, options=console.options.update(width=ANY_WIDTH)).minimum > console.width:
+        notes = ["95 % intervals in brackets. Every attack by itself: see the page.", legend(results), *caveats]
+        table = _accuracies(title, short_table(results), notes)
     console.print(table)
+
+
+def _accuracies(title: str, content: TextTable, notes: Sequence[str]) -> Table:
+    caption = "\n".join(filter(None, notes))
+    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
+    _fill(table, content)
+    table.columns[0].no_wrap = True
+    return table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from functools import partial
@@ -17,7 +17,12 @@ from tf_lowdef.evaluation.attackers.one_model import OneModelAttacker
 from tf_lowdef.evaluation.images.reading import read_images
 from tf_lowdef.evaluation.images.selection import select_images
 from tf_lowdef.evaluation.images.spool import Spool
-from tf_lowdef.evaluation.judging.checks import check_labels, clean_accuracy_warnings, probability_warnings
+from tf_lowdef.evaluation.judging.checks import (
+    check_labels,
+    clean_accuracy_warnings,
+    few_images_warnings,
+    probability_warnings,
+)
 from tf_lowdef.evaluation.judging.outcomes import Outcome
 from tf_lowdef.evaluation.judging.refusals import mark, unreliable_warnings
 from tf_lowdef.evaluation.judging.rows import compare_rows, group_by_defence, to_rows, worst_cases
@@ -28,12 +33,10 @@ from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.evaluation.plan import Plan, check_surrogate, make_plan
 from tf_lowdef.evaluation.provenance import describe_identity, describe_model, describe_run
 from tf_lowdef.jobs import Folder, LocalRunner, Runner, fingerprint, open_run, working_folder
+from tf_lowdef.jobs.progress import Progress, shown
 from tf_lowdef.jobs.ray import RayOptions, RayRunner
 from tf_lowdef.results import Results
 from tf_lowdef.threats import OBLIVIOUS, THREATS
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many steps of it are done, and how many there are."""
 
 DEFAULT_ATTACKS = ("fgsm:4", "bim:4", "deepfool")
 DEFAULT_DEFENCES = ("none", "flip", "webp:60", "webp:60+flip")
@@ -58,7 +61,7 @@ def evaluate(
     outputs: str | None = None,
     labels: str | os.PathLike[str] | None = None,
     ray: RayOptions | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     command: str | None = None,
 ) -> Results:
     """Attack a classifier, put defences in front of it, and count what each of them is worth.
@@ -101,7 +104,8 @@ def evaluate(
         labels: A file with the names of the classes in the order of the model's outputs, one a line.
         ray: Where Ray's workers do the units; None does them in this process. Counts and
             images are the same.
-        progress: Called as the work goes on.
+        progress: Called as the work goes on, with what is being done, how many steps of it are done and how many there
+            are. None shows bars in a terminal or a notebook, False nothing.
         command: The command line that asked for this, for the report.
 
     Returns:
@@ -141,7 +145,7 @@ def evaluate(
         store = None if place is None else exits.enter_context(open_run(place, identity))
         runner = exits.enter_context(RayRunner(ray, write_recipe(site), store)) if ray else LocalRunner(store)
         started = datetime.now(timezone.utc) if store is None else store.started
-        folder, report = None if store is None else store.folder, progress or (lambda *_: None)
+        folder, report = None if store is None else store.folder, exits.enter_context(shown(progress))
         selection = select_images(
             images,
             site,
@@ -160,8 +164,9 @@ def evaluate(
         if plan.adaptive and plan.budget.label is not None:
             warnings.append(plan.budget.label)
         spool = read_images(images, selection, batch_size, folder, runner)
+        warnings += few_images_warnings(len(spool), bool(plan.adaptive))
         outcomes = _attack(site, plan, spool, out is not None, runner, report)
-        rows = to_rows(outcomes, spool.resolution, seed)
+        rows = to_rows(outcomes, spool.resolution)
         run = describe_run(model, images, selection, started) | {
             "command": command,
             "arguments": {
@@ -188,7 +193,6 @@ def _attack(site: RunModels, plan: Plan, spool: Spool, keep: bool, runner: Runne
     grid = OneModelAttacker(site, spool, keep=keep, runner=runner, progress=steps.add)
     clean = grid.clean()
     others = [outcome for threat in threats for outcome in grid.attacked(threat, plan.attacks)]
-    mark(others)
     found, worst, by_defence = [*clean, *others], [], group_by_defence(others)
     for threat in plan.adaptive:
         steps = _Counter(report, "Attacking defended models")

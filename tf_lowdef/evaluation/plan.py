@@ -52,7 +52,8 @@ class Plan:
         """Return every attack of the budget."""
         if not self.adaptive:
             return []
-        return [attack for epsilon in self.epsilons for attack in self.budget.cascade(epsilon, classes)]
+        checks = [attack for epsilon in self.epsilons if (attack := self.budget.check(epsilon, classes)) is not None]
+        return [attack for epsilon in self.epsilons for attack in self.budget.cascade(epsilon, classes)] + checks
 
 
 def make_plan(

@@ -10,6 +10,7 @@ from typing import Any
 
 from tf_lowdef.data.image_data import ImageData
 from tf_lowdef.evaluation.images.selection import Selection
+from tf_lowdef.evaluation.models.predict import class_count
 from tf_lowdef.evaluation.versions import versions
 from tf_lowdef.jobs import Folder, hold_run, local_path, move_remote
 from tf_lowdef.models.identity import hash_weights, identify
@@ -75,6 +76,10 @@ def describe_run(model: Any, data: ImageData, selection: Selection, started: dat
     }
 
 
-def describe_model(model: Any) -> dict[str, str]:
-    """Return a model's name and the hash of its weights."""
-    return {"name": getattr(model, "name", type(model).__name__), "weights_sha256": hash_weights(model)}
+def describe_model(model: Any) -> dict[str, Any]:
+    """Return a model's name, the hash of its weights and how many classes it tells apart."""
+    return {
+        "name": getattr(model, "name", type(model).__name__),
+        "weights_sha256": hash_weights(model),
+        "classes": class_count(model),
+    }

@@ -31,5 +31,20 @@ def glance_table(results: Results) -> Table:
     )
 
 
+def short_table(results: Results) -> Table:
+    """Return the same for a narrow terminal: accuracies with the ends of their intervals, and the attack."""
+    lines = headline_lines(results)
+    columns = ["defence", *(cell.label for cell in lines[0].cells)] if lines else ["defence"]
+    return Table(columns, [[line.defence, *(_short(cell) for cell in line.cells)] for line in lines])
+
+
+def _short(cell: Cell) -> str:
+    if cell.row is None:
+        return MISSING
+    low, high = (f"{100 * end:.0f}" for end in cell.row.ci95)
+    text = accuracy_text(cell.row, intervals=False)
+    return f"{text if cell.row.unreliable else f'{text} ({low}-{high})'} {cell.note}".strip()
+
+
 def _text(cell: Cell) -> str:
     return MISSING if cell.row is None else f"{accuracy_text(cell.row)} {cell.note}".strip()

@@ -12,7 +12,7 @@ from tf_lowdef.report.facts import facts
 from tf_lowdef.report.glance import glance_caption, glance_table
 from tf_lowdef.report.page_tables import doubts
 from tf_lowdef.report.ranking import AT_SETTINGS, matched_ranking, setting_ranking
-from tf_lowdef.report.table import attack_table, cascade_table, comparison_table, doubling_table, rest_table
+from tf_lowdef.report.table import another_table, attack_table, cascade_table, comparison_table, rest_table
 from tf_lowdef.results import Results
 from tf_lowdef.results.accuracy import accuracy_table
 from tf_lowdef.results.certified_table import certified_table, tried_table
@@ -111,11 +111,11 @@ def _cascade(results: Results) -> list[str]:
         "Conditional: each of these attacks was tried only on the images that those before it had left at the same "
         "epsilon. Of these still classified correctly:"
     )
-    doubled = doubling_table(results)
-    return [text, markdown_table(table), *([DOUBLED, markdown_table(doubled)] if doubled.rows else [])]
+    another = another_table(results)
+    return [text, markdown_table(table), *([ANOTHER, markdown_table(another)] if another.rows else [])]
 
 
-DOUBLED = "What twice the steps of PGD still took from the worst case, in points of accuracy."
+ANOTHER = "What an attack of another kind, tried last, still took from the worst case, in points of accuracy."
 
 REST = "What was measured of each row besides."
 

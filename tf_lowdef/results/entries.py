@@ -17,7 +17,7 @@ from tf_lowdef.results.comparison import Comparison
 from tf_lowdef.results.names import CLEAN
 from tf_lowdef.results.row import PER_IMAGE, Row
 
-SETTING_NUMBERS = ("epsilon", "steps", "step_size", "restarts", "doubling_takes")
+SETTING_NUMBERS = ("epsilon", "steps", "step_size", "restarts", "doubling_takes", "another_takes")
 """The values of a setting that reports format as numbers."""
 
 ROUNDING = 1e-6

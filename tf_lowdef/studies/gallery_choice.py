@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import zip_longest
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,11 +31,17 @@ STORIES = (RESCUED, LOST, UNTOUCHED, WRONG, ATTACKED)
 """What can become of an image: see `_story`."""
 
 
-def choose(results: Results, folder: Path) -> tuple[list[Choice], str]:
+def choose(results: Results, folder: Path, classes: Mapping[str, int]) -> tuple[list[Choice], str]:
     """Return which images to show, and in words how they were chosen.
 
     Rescued images and lost ones take turns, then come those that no attack harmed and those that were wrong already;
-    within an outcome they come in the run's order.
+    within an outcome those of classes that are not shown yet come first, in the run's order. The first images of a
+    sorted set would all be of one class.
+
+    Args:
+        results: Of the run.
+        folder: The run's.
+        classes: The class of every image, by its name.
     """
     defence, epsilon = results.subject, results.epsilon
     oblivious = _oblivious(results, defence)
@@ -49,11 +55,34 @@ def choose(results: Results, folder: Path) -> tuple[list[Choice], str]:
         if kept is not None or adaptive is not None:
             story = _story(place, clean, next(iter(bare), None), oblivious, defence)
             groups[story].append(Choice(name, story, kept, adaptive))
-    first = [choice for pair in zip_longest(groups[RESCUED], groups[LOST]) for choice in pair if choice is not None]
-    rest = [choice for story in STORIES[2:] for choice in groups[story]]
-    chosen = sorted([*first, *rest][:EXAMPLES], key=lambda choice: STORIES.index(choice.story))
+    chosen = _across(groups, classes)
     counts = ", ".join(f"{len(group)} {story}" for story, group in groups.items() if group)
-    return chosen, f"The first images of each outcome, in the order of the run. Of all images: {counts}."
+    return (
+        chosen,
+        f"The first images of each outcome, of different classes as far as there are. Of all images: {counts}.",
+    )
+
+
+def _across(groups: Mapping[str, Sequence[Choice]], classes: Mapping[str, int]) -> list[Choice]:
+    """Return `EXAMPLES` of the groups' images, sorted by outcome."""
+    left = {story: list(group) for story, group in groups.items()}
+    chosen: list[Choice] = []
+
+    def take(story: str) -> None:
+        if left[story] and len(chosen) < EXAMPLES:
+            shown = {classes[choice.name] for choice in chosen}
+            new = (place for place, choice in enumerate(left[story]) if classes[choice.name] not in shown)
+            chosen.append(left[story].pop(next(new, 0)))
+
+    while left[RESCUED] or left[LOST]:
+        take(RESCUED)
+        take(LOST)
+        if len(chosen) == EXAMPLES:
+            break
+    for story in STORIES[2:]:
+        while left[story] and len(chosen) < EXAMPLES:
+            take(story)
+    return sorted(chosen, key=lambda choice: STORIES.index(choice.story))
 
 
 def _oblivious(results: Results, defence: str) -> Row | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -11,7 +11,10 @@ import numpy.typing as npt
 from tf_lowdef.attacks import Attack
 from tf_lowdef.evaluation.images.spool import Spool
 from tf_lowdef.evaluation.judging.outcomes import Made, Outcome
+from tf_lowdef.evaluation.judging.probes import Probe, victim_reasons
+from tf_lowdef.evaluation.judging.refusals import mark
 from tf_lowdef.evaluation.models.draws import REPORT_DRAWS
+from tf_lowdef.evaluation.models.probe import PROBE_IMAGES
 from tf_lowdef.evaluation.models.run_models import JUDGED, Batch, RunModels
 from tf_lowdef.jobs import LocalRunner, Record, Runner, SplitWork, Unit, cut
 from tf_lowdef.results import CLEAN
@@ -78,7 +81,28 @@ class OneModelAttacker:
                     made.put(places, record.arrays, float(record["attack_seconds"]))
                 self._progress()
             outcomes += cells
+        mark(outcomes)
+        reasons = self._doubts(threat, [outcome.made for outcome in outcomes if outcome.made is not None])
+        for outcome in outcomes:
+            if outcome.made is not None and outcome.made.gradient and not outcome.made.missing and outcome.shares.any():
+                outcome.unreliable += reasons
         return outcomes
+
+    def _doubts(self, threat: Threat, made: Sequence[Made]) -> list[str]:
+        """Return why gradients through the threat's victim are not to be trusted, asked of the first images."""
+        trusting = [each for each in made if each.gradient and not each.missing]
+        if not trusting or not len(self._images):
+            return []
+        places = list(range(min(PROBE_IMAGES, self._site.batch_size, len(self._images))))
+        epsilon = max((each.epsilon for each in trusting if each.epsilon is not None), default=None)
+        epsilon = None if epsilon is None or epsilon < 1 else epsilon
+        step = partial(RunModels.check_victim, threat=threat, epsilon=epsilon)
+        unit = Unit(f"{threat.name}/check", {"places": places})
+        record = next(self._runner.run([unit], SplitWork(self._images.batch, step, self._site)))
+        images, left = record.facts["sanity"]
+        fooled = np.any([each.success[places] & (each.linf[places] <= (epsilon or 0)) for each in trusting], axis=0)
+        only = int((record["square"] & ~fooled).sum())
+        return victim_reasons(Probe(**record.facts["probe"]), images, left, only)
 
     def _defended(
         self, name: str, outcomes: list[Outcome], step: Callable[[RunModels, Batch], Record]

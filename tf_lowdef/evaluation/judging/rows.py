@@ -10,7 +10,7 @@ import numpy as np
 
 from tf_lowdef.evaluation.judging.metrics import mean_or_none
 from tf_lowdef.evaluation.judging.outcomes import Attacked, Outcome, worst_of
-from tf_lowdef.evaluation.judging.refusals import doubling_fall, mark_adaptive, worst_case_reasons
+from tf_lowdef.evaluation.judging.refusals import REASONS, mark_adaptive, still_taken, worst_case_reasons
 from tf_lowdef.results import CLEAN, WORST, AttackName, Comparison, DefenceName, Row
 from tf_lowdef.results.statistics import accuracy_interval, compare_paired, holm
 from tf_lowdef.threats import Threat
@@ -53,7 +53,7 @@ def worst_cases(
             "knowledge": threat.knowledge,
             "budget": budget,
             "of": [f"{outcome.threat} {outcome.attack}" for outcome in sources],
-            "doubling_takes": doubling_fall(clean, others, attacked, epsilon),
+            "another_takes": still_taken(clean, others, attacked, epsilon),
         }
         worst = Outcome.empty(threat.name, AttackName.worst(epsilon), clean.defence, None, len(shares), clean.draws)
         worst.put(np.arange(len(shares)), shares, chosen_by)
@@ -63,12 +63,12 @@ def worst_cases(
     return found
 
 
-def to_rows(outcomes: Sequence[Outcome], resolution: tuple[int, int] | None, seed: int) -> list[Row]:
+def to_rows(outcomes: Sequence[Outcome], resolution: tuple[int, int] | None) -> list[Row]:
     """Return a row for each outcome, attack by attack, in the order in which attacks and defences first occur."""
     clean = {outcome.defence: outcome for outcome in outcomes if outcome.attack == CLEAN}
     order = {key: place for place, key in enumerate(dict.fromkeys(each.key[:2] for each in outcomes))}
     ordered = sorted(outcomes, key=lambda outcome: order[outcome.key[:2]])
-    return [_to_row(outcome, clean[outcome.defence], resolution, seed) for outcome in ordered]
+    return [_to_row(outcome, clean[outcome.defence], resolution) for outcome in ordered]
 
 
 def compare_rows(rows: Sequence[Row], seed: int) -> list[Comparison]:
@@ -99,7 +99,7 @@ def group_by_defence(outcomes: Sequence[Outcome]) -> Mapping[str, list[Outcome]]
     return found
 
 
-def _to_row(outcome: Outcome, clean: Outcome, resolution: tuple[int, int] | None, seed: int) -> Row:
+def _to_row(outcome: Outcome, clean: Outcome, resolution: tuple[int, int] | None) -> Row:
     shares = outcome.shares[outcome.tried]
     n, total = len(shares), round(float(shares.sum()), 6)
     columns: dict[str, Any] = {"setting": outcome.setting}
@@ -115,11 +115,11 @@ def _to_row(outcome: Outcome, clean: Outcome, resolution: tuple[int, int] | None
         n,
         total if outcome.draws > 1 else round(total),
         total / n if n else 0.0,
-        accuracy_interval(shares, seed),
+        accuracy_interval(shares),
         resolution=resolution,
         seconds=round(outcome.seconds, 3),
         conditional=outcome.conditional,
-        unreliable="; ".join(outcome.unreliable) or None,
+        unreliable=REASONS.join(outcome.unreliable) or None,
         draws=outcome.draws,
         per_image=tuple(
             float(share) if tried else None for share, tried in zip(outcome.shares, outcome.tried, strict=True)

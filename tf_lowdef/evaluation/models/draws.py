@@ -64,6 +64,8 @@ class ExpectedModel:
         together: How many of them at a time; a divisor of `draws`.
     """
 
+    draws_anew = True
+
     def __init__(self, model: Any, draws: int, together: int = 1) -> None:
         self._model = model
         self._together = together
