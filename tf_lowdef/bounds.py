@@ -37,6 +37,11 @@ class Bound(NamedTuple):
         return f"{'' if self.norm == LINF else self.norm.lower() + ':'}{self.epsilon:g}"
 
     @property
+    def levels(self) -> float:
+        """Epsilon in grey levels."""
+        return self.epsilon if self.norm == LINF else self.epsilon * 255
+
+    @property
     def said(self) -> str:
         """The bound in a sentence: ``"epsilon 4"``, ``"L2 epsilon 0.5 (pixels in [0, 1])"``."""
         return (

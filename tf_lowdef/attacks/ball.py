@@ -47,6 +47,17 @@ class Ball(ABC):
         """Return the step of length one that a linear function with this gradient grows most by."""
 
     @abstractmethod
+    def spread(self, image: Floats, draw: np.random.Generator, count: int, inside: float | None = None) -> Floats:
+        """Return whole grey levels around one image, (count, height, width, channels), in its box.
+
+        Args:
+            image: (height, width, channels).
+            draw: Draws them.
+            count: How many.
+            inside: None draws them at the radius, in Linf at corners; otherwise within this part of it.
+        """
+
+    @abstractmethod
     def rounded(self, clean: Floats, points: Floats) -> Floats:
         """Return whole grey levels in ball and box near the points, in exact arithmetic."""
 
@@ -68,6 +79,15 @@ class LinfBall(Ball):
         """Return the sign."""
         sign: Floats = np.sign(gradient)
         return sign
+
+    def spread(self, image: Floats, draw: np.random.Generator, count: int, inside: float | None = None) -> Floats:
+        """Return corners, or points inside; see `Ball.spread`."""
+        radius, shape = float(math.floor(self.radius)), (count, *image.shape)
+        if inside is None:
+            change = radius * draw.choice([-1.0, 1.0], shape)
+        else:
+            change = draw.uniform(-inside * radius, inside * radius, shape)
+        return np.clip(np.rint(image + change), 0, WHITE).astype(np.float32)
 
     def rounded(self, clean: Floats, points: Floats) -> Floats:
         """Return the nearest grey levels, no further than the radius rounded down."""
@@ -101,6 +121,13 @@ class L2Ball(Ball):
         """Return the gradient at length one; zero stays zero."""
         return (gradient / (lengths(gradient) + NO_DIVISION_BY_ZERO)).astype(np.float32)
 
+    def spread(self, image: Floats, draw: np.random.Generator, count: int, inside: float | None = None) -> Floats:
+        """Return points in random directions; see `Ball.spread`."""
+        change = self.uphill(draw.standard_normal((count, *image.shape)).astype(np.float32)) * np.float32(self.radius)
+        if inside is not None:
+            change *= draw.uniform(0, inside, (count, 1, 1, 1)).astype(np.float32)
+        return self.rounded(np.broadcast_to(image, change.shape), image + change)
+
     def rounded(self, clean: Floats, points: Floats) -> Floats:
         """Return whole perturbations that point the same way and are as long as they were, or a little shorter.
 
@@ -117,14 +144,14 @@ class L2Ball(Ball):
         """Return one image's whole perturbation."""
         size = abs(change).ravel()
         room = np.where(change > 0, WHITE - clean, clean).ravel()
-        most = min(float(size @ size), self.radius**2)
+        most = min(_squared(size), self.radius**2)
         levels = _nearest(size, room)
-        if (levels != size).any() or levels @ levels > most:
+        if (levels != size).any() or _squared(levels) > most:
             low, high = LEAST / size.max(), (math.sqrt(most) + 1) / size.max()  # nothing, and too much
             for _ in range(BISECTIONS):
                 middle = math.sqrt(low * high)
                 levels = _nearest(middle * size, room)
-                low, high = (middle, high) if levels @ levels <= most else (low, middle)
+                low, high = (middle, high) if _squared(levels) <= most else (low, middle)
             levels = _filled(_nearest(low * size, room), _nearest(high * size, room), most)
         return np.copysign(levels, change.ravel()).reshape(change.shape)
 
@@ -134,11 +161,15 @@ def _nearest(size: Doubles, room: Doubles) -> Doubles:
     return np.minimum(np.rint(size), room)
 
 
+def _squared(levels: Doubles) -> float:
+    return float(np.square(levels).sum())
+
+
 def _filled(levels: Doubles, more: Doubles, most: float) -> Doubles:
     """Return levels with as many of them raised, in a fixed order that is spread over the image, as `most` allows."""
     places = np.random.default_rng(0).permutation(np.flatnonzero(more > levels))
     costs = np.cumsum(more[places] ** 2 - levels[places] ** 2)
-    raised = places[costs <= most - levels @ levels]
+    raised = places[costs <= most - _squared(levels)]
     levels[raised] = more[raised]
     return levels
 
@@ -152,4 +183,4 @@ def lengths(change: Floats) -> Doubles:
 
 def ball_of(bound: Bound) -> Ball:
     """Return the ball of a bound."""
-    return {LINF: LinfBall, L2: L2Ball}[bound.norm](bound.epsilon * (1 if bound.norm == LINF else WHITE))
+    return {LINF: LinfBall, L2: L2Ball}[bound.norm](bound.levels)
