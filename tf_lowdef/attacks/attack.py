@@ -202,7 +202,8 @@ class Attack(ABC):
             raise ValueError(
                 f"`epsilon` has to be said in L2, of images with pixels in [0, 1], such as {self.name}:l2:0.5"
             )
-        check_bound(self.norm, self.epsilon)
+        if self.epsilon is not None:
+            check_bound(self.norm, self.epsilon)
 
     @property
     def epsilon(self) -> float | None:

@@ -9,13 +9,16 @@ from tf_lowdef.attacks.attack import Attack, parameters
 from tf_lowdef.attacks.cleverhans_attacks import BIM, FGSM, MIM, PGD
 from tf_lowdef.attacks.cw import CW
 from tf_lowdef.attacks.deepfool_attack import DeepFool
+from tf_lowdef.attacks.fab import FAB
+from tf_lowdef.attacks.hopskipjump import HopSkipJump
 from tf_lowdef.attacks.mpgd import MPGD
 from tf_lowdef.attacks.square import Square
 from tf_lowdef.bounds import form_of
 from tf_lowdef.specs import Form, kinds_of, parse_spec
 
 ATTACKS: dict[str, type[Attack]] = {
-    attack.name: attack for attack in (FGSM, BIM, PGD, MIM, MPGD, DeepFool, CW, APGDCE, APGDDLR, APGDT, Square)
+    attack.name: attack
+    for attack in (FGSM, BIM, PGD, MIM, MPGD, DeepFool, CW, APGDCE, APGDDLR, APGDT, FAB, Square, HopSkipJump)
 }
 
 
