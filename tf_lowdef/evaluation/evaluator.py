@@ -68,9 +68,10 @@ def evaluate(
 
     The oblivious attacker attacks the bare classifier, once with each attack, and every defence is tried on his images.
     That flatters any defence. The adaptive one attacks each defended classifier through its own gradient; the worst of
-    all examples of an image within epsilon then counts (rows ``"worst:EPSILON"``). The transfer attacker attacks
-    another classifier. An image that is misclassified clean counts as an error of the defence under every attack of
-    the adaptive one. Numbers that the attack's failure may explain are marked (`Row.unreliable`).
+    all examples of an image within epsilon then counts (rows ``"worst:EPSILON"``, in L2
+    ``"worst:l2:EPSILON"``). The transfer attacker attacks another classifier. An image that is misclassified clean
+    counts as an error of the defence under every attack of the adaptive one. Numbers that the attack's failure may
+    explain are marked (`Row.unreliable`).
 
     An image goes through these steps, all at the model's input size: decode, resize (Pillow, bicubic), attack, round
     to 8 bits, defend, classify.
@@ -82,7 +83,8 @@ def evaluate(
             or by wnid; a split of TensorFlow Datasets, written ``"tfds:NAME/SPLIT"``; a ``tf.data.Dataset``; rows as of
             Hugging Face's ``datasets``; or a pair of arrays (images, labels): see
             :func:`tf_lowdef.data.load.load_data`.
-        attacks: Texts such as ``"bim:4"`` (epsilons in grey levels of 255), or :class:`Attack` objects.
+        attacks: Texts such as ``"bim:4"`` (epsilons in grey levels of 255) or ``"pgd:l2:0.5"`` (in L2 of pixels in
+            [0, 1]), or :class:`Attack` objects.
         defences: Texts such as ``"webp:60+flip"``, Keras layers from images to images, sequences of layers, or pairs
             (name, layers): :func:`tf_lowdef.defences.make_defence`.
         threat: Some of ``"oblivious"``, ``"transfer"`` and ``"adaptive"``.
@@ -92,8 +94,8 @@ def evaluate(
         limit: Use at most this many images.
         only_correct: Use only images that the bare model classifies correctly.
         batch_size: Images in a forward pass.
-        budget: What the adaptive attacker tries besides `attacks`, at each of their epsilons (4 if they have none):
-            ``"quick"``, which is no robustness claim, or ``"standard"``; None adds nothing.
+        budget: What the adaptive attacker tries besides `attacks`, at each of their epsilons and norms (4 in Linf if
+            they have none): ``"quick"``, which is no robustness claim, or ``"standard"``; None adds nothing.
         surrogate: For the transfer threat: another classifier of the same images and classes; one that does not take
             pixels in [0, 255] goes through ``as_classifier`` first.
         input_range: What the model takes pixels as, such as ``(0, 1)`` or ``"caffe"``, see ``as_classifier``; float
@@ -197,14 +199,14 @@ def _attack(site: RunModels, plan: Plan, spool: Spool, keep: bool, runner: Runne
     for threat in plan.adaptive:
         steps = _Counter(report, "Attacking defended models")
         attacker = AdaptiveAttacker(
-            threat, site, spool, plan.attacks, plan.budget, plan.epsilons, keep=keep, runner=runner, progress=steps.add
+            threat, site, spool, plan.attacks, plan.budget, plan.bounds, keep=keep, runner=runner, progress=steps.add
         )
         steps.total = attacker.stages * len(plan.defences) * len(spool)
         for each in clean:
             attacked = attacker.attack(each.defence, each)
             mark(attacked.outcomes)
             worst += worst_cases(
-                threat, each, by_defence.get(each.defence, []), attacked, plan.epsilons, plan.budget.name
+                threat, each, by_defence.get(each.defence, []), attacked, plan.bounds, plan.budget.name
             )
             found += attacked.outcomes
     return [*found, *worst]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tf_lowdef.bounds import Bound
 from tf_lowdef.evaluation.judging.metrics import mean_or_none
 from tf_lowdef.evaluation.judging.outcomes import Attacked, Outcome, worst_of
 from tf_lowdef.evaluation.judging.refusals import REASONS, mark_adaptive, still_taken, worst_case_reasons
@@ -21,12 +22,12 @@ def worst_cases(
     clean: Outcome,
     others: Sequence[Outcome],
     attacked: Attacked,
-    epsilons: Sequence[float],
+    bounds: Sequence[Bound],
     budget: str,
 ) -> list[Outcome]:
-    """Return the worst case of one defence at each epsilon, marked where it is not to be believed.
+    """Return the worst case of one defence within each bound, marked where it is not to be believed.
 
-    For every image the example that does most harm counts, of all whose rounded L-infinity norm is within epsilon,
+    For every image the example that does most harm counts, of all whose norm, once rounded, is within epsilon,
     whoever made it: the clean image, smaller epsilons, oblivious, transfer and adaptive ones. What is unreliable is
     reported as an upper bound; an accuracy of zero cannot be too high.
 
@@ -35,27 +36,27 @@ def worst_cases(
         clean: What the defence makes of the clean images.
         others: What it makes of images made on other models.
         attacked: What the adaptive attacker did.
-        epsilons: In grey levels, ascending.
+        bounds: In order; those of one norm ascending.
         budget: Its name.
     """
     everything = [clean, *others, *attacked.outcomes]
     found = []
-    for number, epsilon in enumerate(epsilons):
-        shares, chosen_by = worst_of(everything, epsilon)
-        reasons = worst_case_reasons(clean, others, attacked, epsilon, epsilons[:number])
-        mark_adaptive(attacked.outcomes, reasons, epsilon)
-        sources = [outcome for outcome in everything[1:] if outcome.within(epsilon).any()]
+    for number, bound in enumerate(bounds):
+        shares, chosen_by = worst_of(everything, bound)
+        reasons = worst_case_reasons(clean, others, attacked, bound, bounds[:number])
+        mark_adaptive(attacked.outcomes, reasons, bound)
+        sources = [outcome for outcome in everything[1:] if outcome.within(bound).any()]
         setting = {
             "name": WORST,
-            "norm": "Linf",
-            "epsilon": epsilon,
+            "norm": bound.norm,
+            "epsilon": bound.epsilon,
             "labels": "true",
             "knowledge": threat.knowledge,
             "budget": budget,
             "of": [f"{outcome.threat} {outcome.attack}" for outcome in sources],
-            "another_takes": still_taken(clean, others, attacked, epsilon),
+            "another_takes": still_taken(clean, others, attacked, bound),
         }
-        worst = Outcome.empty(threat.name, AttackName.worst(epsilon), clean.defence, None, len(shares), clean.draws)
+        worst = Outcome.empty(threat.name, AttackName.worst(bound), clean.defence, None, len(shares), clean.draws)
         worst.put(np.arange(len(shares)), shares, chosen_by)
         worst.setting = setting
         worst.unreliable = reasons if shares.any() else []
