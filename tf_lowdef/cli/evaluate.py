@@ -9,6 +9,7 @@ import click
 from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.options import (
     OUT_HELP,
+    QUIET,
     aim,
     check_model_options,
     check_specs,
@@ -17,6 +18,7 @@ from tf_lowdef.cli.options import (
     names_option,
     open_classifier,
     open_classifier_and_data,
+    output_options,
     pop_ray_options,
     ray_options,
     restart_option,
@@ -93,6 +95,7 @@ from tf_lowdef.threats import THREATS
 @targeted_option
 @ray_options()
 @restart_option
+@output_options
 @seed_option
 @click.pass_context
 def command(
@@ -108,6 +111,7 @@ def command(
     surrogate: str | None,
     surrogate_weights: str | None,
     surrogate_input_range: Any,
+    output: str | None,
     **options: Any,
 ) -> None:
     """Attack a classifier, put defences in front of it, compare.
@@ -144,7 +148,7 @@ def command(
         attacks = aim(attacks)
     other = None if surrogate is None else open_classifier(surrogate, surrogate_weights, surrogate_input_range)
     with working_folder(out) as folder:
-        with say_how_to_go_on(folder), show_progress() as progress:
+        with say_how_to_go_on(folder), show_progress(output != QUIET) as progress:
             results = evaluate(
                 classifier,
                 images,
@@ -163,4 +167,4 @@ def command(
         except (OSError, ValueError) as error:  # the results are there, and worth more than their pictures
             click.echo(f"Warning: no gallery: {printable(error)}", err=True)
         write_report(results, folder)
-    show_results(results, str(folder))
+    show_results(results, str(folder), output)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tf_lowdef.cli.options import JSON
 from tf_lowdef.files import csv_text
 from tf_lowdef.report import accuracy_table, conclusion, legend
 from tf_lowdef.report.certified import alpha_note, certified_table, chosen_note
@@ -32,8 +35,12 @@ ANY_WIDTH = 10_000
 """Columns enough for every table, to find out what one needs."""
 
 
-def show_results(results: Results, folder: str) -> None:
-    """Print warnings, one table a threat model, and where the files are."""
+def show_results(results: Results, folder: str, output: str | None = None) -> None:
+    """Print warnings, one table a threat model, and where the files are; or the rows as JSON, or nothing."""
+    if output is not None:
+        _print_json(output, [row.as_dict() for row in results.rows])
+        _say_warnings(results)
+        return
     console = _console(results)
     _show_accuracy(console, results)
     _show_end(console, results, folder)
@@ -54,8 +61,12 @@ def show_certified(results: Results, folder: str) -> None:
     _show_end(console, results, folder)
 
 
-def show_sweep(found: Sweep, folder: str) -> None:
-    """Print warnings, a row a setting, what to take, and where the files are."""
+def show_sweep(found: Sweep, folder: str, output: str | None = None) -> None:
+    """Print warnings, a row a setting, what to take, and where the files are; or the settings as JSON, or nothing."""
+    if output is not None:
+        _print_json(output, [dataclasses.asdict(row) for row in found.rows])
+        _say_warnings(found.results)
+        return
     console = _console(found.results)
     table = Table(title="Top-1 accuracy on the half that had no part in the choice", title_justify="left")
     _fill(table, sweep_table(found))
@@ -89,6 +100,16 @@ def show_side_by_side(runs: Mapping[str, Results], as_csv: bool = False) -> None
     console.print(table)
     for difference in differences_of_runs(runs):
         console.print(f"The runs differ in {printable(difference)}", markup=False, highlight=False)
+
+
+def _print_json(output: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    if output == JSON:
+        click.echo(json.dumps(rows, indent=1, allow_nan=False))
+
+
+def _say_warnings(results: Results) -> None:
+    for warning in results.warnings:
+        click.echo(f"Warning: {printable(warning)}", err=True)
 
 
 def _wide() -> Console:
