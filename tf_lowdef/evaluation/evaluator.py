@@ -89,7 +89,8 @@ def evaluate(
             (name, layers): :func:`tf_lowdef.defences.make_defence`.
         threat: Some of ``"oblivious"``, ``"transfer"`` and ``"adaptive"``.
         out: A new or empty folder for the results and the adversarial images, or that of the same run, which then goes
-            on where it stopped; a path, or a URL that fsspec knows, such as ``"s3://bucket/run"``. None writes nothing.
+            on where it stopped; a path, or a URL that fsspec knows, such as ``"s3://bucket/run"``. Its
+            ``report.html`` shows the run. None writes nothing.
         seed: Decides which images a `limit` draws, and every random number of an attack.
         limit: Use at most this many images.
         only_correct: Use only images that the bare model classifies correctly.
@@ -183,7 +184,10 @@ def evaluate(
         }
         results = Results(run, rows, tuple(compare_rows(rows, seed)), tuple(spool.names))
         if folder is not None:
+            from tf_lowdef.report.page import write_page  # what draws takes a second to load
+
             results.save(folder)
+            write_page(results, folder)
     return results
 
 
