@@ -29,7 +29,7 @@ class Certifier:
         runner: Does the units.
         alpha: The probability with which an image's certificate may be wrong.
         radii: At which certified accuracy is told.
-        progress: Called after every image, with the setting's name.
+        progress: Called after every image.
     """
 
     def __init__(
@@ -40,11 +40,11 @@ class Certifier:
         *,
         alpha: float,
         radii: Sequence[float],
-        progress: Callable[[str], None] | None = None,
+        progress: Callable[[], None] | None = None,
     ) -> None:
         self._site, self._images, self._runner = site, images, runner
         self._alpha, self._radii = alpha, radii
-        self._progress = progress or (lambda _: None)
+        self._progress = progress or (lambda: None)
 
     def certify(self, setting: Setting, draws: Draws, places: Indices, part: str) -> Certificate:
         """Return the certificate of the images at some places under a setting.
@@ -71,7 +71,7 @@ class Certifier:
                 )
             )
             seconds += record.seconds
-            self._progress(setting.name)
+            self._progress()
         return Certificate.of(
             setting.defence, setting.sigma, *draws, self._alpha, found, self._radii, part, round(seconds, 3)
         )

@@ -167,9 +167,7 @@ def _certify(
 ) -> tuple[list[Certificate], dict[str, str] | None]:
     """Return the certificates, and which setting was chosen for each radius; None where there was no choice."""
     steps = _Counter(report)
-    certifier = Certifier(
-        site, spool, runner, alpha=settings.alpha, radii=settings.radii, progress=steps.add
-    )  # fmt: skip
+    certifier = Certifier(site, spool, runner, alpha=settings.alpha, radii=settings.radii, progress=steps.add)
     places = np.arange(len(spool))
     if settings.choice is None:
         steps.total = len(places) * len(settings.grid)
@@ -190,7 +188,6 @@ class _Counter:
     def __init__(self, report: Progress) -> None:
         self._report, self._done, self.total = report, 0, 0
 
-    def add(self, name: str) -> None:
-        del name
+    def add(self) -> None:
         self._done += 1
         self._report("Certifying", self._done, self.total)

@@ -97,7 +97,7 @@ def make_settings(
     draws, first, error = check_draws(n, n0, alpha)
     several = isinstance(sigma, Sequence) and not isinstance(sigma, str)
     sigmas = tuple(check_sigma(each) for each in (sigma if several else [sigma]))
-    if not sigmas or len(set(sigmas)) < len(sigmas):
+    if not sigmas or len({f"{each:g}" for each in sigmas}) < len(sigmas):  # as they are called in every table
         raise ValueError(f"`sigma` must be one number or several different ones. Received: sigma={sigma!r}")
     defences = name_defences(defence)
     for name, each in defences.items():

@@ -84,7 +84,7 @@ class SmoothedClassifier(keras.Model):
         batch_size: int = 32,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(dtype="float32", autocast=False, **kwargs)  # half precision would round pixel and noise
         self.sigma = check_sigma(sigma)
         self.n, _, self.alpha = check_draws(n, 1, alpha)
         self.batch_size = check_integer("batch_size", batch_size, 1)

@@ -16,11 +16,12 @@ from rich.table import Table
 from tf_lowdef.cli.options import JSON
 from tf_lowdef.files import csv_text
 from tf_lowdef.report import accuracy_table, conclusion, legend
-from tf_lowdef.report.certified import alpha_note, certified_table, chosen_note
+from tf_lowdef.report.certified import alpha_note, chosen_note
 from tf_lowdef.report.glance import short_table
 from tf_lowdef.report.side_by_side import differences_of_runs, side_by_side
 from tf_lowdef.report.sweep_report import sweep_table, verdict
 from tf_lowdef.results import Results
+from tf_lowdef.results.certified_table import certified_table
 from tf_lowdef.results.table import Table as TextTable
 from tf_lowdef.text import printable
 from tf_lowdef.threats import THREATS
@@ -58,7 +59,7 @@ def show_certified(results: Results, folder: str) -> None:
     )
     _fill(table, certified_table(results))
     console.print(table)
-    _show_end(console, results, folder)
+    _show_end(console, results, folder, "certified.png")
 
 
 def show_sweep(found: Sweep, folder: str, output: str | None = None) -> None:
@@ -78,11 +79,11 @@ def show_sweep(found: Sweep, folder: str, output: str | None = None) -> None:
     )
 
 
-def _show_end(console: Console, results: Results, folder: str) -> None:
+def _show_end(console: Console, results: Results, folder: str, picture: str = "accuracy.png") -> None:
     """Print what the numbers say, and where the files are."""
     console.print(f"\n{printable(conclusion(results))}", markup=False, highlight=False)
     console.print()
-    for what, name in (("Picture: ", "accuracy.png"), ("Page:    ", "report.html"), ("Report:  ", "report.md")):
+    for what, name in (("Picture: ", picture), ("Page:    ", "report.html"), ("Report:  ", "report.md")):
         console.print(what + printable(os.path.join(folder, name)), markup=False, highlight=False, soft_wrap=True)
 
 

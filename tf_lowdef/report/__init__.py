@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 
 from tf_lowdef.files import atomic_path
-from tf_lowdef.report.certified import certified_table
 from tf_lowdef.report.conclusion import conclusion
 from tf_lowdef.report.markdown import CURVE, legend, to_markdown, write_markdown
 from tf_lowdef.report.page import write_page
 from tf_lowdef.report.table import attack_table, comparison_table
 from tf_lowdef.results import Results
 from tf_lowdef.results.accuracy import accuracy_table
+from tf_lowdef.results.certified_table import certified_table
 from tf_lowdef.results.plot import draw_over
 
 __all__ = [

@@ -1,12 +1,11 @@
-"""What smoothed classifiers are certified for, as tables and in words."""
+"""What smoothed classifiers are certified for, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from tf_lowdef.results import BARE, Certificate, Results
-from tf_lowdef.results.certificate import CHOICE, CertifiedPoint
-from tf_lowdef.results.table import MISSING, Table
+from tf_lowdef.results.certified_table import claimed
 
 PREFERRED_RADIUS = 0.25
 """The radius that a report puts first, for images in [0, 1]."""
@@ -27,24 +26,9 @@ TRIED = (
 )
 
 
-def certified(results: Results) -> list[Certificate]:
-    """Return the certificates that something is claimed of."""
-    return [each for each in results.certified if each.part != CHOICE]
-
-
-def certified_table(results: Results) -> Table:
-    """Return a row for each smoothed classifier; no rows where nothing was certified."""
-    return _table(certified(results))
-
-
-def tried_table(results: Results) -> Table:
-    """Return the settings that there was a choice from, on the half that it was made on; no rows without a choice."""
-    return _table([each for each in results.certified if each.part == CHOICE])
-
-
 def alpha_note(results: Results) -> str:
     """Return how probably the certificates are wrong."""
-    found = certified(results)
+    found = claimed(results)
     alphas = sorted({each.alpha for each in found})
     if not alphas:
         return ""
@@ -57,7 +41,7 @@ def alpha_note(results: Results) -> str:
 
 def certified_sentence(results: Results) -> str | None:
     """Return in words what is certified best at the radius that a report puts first; None where nothing was tried."""
-    found = certified(results)
+    found = claimed(results)
     radii = sorted({point.radius for each in found for point in each.points if point.radius > 0})
     if not radii:
         return None
@@ -87,27 +71,6 @@ def chosen_note(results: Results) -> str:
 def _share(certificate: Certificate, radius: float) -> float:
     point = certificate.at(radius)
     return -1.0 if point is None else point.share
-
-
-def _table(found: Sequence[Certificate]) -> Table:
-    radii = sorted({point.radius for each in found for point in each.points})
-    columns = ["denoiser", "sigma", "images", "draws", "abstains", *(f"L2 {radius:g}" for radius in radii), "at most"]
-    rows = [
-        [
-            str(each.defence), f"{each.sigma:g}", str(each.n), f"{each.first_draws} + {each.draws}",
-            f"{100 * each.abstained / each.n:.1f}", *(_point(each.at(radius)) for radius in radii),
-            f"{each.largest:.3g}",
-        ]
-        for each in found
-    ]  # fmt: skip
-    return Table(columns, rows)
-
-
-def _point(point: CertifiedPoint | None) -> str:
-    if point is None:
-        return MISSING
-    low, high = point.ci95
-    return f"{100 * point.share:.1f} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def _listed(values: Sequence[float]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tf_lowdef.files import write_text
-from tf_lowdef.report.certified import CERTIFIED, TRIED, alpha_note, certified_table, chosen_note, tried_table
+from tf_lowdef.report.certified import CERTIFIED, TRIED, alpha_note, chosen_note
 from tf_lowdef.report.conclusion import conclusion
 from tf_lowdef.report.facts import facts
 from tf_lowdef.report.glance import glance_caption, glance_table
@@ -15,6 +15,7 @@ from tf_lowdef.report.ranking import AT_SETTINGS, matched_ranking, setting_ranki
 from tf_lowdef.report.table import another_table, attack_table, cascade_table, comparison_table, rest_table
 from tf_lowdef.results import Results
 from tf_lowdef.results.accuracy import accuracy_table
+from tf_lowdef.results.certified_table import certified_table, tried_table
 from tf_lowdef.results.table import markdown_table
 from tf_lowdef.text import markdown_prose, markdown_text, printable
 from tf_lowdef.threats import THREATS, knows_defence

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from tf_lowdef.files import write_bytes
 from tf_lowdef.report import page_tables
-from tf_lowdef.report.certified import CERTIFIED, TRIED, alpha_note, certified_table, chosen_note, tried_table
+from tf_lowdef.report.certified import CERTIFIED, TRIED, alpha_note, chosen_note
 from tf_lowdef.report.conclusion import conclusion
 from tf_lowdef.report.facts import facts
 from tf_lowdef.report.glance import glance_caption
@@ -25,6 +25,7 @@ from tf_lowdef.report.sweep_report import sweep_note, sweep_table, verdict
 from tf_lowdef.report.table import another_table, attack_table, cascade_table, minimal_table, rest_table
 from tf_lowdef.results import Results
 from tf_lowdef.results.accuracy import SIGNIFICANT
+from tf_lowdef.results.certified_table import certified_table, tried_table
 from tf_lowdef.results.gallery import Gallery
 from tf_lowdef.results.sweep import Sweep
 from tf_lowdef.results.table import MISSING, Table, unique

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tf_lowdef.bounds import LINF, Bound, in_order
 from tf_lowdef.results.accuracy import accuracy_table
 from tf_lowdef.results.certificate import Certificate
+from tf_lowdef.results.certified_table import certified_table
 from tf_lowdef.results.comparison import Comparison
 from tf_lowdef.results.names import BARE, AttackName, DefenceName, Kind
 from tf_lowdef.results.row import Row
@@ -226,7 +227,10 @@ class Results:
         return f"Results({', '.join(said)})"
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: the warnings, and the table of accuracies."""
+        """Return what a notebook shows: the warnings, the table of accuracies, and that of what was certified."""
         warnings = "".join(f"<li>{html.escape(warning)}</li>" for warning in self.warnings)
         told = f"<p><strong>Before you believe a number:</strong></p><ul>{warnings}</ul>" if warnings else ""
-        return f"{told}<p>Top-1 accuracy in %, {self.n} images.</p>{html_table(accuracy_table(self, intervals=True))}"
+        shown = f"{told}<p>Top-1 accuracy in %, {self.n} images.</p>{html_table(accuracy_table(self, intervals=True))}"
+        if not self.certified:
+            return shown
+        return f"{shown}<p>Certified accuracy in %; radii for images in [0, 1].</p>{html_table(certified_table(self))}"
