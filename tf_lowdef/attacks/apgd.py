@@ -138,7 +138,7 @@ class AutoPGD(Walk):
             found.append((losses.numpy(), tally.gradient(gradient)))
         if len(found) == 1:
             return found[0]
-        losses, gradients = (np.mean(each, axis=0, dtype=np.float32) for each in zip(*found, strict=True))
+        losses, gradients = (np.stack(each).mean(axis=0) for each in zip(*found, strict=True))
         return losses, gradients
 
 
