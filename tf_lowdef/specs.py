@@ -35,6 +35,11 @@ class Form:
     words: Mapping[str, str] = field(default_factory=dict)
 
 
+def form_of_application(options: Mapping[str, type]) -> Form:
+    """Return what may stand behind the name of a classifier of ``keras.applications`` that has these options."""
+    return Form({**{name: (kind,) for name, kind in options.items()}, "size": (int,), "classes": (int,)})
+
+
 def kinds_of(hint: Any) -> tuple[type, ...]:
     """Return those types of a type hint that a value may be written in."""
     kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)

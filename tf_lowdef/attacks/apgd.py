@@ -85,6 +85,7 @@ class AutoPGD(Walk):
     restarts: int = 1
     rho: float = 0.75
     norm: str = field(default=LINF, kw_only=True)
+    draws: int = field(default=1, kw_only=True)
     keep: str = field(default="best", kw_only=True)
 
     def __post_init__(self) -> None:
@@ -92,6 +93,7 @@ class AutoPGD(Walk):
         check_integer("steps", self.steps, 1)
         check_integer("restarts", self.restarts, 1)
         check_number("rho", self.rho, 0, 1)
+        check_integer("draws", self.draws, 1)
 
     @property
     def actual_step_size(self) -> float:
@@ -128,10 +130,16 @@ class AutoPGD(Walk):
             yield state.best, None
 
     def _look(self, model_fn: ModelFn, batch: PaddedBatch, points: Floats, tally: Tally) -> tuple[Floats, Floats]:
-        """Return the loss and its gradient at some points."""
+        """Return the loss and its gradient at some points, means over `draws` passes."""
         function = loss_and_gradient(self.raised_loss)
-        _, losses, gradient = model_fn.compiled(function, points, batch.labels, batch.aim)
-        return losses.numpy(), tally.gradient(gradient)
+        found = []
+        for _ in range(self.draws):
+            _, losses, gradient = model_fn.compiled(function, points, batch.labels, batch.aim)
+            found.append((losses.numpy(), tally.gradient(gradient)))
+        if len(found) == 1:
+            return found[0]
+        losses, gradients = (np.stack(each).mean(axis=0) for each in zip(*found, strict=True))
+        return losses, gradients
 
 
 def _next(ball: Ball, clean: Floats, state: ApgdState, first: bool) -> Floats:
@@ -160,6 +168,8 @@ class APGDCE(AutoPGD):
         restarts: How many rounds, each from another start; images that one has fooled take no part in the next.
         rho: The part of the steps between two checks in which the loss has to rise for the step size to stay.
         norm: ``"linf"`` or ``"l2"``.
+        draws: Passes that a gradient is the mean of, for a model that draws random numbers in each (Athalye et al.
+            2018, section 4.2). ``evaluate`` averages the logits of randomised defences already.
         targeted: Whether a target class is to be predicted; see `Attack`.
         keep: ``"best"`` rounded point of all, or ``"last"``: of the unrounded ones that of the highest loss.
     """
@@ -183,7 +193,7 @@ class APGDDLR(AutoPGD):
     It needs logits, and three classes or more; four for a targeted attack.
 
     Args:
-        epsilon, steps, restarts, rho, norm, targeted, keep: As in `APGDCE`.
+        epsilon, steps, restarts, rho, norm, draws, targeted, keep: As in `APGDCE`.
     """
 
     name: ClassVar[str] = "apgd-dlr"
@@ -211,7 +221,7 @@ class APGDT(AutoPGD):
     2020, section 5: nine). Any wrong class is a success. It needs logits, and four classes or more.
 
     Args:
-        epsilon, steps, rho, norm, keep: As in `APGDCE`.
+        epsilon, steps, rho, norm, draws, keep: As in `APGDCE`.
         restarts: How often all classes are tried.
         classes: How many are tried; all wrong ones where the model has fewer.
     """

@@ -250,16 +250,16 @@ class Attack(ABC):
     @property
     def spec(self) -> str:
         """The attack as `parse_attack` reads it: its name, norm and epsilon, and what differs from the defaults."""
-        name, parts = self.name, []
+        head, rest = [self.name], []
         for field in parameters(type(self)):
             value = getattr(self, field.name)
             if field.name == "epsilon":
-                parts.append(format_value(value))
-            elif field.name == "norm":
-                name += "" if value == field.default else f":{value.lower()}"
+                head.append(format_value(value))
+            elif value != field.default and field.name == "norm":
+                head.insert(1, value.lower())
             elif value != field.default:
-                parts.append(f"{field.name}={format_value(value)}")
-        return name + (":" + ",".join(parts) if parts else "")
+                rest.append(f"{field.name}={format_value(value)}")
+        return ":".join(head) + ("," if len(head) > 1 else ":") * bool(rest) + ",".join(rest)
 
     def describe(self) -> dict[str, Any]:
         """Return what the attack is, for a report: plain values under the keys that every attack has."""

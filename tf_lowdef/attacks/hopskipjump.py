@@ -151,14 +151,25 @@ class _Search:
         return self._smallest.images[0], steps
 
     def _start(self) -> Floats | None:
-        """Return a blend with noise that fools; None if no noise does."""
-        for _ in range(TRIES):
-            noise = self._draw.uniform(0, WHITE, self._clean.shape).astype(np.float32)
+        """Return a blend with noise that fools; None if no noise does.
+
+        Fine noise, the paper's, looks alike to a model; noise of coarser cells, to a single colour, may have its other
+        classes.
+        """
+        sizes = max(self._clean.shape[:2]).bit_length()
+        for number in range(TRIES):
+            noise = self._noise(2 ** (number % sizes))
             if self._oracle.one(noise):
                 inside = self._mixed(noise, self._bisect(partial(self._mixed, noise), 1.0, STARTING))
                 self._offer(inside)
                 return inside
         return None
+
+    def _noise(self, cell: int) -> Floats:
+        """Return cells of uniformly drawn colours, some pixels wide and high."""
+        rows, columns = (np.arange(side) // cell for side in self._clean.shape[:2])
+        colours = self._draw.uniform(0, WHITE, (rows[-1] + 1, columns[-1] + 1, self._clean.shape[2]))
+        return colours[rows][:, columns].astype(np.float32)
 
     def _step(self, boundary: Floats, number: int) -> Floats:
         """Return a point that fools, a step from the boundary along the estimated direction."""

@@ -176,8 +176,8 @@ def model_options(function: F) -> F:
         "--model",
         type=ModelName(),
         metavar="NAME|FILE",
-        help="A classifier of keras.applications, such as MobileNetV2, or anybody's model: a .keras or .h5 file, or "
-        "the folder of a SavedModel. Default: the embedded classifier.",
+        help="A classifier of keras.applications, such as MobileNetV2 or MobileNet:alpha=0.75,size=192, or anybody's "
+        "model: a .keras or .h5 file, or the folder of a SavedModel. Default: the embedded classifier.",
     )(function)
 
 
