@@ -1,7 +1,7 @@
 """Trains the classifier that tf_lowdef ships, and writes its weights and its held-out images into the package.
 
 Run it where the package is installed: ``python scripts/train_demo.py``. It draws the images itself
-(``demo_images.py``), so it needs no download, and takes some fifteen minutes on two cores. It trains as ImageNet models
+(``tf_lowdef.models.drawings``), so it needs no download, and takes some fifteen minutes on two cores. It trains as ImageNet models
 are trained: random left-right flips and shifts, no compression, no adversarial noise. No checkpoint is chosen by the
 held-out images; the drawings and the schedule were settled by looking at them, over some five trials. It refuses to
 write a classifier below 95 % on them.
@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from demo_images import draw_set
-from demo_shapes import SHAPES
 
 if TYPE_CHECKING:
     import keras
