@@ -6,7 +6,6 @@ import dataclasses
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tf_lowdef.defences import Defence, make_defence
@@ -110,6 +109,11 @@ class AdversarialTrainer(keras.Model):
         """What stands in front of the classifier."""
         found: Defence = self._defences[0]
         return found
+
+    def attacked_classifier(self) -> Any:
+        """Return the defended classifier as its attacker has it: with the backward passes of `gradient`."""
+        found: Defence = self._defences[1]
+        return found.in_front_of(self.classifier)
 
     def compile(self, optimizer: Any = "adam", loss: Any = None, **kwargs: Any) -> None:
         """Configure the training, as ``keras.Model.compile`` does.

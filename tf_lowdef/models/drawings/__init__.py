@@ -20,9 +20,7 @@ from tf_lowdef.validation import check_integer
 __all__ = ["SHAPES", "SIZE", "draw", "draw_set"]
 
 
-def draw_set(
-    per_class: int, seed: int, processes: int = 1
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+def draw_set(per_class: int, seed: int, processes: int = 1) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """Draw a balanced set, in the order of the labels.
 
     Args:
