@@ -1,11 +1,15 @@
 """Trains the classifiers that tf_lowdef ships, and writes their weights and the held-out images into the package.
 
 Run it where the package is installed: ``python scripts/train_demo.py``. It draws the images itself
-(``tf_lowdef.models.drawings``), so it needs no download, and takes some fifteen minutes on two cores. ``--hardened``
-goes on from the shipped weights by ``tf_lowdef.harden``, and writes ``hardened.weights.h5`` alone; the same command goes
-on where it was stopped. Without it, the classifier is trained as ImageNet models are: random left-right flips and shifts, no compression, no adversarial noise. No checkpoint is chosen by the
-held-out images; the drawings and the schedule were settled by looking at them, over some five trials. It refuses to
-write a classifier below 95 % on them.
+(``tf_lowdef.models.drawings``), so it needs no download, and takes some fifteen minutes on two cores. It trains as
+ImageNet models are trained: random left-right flips and shifts, no compression, no adversarial noise. No checkpoint is
+chosen by the held-out images; the drawings and the schedule were settled by looking at them, over some five trials. It
+refuses to write a classifier below 95 % on them.
+
+``--hardened`` goes on from the shipped weights instead, by ``tf_lowdef.harden``, and writes ``hardened.weights.h5``
+alone, in some half an hour; the same command goes on where it was stopped. The epoch is chosen by images of a set of
+their own.
+
 Everything is seeded, and TensorFlow's operations are made deterministic.
 """
 

@@ -16,6 +16,7 @@ from tf_lowdef.text import printable
 COMMANDS = {
     "evaluate": "Attack a classifier, put defences in front of it, compare.",
     "sweep": "Find the WebP settings that are worth their cost.",
+    "harden": "Train a classifier so that it keeps something behind a defence.",
     "report": "Make the report of a run again from its folder.",
     "attack": "Make adversarial images of the images of a folder.",
     "flip": "Mirror the images of a folder (with its subfolders), or one image.",

@@ -9,7 +9,7 @@ STOPPED = "none"
 
 
 def offered_gradients(layer: Any) -> list[str]:
-    """Return the gradients that a layer offers an attacker, the strongest first; none of one that hides its gradient."""
+    """Return the gradients that a layer offers an attacker, the strongest first; none where it hides its own."""
     current = getattr(layer, "gradient", None)
     if current in (None, STOPPED):
         return []

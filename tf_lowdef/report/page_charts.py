@@ -61,7 +61,7 @@ def headline_chart(results: Results) -> Chart | None:
     axes.set_ylim(len(defences) - 0.5, -0.5)
     axes.set_xlim(-3, 103)
     axes.set_xlabel("top-1 accuracy (%)")
-    _dress(axes, "x")
+    dress(axes, "x")
     figure.legend(loc="outside upper left", ncols=1, frameon=False, labelcolor=INK, fontsize=9)
     where = "" if epsilon is None else f" at epsilon {epsilon:g}"
     caption = (
@@ -69,7 +69,7 @@ def headline_chart(results: Results) -> Chart | None:
         "attacker. Lines are 95 % intervals; hollow marks are unreliable, upper bounds."
     )
     lines = [f"{each}: " + ", ".join(_say(label, of(each)) for label, _, _, of in shown) for each in defences]
-    return Chart(_svg(figure, "headline"), caption, f"Top-1 accuracy{where}. " + "; ".join(lines) + ".")
+    return Chart(to_svg(figure, "headline"), caption, f"Top-1 accuracy{where}. " + "; ".join(lines) + ".")
 
 
 def epsilon_curves(results: Results) -> Curves:
@@ -114,10 +114,10 @@ def _curve(results: Results, threat: str, name: str, rows: list[Row], epsilons: 
     axes.set_xlabel("epsilon (grey levels of 255)")
     axes.set_ylabel("top-1 accuracy (%)")
     axes.set_ylim(-3, 103)
-    _dress(axes, "y")
+    dress(axes, "y")
     figure.legend(loc="outside lower left", ncols=2, frameon=False, labelcolor=INK, fontsize=9)
     caption = f"{name}, {threat}: the sooner a line falls, the smaller the change that the defence does not survive."
-    return Chart(_svg(figure, f"{threat} {name}"), caption, f"Accuracy over epsilon. {'; '.join(said)}.")
+    return Chart(to_svg(figure, f"{threat} {name}"), caption, f"Accuracy over epsilon. {'; '.join(said)}.")
 
 
 def _draw_points(axes: Axes, found: list[tuple[float, Row]], marker: str, colour: str, label: str) -> None:
@@ -139,7 +139,8 @@ def _draw_curve(axes: Axes, points: list[tuple[float, Row]], marker: str, colour
     axes.plot(places, heights, marker=marker, color=colour, markersize=6, linewidth=1.6, label=label)
 
 
-def _dress(axes: Axes, grid: str) -> None:
+def dress(axes: Axes, grid: str) -> None:
+    """Give axes the page's ink and a faint grid, across ``"x"`` or ``"y"``."""
     axes.grid(axis="x" if grid == "x" else "y", color=INK, alpha=0.15)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -155,7 +156,7 @@ def _say(label: str, row: Row | None) -> str:
     return f"{label} {100 * row.top1:.0f} %" + (", unreliable" if row.unreliable is not None else "")
 
 
-def _svg(figure: Figure, salt: str) -> Markup:
+def to_svg(figure: Figure, salt: str) -> Markup:
     """Return a figure as an element for a page, its text in the page's font and its ink the page's."""
     text = io.StringIO()
     settings = {"svg.fonttype": "none", "svg.hashsalt": salt, "text.parse_math": False}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -46,26 +45,26 @@ class Hardened:
 
     Attributes:
         model: The user's own model, with the weights of the best epoch.
+        classifier: The same from pixels in [0, 255] to logits; the weights are the model's.
         recipe: What it was trained on.
         defence: Behind what.
         curves: ``"loss"``, ``"accuracy"`` (on attacked images), and what `RobustValidation` measures: a number an
             epoch.
         best_epoch: The epoch of the weights, 0-based, by robust accuracy on held-back images.
         warnings: What went wrong on the way.
-        trained_on: How many images.
-        validated_on: How many.
-        seconds: That this process trained.
+        facts: What was asked for, in plain JSON values.
+        held_back: Images, uint8 of shape (n, height, width, channels), and labels, int64: they chose the epoch.
     """
 
     model: Any
+    classifier: Any
     recipe: Recipe
     defence: Defence
     curves: dict[str, list[float]]
     best_epoch: int
     warnings: list[str]
-    trained_on: int
-    validated_on: int
-    seconds: float = field(default=0.0, compare=False)
+    facts: dict[str, Any]
+    held_back: tuple[Any, Any] = field(repr=False)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model, bare and taking what it took before, as a ``.keras`` file, whole or not at all.
@@ -188,7 +187,6 @@ def harden(
     identity = describe_identity(classifier, None, images, asked, seed) | {"tool": "harden"}
     trainer.compile(optimizer or _optimizer(learning_rate, epochs * feed.steps), metrics=["accuracy"])
     guard, watch = StopOnNaN(), RobustValidation(*watched, seed=seed)
-    clock = time.perf_counter()
     with ExitStack() as exits:
         place = None if out is None else exits.enter_context(working_folder(out))
         store = None if place is None else exits.enter_context(open_run(place, identity))
@@ -212,10 +210,8 @@ def harden(
         )
     classifier.set_weights(watch.best_weights)
     warnings = _warnings(guard, watch, {**feed.failed, **held.failed})
-    took = time.perf_counter() - clock
-    return Hardened(
-        model, method, chosen, keep.curves, watch.best_epoch, warnings, len(used), len(watched[1]), round(took, 3)
-    )
+    facts = {**asked, "trained_on": len(used), "seed": seed}
+    return Hardened(model, classifier, method, chosen, keep.curves, watch.best_epoch, warnings, facts, watched)
 
 
 def check_model_name(path: str | os.PathLike[str]) -> Path:

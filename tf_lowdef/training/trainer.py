@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from tf_lowdef.defences import Defence, make_defence
 from tf_lowdef.keras_compat import all_layers
-from tf_lowdef.layers import draw_scope
 from tf_lowdef.layers.gradients import with_gradient
 from tf_lowdef.models.adapter import as_classifier
 from tf_lowdef.training.arguments import check_data, check_loss
@@ -155,7 +154,7 @@ class AdversarialTrainer(keras.Model):
         seed = self._step_seed()
 
         def look(points: Any, number: int) -> Any:
-            keys = image_keys(seed + [number, 0], tf.shape(points, tf.int64)[0])
+            keys = image_keys(seed + tf.constant([number, 0], tf.int64), tf.shape(points, tf.int64)[0])
             return tf.cast(self._look(self._defences[1], (points,), keys, self.bare, False)[0], tf.float32)
 
         views = self.recipe.views(Step(images, _indices(y), look, seed))

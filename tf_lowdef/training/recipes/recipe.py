@@ -97,7 +97,7 @@ class Recipe(ABC):
     def views(self, step: Step) -> Views:
         """Return the images of a step: one batch, or several that :meth:`loss` compares, the last of them attacked."""
 
-    def loss(self, own: Any, labels: Any, logits: Views, weights: Any) -> Any:  # noqa: ARG002 - recipes differ
+    def loss(self, own: Any, labels: Any, logits: Views, weights: Any) -> Any:
         """Return the loss of a step, where there are several views.
 
         Args:

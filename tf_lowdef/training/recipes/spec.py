@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, get_type_hints
 
 from tf_lowdef.attacks.attack import parameters
-from tf_lowdef.specs import Form, Range, kinds_of, parse_spec
+from tf_lowdef.specs import Form, kinds_of, parse_spec
 from tf_lowdef.training.recipes.fgsm_rs import FGSMRS
 from tf_lowdef.training.recipes.noise import NoiseTraining
 from tf_lowdef.training.recipes.pgd import PGDTraining
@@ -38,4 +38,4 @@ def parse_recipe(spec: str) -> Recipe:
 def _form(recipe: Any) -> Form:
     hints = get_type_hints(recipe)
     names = [field.name for field in parameters(recipe)]
-    return Form({name: (Range,) if hints[name] is Range else kinds_of(hints[name]) for name in names}, names[0])
+    return Form({name: kinds_of(hints[name]) for name in names}, names[0])

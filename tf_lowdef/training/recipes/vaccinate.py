@@ -10,13 +10,14 @@ from tf_lowdef.specs import Range
 from tf_lowdef.training.recipes.recipe import Recipe, Step, Views
 from tf_lowdef.validation import check_integer
 
+_QUALITY = Range(40, 80)
 _SEED = 4_294_967_291
 """Of the layer that compresses, so that it draws other qualities than one of the defence's."""
 
 
 @dataclass(frozen=True)
 class Vaccinate(Recipe):
-    """Training on what WebP leaves, each image at a quality of its own (Das et al. 2018, arXiv 1802.06816, section 4.2).
+    """Training on what WebP leaves, each image at a quality of its own (Das et al. 2018, arXiv 1802.06816, 4.2).
 
     There it is JPEG. It gives back clean accuracy that a codec costs; no attack is trained against.
 
@@ -26,7 +27,7 @@ class Vaccinate(Recipe):
 
     name: ClassVar[str] = "vaccinate"
 
-    quality: Range = Range(40, 80)
+    quality: Range = _QUALITY
 
     def __post_init__(self) -> None:
         low, high = self.quality
