@@ -60,7 +60,9 @@ def shown(cell):
 
 
 def test_there_are_notebooks():
-    assert {path.stem for path in NOTEBOOKS} == {"adaptive", "own_model", "paper", "quickstart", "serving", "why_flip"}
+    assert {path.stem for path in NOTEBOOKS} == {
+        "adaptive", "harden", "own_model", "paper", "quickstart", "serving", "why_flip",
+    }  # fmt: skip
 
 
 @each_notebook

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from tf_lowdef.attacks import FGSM, MPGD
 from tf_lowdef.attacks.attack import Attack
+from tf_lowdef.attacks.victim import as_victim
 from tf_lowdef.validation import check_images, check_integer, check_labels, check_number
 
 CLEAN, ONE_STEP, ROBUST = "val_clean_accuracy", "val_fgsm_accuracy", "val_pgd_accuracy"
@@ -91,7 +92,12 @@ class RobustValidation(keras.callbacks.Callback):
         self._victim: Any = None
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Look at what is trained."""
+        """Look at what is trained: a wrong range ends it here.
+
+        Raises:
+            RangeError: A ValueError: the classifier seems to take another range than [0, 255].
+        """
+        as_victim(self.model.classifier, self.images, self.labels)
         self._victim = self.model.attacked_classifier()
         if self.epsilon is None:
             self.epsilon = self.model.recipe.bound

@@ -10,12 +10,13 @@ import tensorflow as tf
 
 from tf_lowdef.defences import Defence, make_defence
 from tf_lowdef.keras_compat import all_layers
-from tf_lowdef.layers.gradients import with_gradient
+from tf_lowdef.layers.gradients import STOPPED, with_gradient
+from tf_lowdef.layers.pixel_layer import WEBP_GRADIENTS
 from tf_lowdef.models.adapter import as_classifier
 from tf_lowdef.training.arguments import check_data, check_loss
 from tf_lowdef.training.recipes import Recipe, Step, parse_recipe
 from tf_lowdef.training.recipes.recipe import image_keys
-from tf_lowdef.validation import check_integer, check_number
+from tf_lowdef.validation import check_choice, check_integer, check_number
 
 GRADIENT = "smoothed"
 """Of the layers that offer it: what trains against the identity alone holds against the identity alone."""
@@ -84,6 +85,7 @@ class AdversarialTrainer(keras.Model):
         recipe = attack if isinstance(attack, Recipe) else parse_recipe(attack)
         chosen = make_defence(defence)
         check_number("bare", bare, 0, 1)
+        check_choice("gradient", gradient, [each for each in WEBP_GRADIENTS if each != STOPPED])
         check_integer("seed", seed, 0, 2**31 - 1)
         classifier = as_classifier(model, input_range, outputs)
         chosen.probe(classifier.input_shape)
