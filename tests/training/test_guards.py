@@ -111,7 +111,7 @@ def test_a_loss_that_is_no_number_ends_with_the_last_whole_weights(linear, pixel
                 self.kept = self.weights
 
     poison, guard = Poison(), StopOnNaN()
-    model, trainer, history = fitted(linear, pixels, [guard, poison], rate=1e-4, epochs=6)
+    model, _, history = fitted(linear, pixels, [guard, poison], rate=1e-4, epochs=6)
     assert guard.epoch == 2
     assert len(history.history["loss"]) == 3
     np.testing.assert_array_equal(model.get_weights()[0], poison.kept[0])

@@ -126,8 +126,8 @@ def harden(
         seed: Of everything random.
         deterministic: Whether equal arguments give equal weights, also where the training was killed and went on. It
             makes TensorFlow deterministic in this whole process, which costs time.
-        out: A new or empty folder for what is needed to go on; the same call with it goes on where it stopped. None
-            keeps nothing.
+        out: A new or empty folder for what is needed to go on; the same call with it, and the model as it was before,
+            goes on where it stopped. None keeps nothing.
         input_range: What the model takes pixels as; see ``as_classifier``.
         outputs: What it gives; see there.
         labels: A file with the names of the classes.

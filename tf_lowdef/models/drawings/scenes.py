@@ -170,7 +170,7 @@ def _normals(shape: Shape, p: Array) -> Array:
 
 def _material(rng: Random, name: str, p: Array) -> Array:
     """Return the colour at points of a body, (n, 3), fixed to the body: mostly typical of its class, else any."""
-    first, second, kind = _colour(rng), _colour(rng), rng.integers(len(_PATTERNS))
+    first, second, kind = _colour(rng), _colour(rng), int(rng.integers(len(_PATTERNS)))
     if rng.random() < TYPICAL:
         first, second = (np.clip(c + rng.normal(0, 0.12, 3), 0.03, 0.97) for c in MATERIALS[name][:2])
         kind = _PATTERNS.index(MATERIALS[name][2])
