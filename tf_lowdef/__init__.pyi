@@ -13,6 +13,7 @@ from . import results as results
 from . import serving as serving
 from . import studies as studies
 from . import threats as threats
+from . import training as training
 from . import webp as webp
 from ._version import __version__ as __version__
 from .certification import SmoothedClassifier as SmoothedClassifier
@@ -45,3 +46,4 @@ from .models import load_demo as load_demo
 from .models import load_model as load_model
 from .results import Results as Results
 from .studies import grad_cam as grad_cam
+from .training import harden as harden

@@ -10,10 +10,12 @@ import keras
 import pytest
 
 from tf_lowdef.attacks.spec import ATTACKS, _form
-from tf_lowdef.cli.spelling import application_forms, attack_forms, defence_forms
+from tf_lowdef.cli.spelling import application_forms, attack_forms, defence_forms, recipe_forms
 from tf_lowdef.layers.forms import forms
 from tf_lowdef.models.applications import APPLICATIONS
 from tf_lowdef.specs import Form, form_of_application
+from tf_lowdef.training.recipes.spec import RECIPES
+from tf_lowdef.training.recipes.spec import _form as recipe_form
 
 WRONG = [
     (["evaluate", "--attack", "bmi:4"], "Did you mean 'mim'"),
@@ -31,12 +33,21 @@ WRONG = [
     (["evaluate", "--model", "MobileNetV2", "--data", "images.csv"], "'images.csv': no such file or folder"),
     (["sweep", "--attack", "fgsm:4,steps=3"], "The attack 'fgsm' has no 'steps'"),
     (["attack", ".", "-o", "out", "--attack", "deepfol"], "Did you mean 'deepfool'"),
+    (["harden", "--recipe", "fgsm:4", "-o", "h.keras"], "Did you mean 'fgsm-rs'"),
+    (["harden", "--recipe", "pgd:4,stps=3", "-o", "h.keras"], "Did you mean 'steps'"),
+    (["harden", "--recipe", "vaccinate:60", "-o", "h.keras"], "'quality' of 'vaccinate' must be range"),
+    (["harden", "--defence", "wepb:60", "-o", "h.keras"], "Did you mean 'webp'"),
+    (["harden", "-o", "h.h5"], "--out must be a .keras file"),
+    (["harden", "--epochs", "0", "-o", "h.keras"], "0 is not in the range"),
+    (["harden", "--validation", "nowhere", "-o", "h.keras"], "'nowhere': no such file or folder"),
     (["report", "nothing"], "nothing: no such folder"),
     (["report", "setup.cfg"], "is a file, not a run's folder"),
 ]
 
 
 OUT_OF_RANGE = [
+    (["harden", "--recipe", "fgsm-rs:0.03", "-o", "h.keras"], "`epsilon` is in grey levels of 255"),
+    (["harden", "--defence", "webp:101", "-o", "h.keras"], "`quality` must be"),
     (["evaluate", "--defence", "webp:101"], "'webp:101': `quality` must be a number from 0 to 100"),
     (["evaluate", "--attack", "bim:0.03"], "`epsilon` is in grey levels of 255"),
     (["sweep", "--attack", "bim:300"], "`epsilon` must be"),
@@ -64,6 +75,11 @@ def test_defences_are_spelled_as_they_are_made(monkeypatch):
     assert {name: plain(form) for name, form in defence_forms().items()} == {
         name: plain(form) for name, form in own.items()
     }
+
+
+def test_recipes_are_spelled_as_they_are_made():
+    made = {name: plain(recipe_form(recipe)) for name, recipe in RECIPES.items()}
+    assert {name: plain(form) for name, form in recipe_forms().items()} == made
 
 
 def test_applications_are_those_of_the_table():

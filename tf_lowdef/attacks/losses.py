@@ -98,8 +98,12 @@ def cross_entropy_gradient(model_fn: Any, x: Any, labels: Any) -> tuple[Any, Any
     return _unscaled(gradient, seen[3]), seen[0]
 
 
-def _loss_and_gradient(model_fn: Any, x: Any, labels: Any, targets: Any, *, loss: Loss) -> Any:
-    """Return logits, losses (n,) and the gradient of the loss at pixels `x`."""
+def gradient_at(model_fn: Any, x: Any, labels: Any, targets: Any, *, loss: Loss) -> Any:
+    """Return logits, losses (n,) and the gradient of the loss at pixels `x`.
+
+    Raises:
+        ValueError: The model gives no gradient.
+    """
     with tf.GradientTape() as tape:
         tape.watch(x)
         logits = model_fn(x)
@@ -139,7 +143,7 @@ def _unscaled(gradient: Any, scale: Any) -> Any:
 
 # One function a loss, for ever: `ModelFn.compiled` finds what it has traced by it.
 _LOSSES: tuple[Loss, ...] = (cross_entropy, target_cross_entropy, dlr, target_dlr, margin, target_margin, logit_gap)
-_GRADIENTS = {loss: functools.partial(_loss_and_gradient, loss=loss) for loss in _LOSSES}
+_GRADIENTS = {loss: functools.partial(gradient_at, loss=loss) for loss in _LOSSES}
 
 
 def loss_and_gradient(loss: Loss) -> Callable[..., Any]:

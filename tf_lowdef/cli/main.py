@@ -18,6 +18,7 @@ COMMANDS = {
     "evaluate": "Attack a classifier, put defences in front of it, compare.",
     "sweep": "Find the WebP settings that are worth their cost.",
     "certify": "Prove within which L2 radius no attacker can change the answers.",
+    "harden": "Train a classifier so that it keeps something behind a defence.",
     "report": "Make the report of a run again from its folder.",
     "compare": "Show two or more runs side by side.",
     "attack": "Make adversarial images of the images of a folder.",

@@ -1,4 +1,4 @@
-"""Whether an attack or a defence is spelled rightly, said before TensorFlow is imported, which takes seconds.
+"""Whether an attack, a defence or a recipe is spelled rightly, said before TensorFlow is imported, which takes seconds.
 
 What may be written stands beside each attack and each layer, in modules that need TensorFlow. Their source is read here
 instead of imported; names, keys and types are checked, ranges of values when the attack or layer is made.
@@ -24,10 +24,10 @@ Kinds = tuple[type, ...]
 
 
 class Spelled(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
-    """A specification of an attack or a defence whose name, keys and types are right.
+    """A specification of an attack, a defence or a recipe whose name, keys and types are right.
 
     Args:
-        kind: ``"attack"`` or ``"defence"``.
+        kind: ``"attack"``, ``"defence"`` or ``"recipe"``.
     """
 
     name = "SPEC"
@@ -37,7 +37,8 @@ class Spelled(click.ParamType):  # type: ignore[type-arg]  # generic since click
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the text as it is; a usage error where it is none."""
-        parts, forms = ([value], attack_forms) if self._kind == "attack" else (value.split("+"), defence_forms)
+        forms = {"attack": attack_forms, "defence": defence_forms, "recipe": recipe_forms}[self._kind]
+        parts = value.split("+") if self._kind == "defence" else [value]
         try:
             for part in parts:
                 parse_spec(part, self._kind, forms())
@@ -49,14 +50,24 @@ class Spelled(click.ParamType):  # type: ignore[type-arg]  # generic since click
 @cache
 def attack_forms() -> dict[str, Form]:
     """Return what may be written behind each attack's name."""
-    classes = _classes("attacks")
-    forms = {"none": Form({})}
+    found = _dataclass_forms("attacks")
+    return {"none": Form({})} | {name: form_of(keys) for name, keys in found.items()}
+
+
+@cache
+def recipe_forms() -> dict[str, Form]:
+    """Return what may be written behind each recipe's name."""
+    return {name: Form(keys, next(iter(keys))) for name, keys in _dataclass_forms("training/recipes").items()}
+
+
+def _dataclass_forms(folder: str) -> dict[str, dict[str, Kinds]]:
+    """Return the fields of every dataclass of a package that has a name, by that name."""
+    classes, found = _classes(folder), {}
     for each in classes.values():
         for line in each.body:
             if isinstance(line, ast.AnnAssign) and ast.unparse(line.target) == "name" and line.value is not None:
-                keys = _merged(each, classes, _fields)
-                forms[str(ast.literal_eval(line.value))] = form_of(keys)
-    return forms
+                found[str(ast.literal_eval(line.value))] = _merged(each, classes, _fields)
+    return found
 
 
 @cache
