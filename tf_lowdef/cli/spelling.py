@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from tf_lowdef.specs import Form, Range, kinds_of, parse_spec
+from tf_lowdef.specs import Form, Range, kinds_of, parse_spec, split_gate
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INESSENTIAL = {"self", "name", "dtype", "trainable"}
@@ -36,13 +36,23 @@ class Spelled(click.ParamType):  # type: ignore[type-arg]  # generic since click
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the text as it is; a usage error where it is none."""
-        parts, forms = ([value], attack_forms) if self._kind == "attack" else (value.split("+"), defence_forms)
+        forms = attack_forms if self._kind == "attack" else defence_forms
         try:
-            for part in parts:
+            for part in [value] if self._kind == "attack" else _layers_in(value):
                 parse_spec(part, self._kind, forms())
         except ValueError as error:
             self.fail(str(error), param, ctx)
         return value
+
+
+def _layers_in(defence: str) -> list[str]:
+    """Return the texts of a defence's layers; of a gate, those of all its defences.
+
+    Raises:
+        ValueError: It is a gate that is not written as one.
+    """
+    gate = split_gate(defence)
+    return [part for each in ([defence] if gate is None else gate.squeezers) for part in each.split("+")]
 
 
 @cache

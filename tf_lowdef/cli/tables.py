@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tf_lowdef.report import accuracy_table, conclusion, legend
+from tf_lowdef.report.detection import detection_table, false_positives
 from tf_lowdef.report.sweep_report import sweep_table, verdict
 from tf_lowdef.results import Results
 from tf_lowdef.results.table import Table as TextTable
@@ -32,6 +33,7 @@ def show_results(results: Results, folder: str) -> None:
         for item in skipped:
             console.print(f"  {printable(item['reason'])}", markup=False, highlight=False)
     _show_accuracy(console, results)
+    _show_detection(console, results)
     console.print(f"\n{printable(conclusion(results))}", markup=False, highlight=False)
     console.print()
     for what, name in (("Picture: ", "accuracy.png"), ("Page:    ", "report.html"), ("Report:  ", "report.md")):
@@ -66,6 +68,18 @@ def _fill(table: Table, content: TextTable) -> None:
         table.add_column(escape(printable(column)), justify="right" if place else "left", overflow="fold")
     for row in content.rows:
         table.add_row(*(escape(printable(cell)) for cell in row))
+
+
+def _show_detection(console: Console, results: Results) -> None:
+    """Print what gates are worth as detectors; nothing without any."""
+    found, clean = detection_table(results), false_positives(results)
+    if found.rows:
+        caption = "AUC with its 95 % interval; the share in % above thresholds that were chosen on other clean images."
+        table = Table(title="Detection", title_justify="left", caption=caption, caption_justify="left")
+        _fill(table, found)
+        console.print(table)
+    if clean:
+        console.print(printable(clean), markup=False, highlight=False)
 
 
 def _show_accuracy(console: Console, results: Results) -> None:

@@ -3,20 +3,131 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.data.image_data import ImageData
-from tf_lowdef.defences import Gate
-from tf_lowdef.defences.calibration import calibrate
+from tf_lowdef.defences import Calibration, Defence, Gate
+from tf_lowdef.defences.calibration import calibrate, calibration_doubts
 from tf_lowdef.evaluation.images.selection import image_digest, stack
 from tf_lowdef.evaluation.models.predict import NonFiniteOutputError, Predictor
 
 Flags = npt.NDArray[np.bool_]
 Scores = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """The gates of a run with their thresholds, and the images that are left to judge them on.
+
+    Attributes:
+        defences: By name; what is no gate is as it was.
+        images: What may be attacked.
+        limit: How many of them at most.
+        source: Where the clean images are from that the thresholds were chosen on; None without gates.
+        count: How many of the run's own images were set aside for that.
+        digests: A hash of the pixels of each of them.
+        doubts: What to know of the thresholds.
+    """
+
+    defences: dict[str, Defence]
+    images: ImageData
+    limit: int | None
+    source: str | None = None
+    count: int = 0
+    digests: frozenset[bytes] = frozenset()
+    doubts: list[str] = field(default_factory=list)
+
+    @property
+    def calibrations(self) -> dict[str, Calibration]:
+        """The thresholds of the gates, by name."""
+        gates = {name: each for name, each in self.defences.items() if isinstance(each, Gate)}
+        return {name: each.calibration for name, each in gates.items() if each.calibration is not None}
+
+    def describe(self) -> dict[str, Any]:
+        """Return how the thresholds were chosen, in plain values; nothing without gates."""
+        found = {name: each.as_dict() for name, each in self.calibrations.items()}
+        return {"gates": {"clean_images": self.source, "set_aside": self.count, "thresholds": found}} if found else {}
+
+    def check(self, digests: Iterable[bytes]) -> None:
+        """Raise ValueError where an image that is judged is one of those that a threshold was chosen on.
+
+        Args:
+            digests: Of the images that are judged.
+        """
+        shared = len(self.digests.intersection(digests))
+        if shared and not self.count:
+            raise ValueError(f"`calibration` must hold other images than those that are judged: {shared} are in both")
+        if shared:
+            self.doubts.append(f"{shared} images are the same as some that the gates' thresholds were chosen on")
+
+
+def set_thresholds(
+    defences: dict[str, Defence],
+    model: Any,
+    images: ImageData,
+    calibration: ImageData | None,
+    limit: int | None,
+    batch_size: int,
+    seed: int,
+    progress: Callable[[int, int], object] | None = None,
+) -> SetAside:
+    """Choose the thresholds of the gates among some defences, on clean images that take no other part.
+
+    Args:
+        defences: By name.
+        model: The bare classifier.
+        images: Of the run; half of those that it would use are set aside, drawn by the seed, where there is no
+            `calibration`.
+        calibration: Clean images for the thresholds; None for none.
+        limit: How many images the run uses at most, those set aside included.
+        batch_size: Images in a forward pass.
+        seed: For all chance.
+        progress: Called with how many images were asked about, and of how many.
+
+    Raises:
+        ValueError: There are too few images; or `calibration` is given and there is no gate.
+    """
+    gates = {name: each for name, each in defences.items() if isinstance(each, Gate)}
+    if not gates:
+        if calibration is not None:
+            raise ValueError("`calibration` is for gates, and none is among the defences, such as 'gate(webp:60+flip)'")
+        return SetAside(defences, images, limit)
+    held, count = calibration, 0
+    if held is None:
+        used = len(images) if limit is None else min(limit, len(images))
+        order, count = np.random.default_rng(seed).permutation(len(images)), used // 2
+        held, images = images.take(np.sort(order[:count]).tolist()), images.take(np.sort(order[count:]).tolist())
+        limit = None if limit is None else max(limit - count, 1)
+    predict, doubts, digests = Predictor(model, batch_size, seed), list[str](), frozenset[bytes]()
+    made = dict(defences)
+    for number, (name, each) in enumerate(gates.items()):
+        _check_count(each, len(held), count)
+        tell = None if progress is None else partial(_tell, progress, number, len(gates))
+        scored = score_images(predict, each, held, progress=tell)
+        made[name] = found = with_threshold(each, scored)
+        doubts += [f"{name}: {doubt}" for doubt in calibration_doubts(found.calibration, each.rule)]  # type: ignore[arg-type]
+        doubts += [f"{name}: {reason}" for reason in scored.failed.values()]
+        digests = scored.digests
+    return SetAside(made, images, limit, held.source, count, digests, doubts)
+
+
+def _tell(progress: Callable[[int, int], object], number: int, gates: int, done: int, total: int) -> None:
+    progress(number * total + done, gates * total)
+
+
+def _check_count(gate: Gate, given: int, count: int) -> None:
+    if given < gate.rule.fewest:
+        whose = f"half of the run's images, {count}, are set aside for that" if count else f"`calibration` has {given}"
+        raise ValueError(
+            f"{gate.name}: its threshold takes {gate.rule.fewest} clean images or more that are not judged, and "
+            f"{whose}. Give more images, `calibration`, or a gate that may suspect more, such as gate:0.2(webp:60+flip)"
+        )
 
 
 @dataclass(frozen=True)

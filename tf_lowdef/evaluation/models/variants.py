@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
+from functools import partial
 from typing import Any
 
 import keras
 
 from tf_lowdef.defences import Defence
-from tf_lowdef.layers import RandomCropLayer
+from tf_lowdef.layers import RandomCropLayer, SqueezersLayer
 
 STOPPED = "none"
 """The gradient of a layer that hides it. Whoever asks for that is told so; it is not quietly given another."""
@@ -27,39 +27,43 @@ def defended_models(base: Any, defence: Defence, draws: int | None = None) -> li
         defence: With no layers for the bare model.
         draws: That the attack averages over; None leaves the crops as they are.
     """
-    layers = tuple(_with_fewer_crops(layer, draws) for layer in defence.layers)
+    defence = defence.changed(lambda layer: _with_fewer_crops(layer, draws))
     inner = list(base.layers) if isinstance(base, keras.Sequential) else []
-    gradients = list(dict.fromkeys(each for layer in (*layers, *inner) for each in _gradients(layer)))
+    gradients = list(dict.fromkeys(each for layer in (*defence.attackable, *inner) for each in _gradients(layer)))
     if not gradients:
-        return [dataclasses.replace(defence, layers=layers).in_front_of(base)]
-    found = []
+        return [defence.in_front_of(base)]
+    found, seen = [], set[tuple[str | None, ...]]()
     for gradient in gradients:
+        chosen = tuple(_chosen(layer, gradient) for layer in (*defence.attackable, *inner))
+        if chosen in seen:  # several layers are at their strongest together
+            continue
+        seen.add(chosen)
         changed = base
         if any(_gradients(layer) for layer in inner):
             start = keras.Input(base.input_shape[1:], dtype="float32")
             changed = keras.Sequential([start, *(_with_gradient(layer, gradient) for layer in inner)])
-        chain = tuple(_with_gradient(layer, gradient) for layer in layers)
-        found.append(dataclasses.replace(defence, layers=chain).in_front_of(changed))
+        found.append(defence.changed(partial(_with_gradient, gradient=gradient)).in_front_of(changed))
     return found
 
 
 def _gradients(layer: Any) -> list[str]:
     """Return the gradients that a layer offers an attacker, none of one that hides its gradient."""
     current = getattr(layer, "gradient", None)
-    return (
-        []
-        if current in (None, STOPPED)
-        else [each for each in getattr(type(layer), "gradients", ()) if each != STOPPED]
-    )
+    return [] if current in (None, STOPPED) else [each for each in getattr(layer, "gradients", ()) if each != STOPPED]
 
 
 def _with_gradient(layer: Any, gradient: str) -> Any:
     """Return the layer, or a new one with another gradient; such layers have no weights."""
-    offered = _gradients(layer)
-    if not offered:
+    wanted = _chosen(layer, gradient)
+    if wanted is None or wanted == layer.gradient:
         return layer
-    wanted = gradient if gradient in offered else offered[0]
-    return layer if wanted == layer.gradient else _made_again(layer, gradient=wanted)
+    return layer.with_gradient(wanted) if isinstance(layer, SqueezersLayer) else _made_again(layer, gradient=wanted)
+
+
+def _chosen(layer: Any, gradient: str) -> str | None:
+    """Return the gradient that a layer is set to where one is asked for: the strongest that it has if it lacks it."""
+    offered = _gradients(layer)
+    return None if not offered else gradient if gradient in offered else offered[0]
 
 
 def _with_fewer_crops(layer: Any, draws: int | None) -> Any:
