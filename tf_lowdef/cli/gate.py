@@ -142,6 +142,5 @@ def command(
         f"{found['suspected']} lie above it, where {found['lost']} right answers are lost and {found['gained']} gained)"
     )
     click.echo(f"Model: {printable(path)}")
-    click.echo(
-        "What it is worth on other images: tf-lowdef evaluate --defence 'gate(SPEC)', adaptive attacker included."
-    )
+    text = ";".join((defence, *squeezers))
+    click.echo(f"What it is worth on other images: tf-lowdef evaluate --defence '{GATE}({text})'")
