@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import keras
-
 from tf_lowdef.defences.calibration import Calibration, Rule
 from tf_lowdef.defences.defence import Defence, Keys, Pixels
 from tf_lowdef.layers import GateHead, SqueezersLayer
@@ -122,7 +120,8 @@ class Gate(Defence):
             TypeError: `classifier` is not a Keras model.
             ValueError: No threshold has been chosen; or as `Defence.in_front_of`.
         """
-        return self._said(classifier, self._parts(classifier).classifier())
+        made = self._parts(classifier).classifier()
+        return say_range(made) if range_is_said(classifier) else made
 
     def model(self, classifier: Any) -> Any:
         """Return the gated classifier of three outputs, ``logits``, ``suspicion`` and ``defended``.
@@ -130,7 +129,7 @@ class Gate(Defence):
         Args:
             classifier: As for `in_front_of`.
         """
-        return self._said(classifier, self._parts(classifier).model())
+        return self._parts(classifier).model()
 
     def probe(self, input_shape: Any) -> str | None:
         """Try the layers of its defences; see `Defence.probe`."""
@@ -140,7 +139,3 @@ class Gate(Defence):
     def _parts(self, classifier: Any) -> GateParts:
         self.probe(image_shape(classifier))
         return GateParts(self.layers[0], classifier, self.head)
-
-    @staticmethod
-    def _said(classifier: Any, made: keras.Model) -> Any:
-        return say_range(made) if range_is_said(classifier) else made

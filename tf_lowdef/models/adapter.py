@@ -89,7 +89,7 @@ def as_classifier(
 
 
 def _adapt(model: Any, said: InputRange | None, outputs: str | None, input_shape: Any) -> Any:
-    if (gate := find_gate(model)) is not None:
+    if (gate := find_gate(model)) is not None and gate.head.answer != LOGITS:
         if said not in (None, PIXELS) or outputs not in (None, LOGITS):
             raise ValueError(
                 f"{model.name!r} is a gate, which takes pixels in [0, 255] and gives logits. "
