@@ -5,6 +5,7 @@ from . import defences as defences
 from . import evaluation as evaluation
 from . import files as files
 from . import folders as folders
+from . import gating as gating
 from . import jobs as jobs
 from . import layers as layers
 from . import models as models
@@ -20,6 +21,7 @@ from .certification import SmoothedClassifier as SmoothedClassifier
 from .certification import certify as certify
 from .defences import Defence as Defence
 from .evaluation import evaluate as evaluate
+from .gating import gate as gate
 from .layers import BitDepthLayer as BitDepthLayer
 from .layers import FlipLayer as FlipLayer
 from .layers import GaussianLayer as GaussianLayer

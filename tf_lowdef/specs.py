@@ -40,6 +40,43 @@ def form_of_application(options: Mapping[str, type]) -> Form:
     return Form({**{name: (kind,) for name, kind in options.items()}, "size": (int,), "classes": (int,)})
 
 
+GATE = "gate"
+"""The name of a gate: ``gate(webp:60+flip)``, with its rule ``gate:0.02(webp:60+flip)``."""
+
+GATE_FORM = Form({"false_positive_rate": (int, float), "max_clean_drop": (int, float)}, "false_positive_rate")
+
+
+class GateText(NamedTuple):
+    """A gate as it is written.
+
+    Attributes:
+        values: Of its rule, by key.
+        squeezers: The texts of its defences; the first one answers.
+    """
+
+    values: dict[str, Any]
+    squeezers: list[str]
+
+
+def split_gate(text: str) -> GateText | None:
+    """Return what ``gate[:RULE](DEFENCE[;SQUEEZER ...])`` says; None where a text is no gate.
+
+    Raises:
+        ValueError: It begins as one, or holds one, and is not written so.
+    """
+    bare = "".join(text.split()).lower()
+    if not re.search(rf"\b{GATE}(?=[:(]|$)", bare):
+        return None
+    found = re.fullmatch(rf"({GATE}(?::[^()]*)?)\((.+)\)", bare)
+    squeezers = found[2].split(";") if found else []
+    if not found or not all(squeezers) or re.search(r"[()]", found[2]):
+        raise ValueError(
+            "A gate is written gate(DEFENCE), gate(DEFENCE;SQUEEZER;...) or, with the share of clean images that it "
+            f"may suspect, gate:0.05(DEFENCE), around a whole defence such as webp:60+flip. Received: {text!r}"
+        )
+    return GateText(parse_spec(found[1], "defence", {GATE: GATE_FORM})[1], squeezers)
+
+
 def kinds_of(hint: Any) -> tuple[type, ...]:
     """Return those types of a type hint that a value may be written in."""
     kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)

@@ -27,6 +27,7 @@ from tf_lowdef.cli.options import (
 )
 from tf_lowdef.cli.spelling import Spelled
 from tf_lowdef.cli.types import DataName, InputRangeName, ModelName, WeightsName
+from tf_lowdef.specs import split_gate
 from tf_lowdef.text import printable
 from tf_lowdef.threats import THREATS
 
@@ -62,7 +63,8 @@ from tf_lowdef.threats import THREATS
     type=Spelled("defence"),
     multiple=True,
     metavar="SPEC",
-    help="none, or layers joined by +, such as webp:60+flip or jpeg:60; may be repeated.",
+    help="none, layers joined by +, such as webp:60+flip or jpeg:60, or a gate, such as 'gate(webp:60+flip)'; may be "
+    "repeated.",
 )
 @click.option(
     "--threat",
@@ -87,6 +89,13 @@ from tf_lowdef.threats import THREATS
 @click.option("--surrogate-weights", type=WeightsName(), metavar="FILE|imagenet|none", help="As --weights.")
 @click.option(
     "--surrogate-input-range", type=InputRangeName(), metavar="LOW,HIGH|caffe|torch|tf", help="As --input-range."
+)
+@click.option(
+    "--calibration",
+    type=DataName(),
+    metavar="CSV|DIR|tfds:NAME/SPLIT",
+    help="Clean images that the thresholds of gates are chosen on, none of those in --data.  [default: half of the "
+    "images, which are then judged by nobody]",
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Use at most this many images, drawn by the seed.")
 @click.option("--only-correct", is_flag=True, help="Use only images that the bare model classifies correctly.")
@@ -121,6 +130,10 @@ def command(
     """
     check_model_options(model, weights, data, input_range, outputs)
     cluster = pop_ray_options(options)
+    if options["calibration"] is not None and data is None:
+        raise click.UsageError("--calibration needs --data.")
+    if options["calibration"] is not None and not any(map(split_gate, options["defences"])):
+        raise click.UsageError("--calibration needs a gate, such as --defence 'gate(webp:60+flip)'.")
     if surrogate is None and ("transfer" in options["threat"] or surrogate_weights is not None):
         raise click.UsageError("--threat transfer and --surrogate-weights need --surrogate.")
     if surrogate is not None and "transfer" not in options["threat"]:

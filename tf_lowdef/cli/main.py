@@ -24,6 +24,7 @@ COMMANDS = {
     "attack": "Make adversarial images of the images of a folder.",
     "flip": "Mirror the images of a folder (with its subfolders), or one image.",
     "webp": "Encode the images of a folder (with its subfolders), or one image, as WebP.",
+    "gate": "Make a classifier that defends only where an image looks suspicious.",
     "export": "Write a defended classifier for TensorFlow Serving.",
     "serve-check": "Check that an exported model serves.",
 }

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from tf_lowdef.bounds import form_of
-from tf_lowdef.specs import Form, Range, form_of_application, kinds_of, parse_spec
+from tf_lowdef.specs import Form, Range, form_of_application, kinds_of, parse_spec, split_gate
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INESSENTIAL = {"self", "name", "dtype", "trainable"}
@@ -38,13 +38,23 @@ class Spelled(click.ParamType):  # type: ignore[type-arg]  # generic since click
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the text as it is; a usage error where it is none."""
         forms = {"attack": attack_forms, "defence": defence_forms, "recipe": recipe_forms}[self._kind]
-        parts = value.split("+") if self._kind == "defence" else [value]
+        parts = _layers_in(value) if self._kind == "defence" else [value]
         try:
             for part in parts:
                 parse_spec(part, self._kind, forms())
         except ValueError as error:
             self.fail(str(error), param, ctx)
         return value
+
+
+def _layers_in(defence: str) -> list[str]:
+    """Return the texts of a defence's layers; of a gate, those of all its defences.
+
+    Raises:
+        ValueError: It is a gate that is not written as one.
+    """
+    gate = split_gate(defence)
+    return [part for each in ([defence] if gate is None else gate.squeezers) for part in each.split("+")]
 
 
 @cache

@@ -17,6 +17,7 @@ from tf_lowdef.cli.options import JSON
 from tf_lowdef.files import csv_text
 from tf_lowdef.report import accuracy_table, conclusion, legend
 from tf_lowdef.report.certified import alpha_note, chosen_note
+from tf_lowdef.report.detection import detection_table, false_positives
 from tf_lowdef.report.glance import short_table
 from tf_lowdef.report.side_by_side import differences_of_runs, side_by_side
 from tf_lowdef.report.sweep_report import sweep_table, verdict
@@ -44,6 +45,7 @@ def show_results(results: Results, folder: str, output: str | None = None) -> No
         return
     console = _console(results)
     _show_accuracy(console, results)
+    _show_detection(console, results)
     _show_end(console, results, folder)
 
 
@@ -138,6 +140,18 @@ def _fill(table: Table, content: TextTable) -> None:
         table.add_column(escape(printable(column)), justify="right" if place else "left", overflow="fold")
     for row in content.rows:
         table.add_row(*(escape(printable(cell)) for cell in row))
+
+
+def _show_detection(console: Console, results: Results) -> None:
+    """Print what gates are worth as detectors; nothing without any."""
+    found, clean = detection_table(results), false_positives(results)
+    if found.rows:
+        caption = "AUC with its 95 % interval; the share in % above thresholds that were chosen on other clean images."
+        table = Table(title="Detection", title_justify="left", caption=caption, caption_justify="left")
+        _fill(table, found)
+        console.print(table)
+    if clean:
+        console.print(printable(clean), markup=False, highlight=False)
 
 
 def _show_accuracy(console: Console, results: Results) -> None:

@@ -11,18 +11,23 @@ STOPPED = "none"
 def offered_gradients(layer: Any) -> list[str]:
     """Return the gradients that a layer offers an attacker, the strongest first; none where it hides its own."""
     current = getattr(layer, "gradient", None)
-    if current in (None, STOPPED):
-        return []
-    return [each for each in getattr(type(layer), "gradients", ()) if each != STOPPED]
+    return [] if current in (None, STOPPED) else [each for each in getattr(layer, "gradients", ()) if each != STOPPED]
+
+
+def chosen_gradient(layer: Any, gradient: str) -> str | None:
+    """Return the gradient that a layer is set to where one is asked for: the strongest that it has if it lacks it."""
+    offered = offered_gradients(layer)
+    return None if not offered else gradient if gradient in offered else offered[0]
 
 
 def with_gradient(layer: Any, gradient: str) -> Any:
     """Return the layer, or a new one with another gradient: the strongest that it offers, where it lacks that one.
 
-    Layers that offer a choice have no weights.
+    Layers that offer a choice have no weights; one that holds other layers makes itself anew (its ``with_gradient``).
     """
-    offered = offered_gradients(layer)
-    if not offered:
+    wanted = chosen_gradient(layer, gradient)
+    if wanted is None or wanted == layer.gradient:
         return layer
-    wanted = gradient if gradient in offered else offered[0]
-    return layer if wanted == layer.gradient else type(layer).from_config({**layer.get_config(), "gradient": wanted})
+    if hasattr(layer, "with_gradient"):
+        return layer.with_gradient(wanted)
+    return type(layer).from_config({**layer.get_config(), "gradient": wanted})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tf_lowdef.bounds import in_order
 from tf_lowdef.report.certified import certified_sentence
+from tf_lowdef.report.gate_sentences import gate_sentences
 from tf_lowdef.results import BARE, Results, Row
 from tf_lowdef.threats import ADAPTIVE, OBLIVIOUS, THREATS
 from tf_lowdef.threats.adaptive import NO_CLAIM
@@ -50,7 +51,9 @@ def _under_attack(results: Results) -> str:
     one_who_does = unknown is not None and unknown.threat == OBLIVIOUS  # of whom "does not know of it" was said
     parts.append(_knowing(known, results, "one who does" if one_who_does else THREATS[ADAPTIVE].who))
     text = f"{name}{where} " + ", and ".join(parts) + "."
-    return " ".join([text, *_at_most(results, row), *([] if known is None else _others(results, known))])
+    return " ".join(
+        [text, *_at_most(results, row), *([] if known is None else _others(results, known)), *gate_sentences(results)]
+    )
 
 
 def holds(row: Row, results: Results) -> str:

@@ -24,6 +24,12 @@ PLACED = (
     "unreliable",
     "setting",
     "draws",
+    "detection_n",
+    "auc",
+    "auc_ci95",
+    "caught_1",
+    "caught_5",
+    "suspected",
 )
 """Fields of a row that stand in a table, heading or sentence of their own."""
 

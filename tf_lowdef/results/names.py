@@ -6,6 +6,7 @@ import re
 from typing import Literal
 
 from tf_lowdef.bounds import LINF, NORMS, Bound
+from tf_lowdef.specs import GATE
 
 CLEAN = "none"
 """The attack of the rows of clean images."""
@@ -20,6 +21,7 @@ Kind = Literal["clean", "attack", "worst"]
 """What a row is of: clean images, one attack, or the worst example of every image whoever made it."""
 
 _ATTACK = re.compile(r"(.*?)(?::((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?))?(,.*)?", re.DOTALL)
+_GATE = re.compile(rf"{GATE}(:[^()]*)?\(")
 _STRENGTH = re.compile(r":[\d.-]+")
 
 
@@ -69,8 +71,21 @@ class DefenceName(str):
     __slots__ = ()
 
     @property
+    def is_gate(self) -> bool:
+        """Whether it is a gate's text, such as ``"gate(webp:60+flip)"``."""
+        return _GATE.match(self) is not None
+
+    @property
+    def gated(self) -> DefenceName | None:
+        """The defence that a gate answers with; None of another one."""
+        found = _GATE.match(self)
+        return DefenceName(self[found.end() :].rstrip(")").split(";")[0]) if found else None
+
+    @property
     def layers(self) -> list[str]:
-        """The names of its layers in the order that an image meets them; none of the bare model."""
+        """The names of its layers in the order that an image meets them; none of the bare model, a gate's is one."""
+        if self.is_gate:
+            return [GATE]
         return [] if self == BARE else [re.split("[:,]", layer)[0] for layer in self.split("+")]
 
     @property

@@ -57,6 +57,16 @@ class Row:
         unreliable: Why the attack, not the defence, may be the reason for `top1`, which is an upper bound then and does
             not rank; None where nothing speaks against it.
         draws: How many draws of a randomised defence `top1` is a mean of.
+        detection_n: Behind a gate: adversarial images that fooled the model that they were made on; of a worst case,
+            images that are right when clean and fooled within epsilon, by the least suspicious example of each. None
+            elsewhere.
+        auc: How well the gate's suspicion tells these from clean images: the area under the ROC curve.
+        auc_ci95: 95 % interval of `auc`.
+        caught_1: The share of these above the threshold for 1 % false positives, chosen on other images; None where
+            those were too few to choose it.
+        caught_5: The same for 5 %.
+        suspected: The share of these that the gate suspects at its own threshold; of the clean row, that of the clean
+            images, its false positives.
         per_image: For each image the share of draws in which it is classified correctly, 0 or 1 where nothing is
             drawn; None where the attack was not tried.
 
@@ -86,6 +96,12 @@ class Row:
     conditional: bool = False
     unreliable: str | None = None
     draws: int = 1
+    detection_n: int | None = None
+    auc: float | None = None
+    auc_ci95: tuple[float, float] | None = field(default=None, metadata={ENDS: ("auc_low", "auc_high")})
+    caught_1: float | None = None
+    caught_5: float | None = None
+    suspected: float | None = None
     per_image: tuple[float | None, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:

@@ -151,7 +151,7 @@ class AdaptiveAttacker:
         self._self_test(target, name, strong, made)
         for part, record in self._attacked(target, name, strong, places):
             made.put(part, record.arrays, float(record["attack_seconds"]))
-            outcome.put(part, record["shares"], record["chosen_by"], float(record["seconds"]))
+            outcome.put(part, record["shares"], record["chosen_by"], float(record["seconds"]), record["suspicion"])
             self._progress(len(part))
         return outcome
 

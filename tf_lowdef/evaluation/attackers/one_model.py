@@ -117,8 +117,8 @@ class OneModelAttacker:
         for unit, record in zip(units, self._runner.run(units, work), strict=True):
             places = np.array(unit.task["places"], np.int64)
             for number, outcome in enumerate(outcomes):
-                shares, chosen_by, seconds = (record[array][number] for array in JUDGED)
-                outcome.put(places, shares, chosen_by, float(seconds))
+                shares, chosen_by, suspicion, seconds = (record[array][number] for array in JUDGED)
+                outcome.put(places, shares, chosen_by, float(seconds), suspicion)
             yield places, record
 
     def _has_gradient(self, threat: Threat) -> bool:

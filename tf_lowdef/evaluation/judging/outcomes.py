@@ -164,6 +164,7 @@ class Outcome:
         seconds: Time for the predictions.
         unreliable: Why the number is no sign of robustness.
         setting: What a row without `made` says of itself.
+        suspicion: float64, (n,): how suspicious each image looks to a gate; not a number elsewhere.
     """
 
     threat: str | None
@@ -178,6 +179,11 @@ class Outcome:
     seconds: float = 0.0
     unreliable: list[str] = field(default_factory=list)
     setting: dict[str, Any] = field(default_factory=dict)
+    suspicion: Floats = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        if not len(self.suspicion):
+            self.suspicion = np.full(len(self.shares), np.nan)
 
     @classmethod
     def empty(cls, threat: str | None, attack: str, defence: str, made: Made | None, n: int, draws: int = 1) -> Outcome:
@@ -189,9 +195,17 @@ class Outcome:
         """Threat, attack and defence."""
         return self.threat, self.attack, self.defence
 
-    def put(self, places: Indices, shares: Floats, chosen_by: Floats, seconds: float = 0.0) -> None:
+    def put(
+        self,
+        places: Indices,
+        shares: Floats,
+        chosen_by: Floats,
+        seconds: float = 0.0,
+        suspicion: Floats | float = np.nan,
+    ) -> None:
         """Take in what became of some images."""
         self.shares[places], self.chosen_by[places], self.tried[places] = shares, chosen_by, True
+        self.suspicion[places] = suspicion
         self.seconds += seconds
 
     def within(self, bound: Bound) -> Flags:
@@ -243,6 +257,21 @@ def worst_of(outcomes: list[Outcome], bound: Bound) -> tuple[Floats, Floats]:
         if inside.all() and member.mean() < shares.mean():
             shares, chosen_by = member, outcome.chosen_by.copy()
     return shares, chosen_by
+
+
+def least_suspicion(outcomes: Sequence[Outcome], bound: Bound) -> Floats:
+    """Return how suspicious the least suspicious example of each image looks that fools the defence within a bound.
+
+    Args:
+        outcomes: Of one gate, the clean one among them or not.
+        bound: Norm and epsilon.
+
+    Returns:
+        float64, (n,); not a number where none fools it, or nothing is suspected.
+    """
+    fooling = [np.where(each.within(bound) & (each.shares < 0.5), each.suspicion, np.nan) for each in outcomes]
+    least: Floats = np.fmin.reduce(fooling)
+    return least
 
 
 def survivors(clean: Outcome, outcomes: Sequence[Outcome], bound: Bound) -> Indices:

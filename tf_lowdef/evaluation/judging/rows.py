@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from tf_lowdef.bounds import Bound
+from tf_lowdef.defences import Calibration
+from tf_lowdef.evaluation.judging.detecting import detection_columns
 from tf_lowdef.evaluation.judging.metrics import mean_or_none
-from tf_lowdef.evaluation.judging.outcomes import Attacked, Outcome, worst_of
+from tf_lowdef.evaluation.judging.outcomes import Attacked, Outcome, least_suspicion, worst_of
 from tf_lowdef.evaluation.judging.refusals import REASONS, mark_adaptive, still_taken, worst_case_reasons
 from tf_lowdef.results import CLEAN, WORST, AttackName, Comparison, DefenceName, Row
 from tf_lowdef.results.statistics import accuracy_interval, compare_paired, holm
@@ -59,17 +62,36 @@ def worst_cases(
         worst = Outcome.empty(threat.name, AttackName.worst(bound), clean.defence, None, len(shares), clean.draws)
         worst.put(np.arange(len(shares)), shares, chosen_by)
         worst.setting = setting
+        worst.suspicion = least_suspicion(everything, bound)
         worst.unreliable = reasons if shares.any() else []
         found.append(worst)
     return found
 
 
-def to_rows(outcomes: Sequence[Outcome], resolution: tuple[int, int] | None) -> list[Row]:
-    """Return a row for each outcome, attack by attack, in the order in which attacks and defences first occur."""
+def to_rows(
+    outcomes: Sequence[Outcome],
+    resolution: tuple[int, int] | None,
+    calibrations: Mapping[str, Calibration] = MappingProxyType({}),
+) -> list[Row]:
+    """Return a row for each outcome, attack by attack, in the order in which attacks and defences first occur.
+
+    Args:
+        outcomes: Of clean and attacked images.
+        resolution: At which they were classified.
+        calibrations: The thresholds of those defences that are gates, by name.
+    """
     clean = {outcome.defence: outcome for outcome in outcomes if outcome.attack == CLEAN}
     order = {key: place for place, key in enumerate(dict.fromkeys(each.key[:2] for each in outcomes))}
     ordered = sorted(outcomes, key=lambda outcome: order[outcome.key[:2]])
-    return [_to_row(outcome, clean[outcome.defence], resolution) for outcome in ordered]
+    return [
+        _to_row(
+            outcome,
+            clean[outcome.defence],
+            resolution,
+            detection_columns(outcome, clean[outcome.defence], calibrations.get(outcome.defence)),
+        )
+        for outcome in ordered
+    ]
 
 
 def compare_rows(rows: Sequence[Row], seed: int) -> list[Comparison]:
@@ -100,7 +122,7 @@ def group_by_defence(outcomes: Sequence[Outcome]) -> Mapping[str, list[Outcome]]
     return found
 
 
-def _to_row(outcome: Outcome, clean: Outcome, resolution: tuple[int, int] | None) -> Row:
+def _to_row(outcome: Outcome, clean: Outcome, resolution: tuple[int, int] | None, detected: Mapping[str, Any]) -> Row:
     shares = outcome.shares[outcome.tried]
     n, total = len(shares), round(float(shares.sum()), 6)
     columns: dict[str, Any] = {"setting": outcome.setting}
@@ -126,4 +148,5 @@ def _to_row(outcome: Outcome, clean: Outcome, resolution: tuple[int, int] | None
             float(share) if tried else None for share, tried in zip(outcome.shares, outcome.tried, strict=True)
         ),
         **columns,
+        **detected,
     )
