@@ -38,9 +38,8 @@ class Spelled(click.ParamType):  # type: ignore[type-arg]  # generic since click
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the text as it is; a usage error where it is none."""
         forms = {"attack": attack_forms, "defence": defence_forms, "recipe": recipe_forms}[self._kind]
-        parts = _layers_in(value) if self._kind == "defence" else [value]
         try:
-            for part in parts:
+            for part in _layers_in(value) if self._kind == "defence" else [value]:
                 parse_spec(part, self._kind, forms())
         except ValueError as error:
             self.fail(str(error), param, ctx)
