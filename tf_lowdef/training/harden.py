@@ -147,7 +147,7 @@ def harden(
         >>> hardened = harden(model, "photos/", "webp:60+flip", "fgsm-rs:4", epochs=15)
         >>> hardened.save("hardened.keras")
     """
-    asked = {
+    asked: dict[str, Any] = {
         "epochs": check_integer("epochs", epochs, 1),
         "batch_size": check_integer("batch_size", batch_size, 1),
         "learning_rate": check_number("learning_rate", learning_rate, 0, above=True),
