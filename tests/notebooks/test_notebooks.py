@@ -60,8 +60,17 @@ def shown(cell):
 
 
 def test_there_are_notebooks():
-    names = {"adaptive", "gate", "own_model", "paper", "quickstart", "serving", "why_flip"}
-    assert {path.stem for path in NOTEBOOKS} == names
+    assert {path.stem for path in NOTEBOOKS} == {
+        "adaptive",
+        "certify",
+        "gate",
+        "harden",
+        "own_model",
+        "paper",
+        "quickstart",
+        "serving",
+        "why_flip",
+    }
 
 
 @each_notebook

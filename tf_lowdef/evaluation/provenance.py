@@ -38,14 +38,14 @@ def move_aside(out: Folder) -> Path | str | None:
 
 
 def describe_identity(
-    model: Any, surrogate: Any, data: ImageData, arguments: dict[str, Any], seed: int
+    model: Any, surrogate: Any, data: ImageData, arguments: dict[str, Any], seed: int, tool: str = "evaluate"
 ) -> dict[str, Any]:
     """Return all that decides a run's results and is known before it: a folder's run goes on only with the same.
 
     Pixels are not among it: each image's are compared with those that were classified when the run began.
     """
     return {
-        "tool": "evaluate",
+        "tool": tool,
         "arguments": {**arguments, "seed": seed},
         "model": identify(model),
         "surrogate": None if surrogate is None else identify(surrogate),

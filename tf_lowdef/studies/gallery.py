@@ -80,11 +80,12 @@ def make_gallery(
         OSError: The folder cannot be written to.
         ValueError: The defence has no text, and is not among `defences`.
     """
-    choices, selection = choose(results, Path(folder))
-    if not choices:
-        return None
     model = open_classifier(model, data)
     images = open_data(model, data, labels)
+    classes = dict(zip(images.names, map(int, images.labels), strict=True))
+    choices, selection = choose(results, Path(folder), classes)
+    if not choices:
+        return None
     places = {name: place for place, name in enumerate(images.names)}
     if class_names is None:
         class_names = images.class_names or names_in(data)
@@ -93,7 +94,7 @@ def make_gallery(
     defence = _with_threshold(_find(results.subject, defences), results)
     maker = _Maker(model, defence, Path(folder), names, batch_size, int(results.run["seed"]))
     examples = [
-        maker.example(number, choice, images.read(places[choice.name]), int(images.labels[places[choice.name]]))
+        maker.example(number, choice, images.read(places[choice.name]), classes[choice.name])
         for number, choice in enumerate(choices, 1)
     ]
     gallery = Gallery(examples, selection, maker.no_cam)

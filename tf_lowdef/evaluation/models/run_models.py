@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.attacks import MPGD, Attack, AttackResult, Square
+from tf_lowdef.bounds import Bound
 from tf_lowdef.defences import Defence
 from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, observe
 from tf_lowdef.evaluation.judging.probes import Probe
@@ -96,6 +97,7 @@ class RunModels:
         self.predictor = Predictor(model, batch_size, seed)
         self._victims: dict[str, Any] = {}
         self._defended: tuple[str, list[Any]] = ("", [])
+        self._behind: dict[str, Any] = {}
 
     def victim(self, threat: Threat) -> Any:
         """Return the one model that a threat's attacker attacks, as an attack should see it."""
@@ -110,6 +112,12 @@ class RunModels:
             models = [say_range(model) for model in models]
             self._defended = defence, [attackable(model, self.draws, self.batch_size) for model in models]
         return self._defended[1]
+
+    def behind(self, defence: str) -> Any:
+        """Return the classifier with a defence in front of it, made once."""
+        if defence not in self._behind:
+            self._behind[defence] = self.defences[defence].in_front_of(self.model)
+        return self._behind[defence]
 
     def probe_victim(self, batch: Batch, *, threat: Threat) -> Record:
         """Return whether a threat's victim has a gradient."""
@@ -128,13 +136,13 @@ class RunModels:
         """Return how many planted examples an attack finds through one gradient of a defended model."""
         return Record(facts=self_test(self.defended(defence)[number], attack, *batch[:2], self.seed)._asdict())
 
-    def check_victim(self, batch: Batch, *, threat: Threat, epsilon: float | None) -> Record:
+    def check_victim(self, batch: Batch, *, threat: Threat, bound: Bound | None) -> Record:
         """Return what some images tell of a threat's victim: its gradient, and attacks that need or need not trust it.
 
         Args:
             batch: The images.
             threat: Whose victim.
-            epsilon: Of a short Square attack in grey levels; None leaves it out.
+            bound: Of a short Square attack; None leaves it out.
 
         Returns:
             ``probe``; ``sanity``, how many images were attacked at `SANITY_EPSILON` and how many of them were left; and
@@ -145,8 +153,8 @@ class RunModels:
         sanity = run_attack("sanity", SANITY_ATTACK, victim, *batch[:2], self.batch_size, self.seed)
         right = sanity.clean_predictions == batch.labels
         fooled = np.zeros(len(batch.labels), bool)
-        if epsilon is not None and not isinstance(victim, ExpectedModel):
-            square = Square(epsilon, SHORT_SQUARE)
+        if bound is not None and not isinstance(victim, ExpectedModel):
+            square = Square(bound.epsilon, SHORT_SQUARE, norm=bound.norm)
             fooled = run_attack("square", square, victim, *batch[:2], self.batch_size, self.seed).success & right
         facts = {"probe": found._asdict(), "sanity": [int(right.sum()), int((right & ~sanity.success).sum())]}
         return Record({"square": fooled}, facts=facts)
