@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.options import (
     check_model_options,
     model_options,
@@ -35,7 +36,13 @@ class _Plain(Spelled):
         return super().convert(value, param, ctx)
 
 
-@click.command(name="gate")
+@click.command(
+    name="gate",
+    epilog=examples(
+        "tf-lowdef gate --model MobileNetV2 --data clean.csv --defence webp:60+flip --out gated.keras",
+        "tf-lowdef gate --squeezer median:3 --out demo.keras",
+    ),
+)
 @model_options
 @names_option
 @click.option(
@@ -90,16 +97,11 @@ def command(
     out: str,
     **options: Any,
 ) -> None:
-    r"""Make a classifier that takes the defended answer only where an image looks suspicious.
+    """Make a classifier that defends only where an image looks suspicious.
 
     It looks suspicious where the classifier changes its mind behind the defence, by more than nearly all clean images
     make it. The file holds one Keras model with the outputs logits, suspicion and defended; every command takes it as
     its --model. Without --model: the embedded classifier and its images, offline.
-
-    \b
-    Example:
-      tf-lowdef gate --model MobileNetV2 --data clean.csv --defence webp:60+flip --out gated.keras
-      tf-lowdef export gated.keras --out served/gated
     """
     check_model_options(model, weights, data, input_range, outputs)
     if false_positive_rate is not None and max_clean_drop is not None:
@@ -130,7 +132,7 @@ def command(
             squeezers=squeezers,
             false_positive_rate=false_positive_rate,
             max_clean_drop=max_clean_drop,
-            progress=lambda done, total: progress("Asking about clean images", done, total),
+            progress=progress,
             **options,
         )
     path.parent.mkdir(parents=True, exist_ok=True)

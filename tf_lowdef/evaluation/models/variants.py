@@ -27,9 +27,8 @@ def defended_models(base: Any, defence: Defence, draws: int | None = None) -> li
     """
     defence = defence.changed(lambda layer: _with_fewer_crops(layer, draws))
     inner = list(base.layers) if isinstance(base, keras.Sequential) else []
-    gradients = list(
-        dict.fromkeys(each for layer in (*defence.attackable, *inner) for each in offered_gradients(layer))
-    )
+    meeting = (*defence.attackable, *inner)
+    gradients = list(dict.fromkeys(each for layer in meeting for each in offered_gradients(layer)))
     if not gradients:
         return [defence.in_front_of(base)]
     found, seen = [], set[tuple[str | None, ...]]()
