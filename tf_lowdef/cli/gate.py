@@ -40,7 +40,7 @@ class _Plain(Spelled):
     name="gate",
     epilog=examples(
         "tf-lowdef gate --model MobileNetV2 --data clean.csv --defence webp:60+flip --out gated.keras",
-        "tf-lowdef export gated.keras --out served/gated",
+        "tf-lowdef gate --squeezer median:3 --out demo.keras",
     ),
 )
 @model_options
@@ -97,7 +97,7 @@ def command(
     out: str,
     **options: Any,
 ) -> None:
-    """Make a classifier that takes the defended answer only where an image looks suspicious.
+    """Make a classifier that defends only where an image looks suspicious.
 
     It looks suspicious where the classifier changes its mind behind the defence, by more than nearly all clean images
     make it. The file holds one Keras model with the outputs logits, suspicion and defended; every command takes it as
@@ -132,7 +132,7 @@ def command(
             squeezers=squeezers,
             false_positive_rate=false_positive_rate,
             max_clean_drop=max_clean_drop,
-            progress=lambda done, total: progress("Asking about clean images", done, total),
+            progress=progress,
             **options,
         )
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from tf_lowdef.evaluation.gates import score_images, with_threshold
 from tf_lowdef.evaluation.judging.checks import check_labels
 from tf_lowdef.evaluation.models.opening import open_classifier, open_data, probe_range
 from tf_lowdef.evaluation.models.predict import Predictor, class_count
+from tf_lowdef.jobs.progress import Progress, shown
 from tf_lowdef.models.gated import find_gate
 from tf_lowdef.validation import check_integer
 
@@ -35,7 +37,7 @@ def gate(
     limit: int | None = None,
     batch_size: int = 32,
     seed: int = 0,
-    progress: Callable[[int, int], object] | None = None,
+    progress: Progress | bool | None = None,
 ) -> Any:
     """Make a classifier that takes the defended answer only where an image looks suspicious, and says how much.
 
@@ -64,7 +66,7 @@ def gate(
         limit: Use at most this many images, drawn by `seed`.
         batch_size: Images at a time.
         seed: Decides which images a `limit` draws, and what randomised defences draw.
-        progress: Called with how many images are done, and how many there are.
+        progress: Called with what is being done, how many images are done, and how many there are; see ``evaluate``.
 
     Returns:
         A ``keras.Model`` from float32 pixels in [0, 255], shape (batch, height, width, 3), to a dictionary: ``logits``,
@@ -106,7 +108,9 @@ def gate(
     if limit is not None:
         check_integer("limit", limit, 1)
         chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:limit]).tolist()
-    scored = score_images(Predictor(classifier, batch_size, seed), made, images, chosen, progress)
+    with shown(progress) as report:
+        asking = partial(report, "Asking about clean images")
+        scored = score_images(Predictor(classifier, batch_size, seed), made, images, chosen, asking)
     made = with_threshold(made, scored, labelled)
     if scored.failed:
         name, reason = next(iter(scored.failed.items()))

@@ -11,11 +11,16 @@ STOPPED = "none"
 def offered_gradients(layer: Any) -> list[str]:
     """Return the gradients that a layer offers an attacker, the strongest first; none where it hides its own."""
     current = getattr(layer, "gradient", None)
-    return [] if current in (None, STOPPED) else [each for each in getattr(layer, "gradients", ()) if each != STOPPED]
+    if current in (None, STOPPED):
+        return []
+    return [each for each in getattr(layer, "gradients", ()) if each != STOPPED]
 
 
 def chosen_gradient(layer: Any, gradient: str) -> str | None:
-    """Return the gradient that a layer is set to where one is asked for: the strongest that it has if it lacks it."""
+    """Return what a layer is set to where a gradient is asked for: the strongest that it offers if it lacks that one.
+
+    None for a layer that offers none.
+    """
     offered = offered_gradients(layer)
     return None if not offered else gradient if gradient in offered else offered[0]
 
@@ -23,7 +28,7 @@ def chosen_gradient(layer: Any, gradient: str) -> str | None:
 def with_gradient(layer: Any, gradient: str) -> Any:
     """Return the layer, or a new one with another gradient: the strongest that it offers, where it lacks that one.
 
-    Layers that offer a choice have no weights; one that holds other layers makes itself anew (its ``with_gradient``).
+    Layers that offer a choice have no weights; one that holds others, which may have some, knows a way of its own.
     """
     wanted = chosen_gradient(layer, gradient)
     if wanted is None or wanted == layer.gradient:

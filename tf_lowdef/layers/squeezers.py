@@ -8,11 +8,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_lowdef.layers.gradients import offered_gradients, with_gradient
 from tf_lowdef.layers.image_layer import CHANNELS, Shape
 from tf_lowdef.layers.random_crop import count_copies
 
-STOPPED = "none"
-"""The gradient of a layer that hides it."""
 PIXELS = (0, 255)
 
 
@@ -49,7 +48,7 @@ class SqueezersLayer(keras.layers.Layer):
         if not chains or not all(chains):
             raise ValueError(f"A gate needs a defence with a layer at least, to compare with. Received: {squeezers!r}")
         if gradient is not None:
-            chains = [[_with_gradient(layer, gradient) for layer in chain] for chain in chains]
+            chains = [[with_gradient(layer, gradient) for layer in chain] for chain in chains]
         self.squeezers = chains
         self.chosen_gradient = gradient
         self.inner = [layer for chain in chains for layer in chain]  # in one list, where Keras saves their weights
@@ -63,12 +62,12 @@ class SqueezersLayer(keras.layers.Layer):
     @property
     def gradients(self) -> tuple[str, ...]:
         """What an attacker may put in place of the derivatives in it: all that some layer offers, strongest first."""
-        return tuple(dict.fromkeys(each for layer in self.inner if _offers(layer) for each in layer.gradients))
+        return tuple(dict.fromkeys(each for layer in self.inner for each in offered_gradients(layer)))
 
     @property
     def gradient(self) -> str | None:
         """The choice, or else that of the first layer that has one; None where none has."""
-        return self.chosen_gradient or next((layer.gradient for layer in self.inner if _offers(layer)), None)
+        return self.chosen_gradient or next((layer.gradient for layer in self.inner if offered_gradients(layer)), None)
 
     @property
     def copies_of_each(self) -> tuple[int, ...]:
@@ -133,16 +132,3 @@ class SqueezersLayer(keras.layers.Layer):
 def _as_layer(each: Any) -> Any:
     """Return a layer, made anew where its description is given; the safe mode of a file that is loaded holds on."""
     return keras.saving.deserialize_keras_object(each) if isinstance(each, dict) else each
-
-
-def _offers(layer: Any) -> bool:
-    """Return whether a layer offers a choice of gradients; one that hides its own offers none."""
-    return getattr(layer, "gradient", None) not in (None, STOPPED)
-
-
-def _with_gradient(layer: Any, gradient: str) -> Any:
-    """Return a layer, or one like it with another gradient: the strongest that it has where it lacks this one."""
-    if not _offers(layer):
-        return layer
-    wanted = gradient if gradient in layer.gradients else layer.gradients[0]
-    return layer if wanted == layer.gradient else type(layer).from_config({**layer.get_config(), "gradient": wanted})

@@ -264,7 +264,7 @@ def least_suspicion(outcomes: Sequence[Outcome], bound: Bound) -> Floats:
 
     Args:
         outcomes: Of one gate, the clean one among them or not.
-        bound: Norm and epsilon.
+        bound: Of the perturbation.
 
     Returns:
         float64, (n,); not a number where none fools it, or nothing is suspected.

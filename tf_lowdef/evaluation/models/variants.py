@@ -27,14 +27,13 @@ def defended_models(base: Any, defence: Defence, draws: int | None = None) -> li
     """
     defence = defence.changed(lambda layer: _with_fewer_crops(layer, draws))
     inner = list(base.layers) if isinstance(base, keras.Sequential) else []
-    gradients = list(
-        dict.fromkeys(each for layer in (*defence.attackable, *inner) for each in offered_gradients(layer))
-    )
+    meeting = (*defence.attackable, *inner)
+    gradients = list(dict.fromkeys(each for layer in meeting for each in offered_gradients(layer)))
     if not gradients:
         return [defence.in_front_of(base)]
     found, seen = [], set[tuple[str | None, ...]]()
     for gradient in gradients:
-        chosen = tuple(chosen_gradient(layer, gradient) for layer in (*defence.attackable, *inner))
+        chosen = tuple(chosen_gradient(layer, gradient) for layer in meeting)
         if chosen in seen:  # several layers are at their strongest together
             continue
         seen.add(chosen)
