@@ -5,6 +5,7 @@ from . import defences as defences
 from . import evaluation as evaluation
 from . import files as files
 from . import folders as folders
+from . import gating as gating
 from . import jobs as jobs
 from . import layers as layers
 from . import models as models
@@ -13,12 +14,14 @@ from . import results as results
 from . import serving as serving
 from . import studies as studies
 from . import threats as threats
+from . import training as training
 from . import webp as webp
 from ._version import __version__ as __version__
 from .certification import SmoothedClassifier as SmoothedClassifier
 from .certification import certify as certify
 from .defences import Defence as Defence
 from .evaluation import evaluate as evaluate
+from .gating import gate as gate
 from .layers import BitDepthLayer as BitDepthLayer
 from .layers import FlipLayer as FlipLayer
 from .layers import GaussianLayer as GaussianLayer
@@ -45,3 +48,4 @@ from .models import load_demo as load_demo
 from .models import load_model as load_model
 from .results import Results as Results
 from .studies import grad_cam as grad_cam
+from .training import harden as harden

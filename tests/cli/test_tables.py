@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tf_lowdef.cli.tables import show_results
@@ -40,3 +42,18 @@ def test_a_small_table_is_shown_whole(capsys, monkeypatch):
     out = capsys.readouterr().out
     assert "fgsm:4" in out
     assert "see the page" not in out
+
+
+@pytest.mark.parametrize("output", ["json", "quiet"])
+def test_rows_for_programs_or_nothing(output, capsys):
+    found = results(["none", "flip"], ["fgsm:4"])
+    found.run["warnings"] = ["Budget quick"]
+    show_results(found, "run", output)
+    out, err = capsys.readouterr()
+    assert err == "Warning: Budget quick\n"
+    if output == "quiet":
+        assert out == ""
+    else:
+        rows = json.loads(out)
+        assert [(row["attack"], row["defence"]) for row in rows] == [(row.attack, row.defence) for row in found.rows]
+        assert rows[0]["top1"] == 0.75

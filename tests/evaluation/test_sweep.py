@@ -103,6 +103,7 @@ def test_a_small_sweep(tmp_path):
     assert found.row("flip").bytes_per_image == images[0].nbytes
     assert 0 < found.row("webp:40,method=0").bytes_per_image < images[0].nbytes / 4
     assert found.row("webp:40,method=0").ms_per_image > 0
+    assert "At a glance" in (tmp_path / "run" / "report.html").read_text()
     write_sweep(found, tmp_path / "run")
     assert verdict(found) in (tmp_path / "run" / "sweep.md").read_text()
     assert (tmp_path / "run" / "sweep.png").stat().st_size > 10_000

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tf_lowdef.attacks import FGSM
 from tf_lowdef.models import demo, demo_class_names, load_demo
 
 
@@ -49,6 +50,16 @@ def test_gives_logits(loaded):
     assert logits.min() < 0
 
 
+def test_the_hardened_classifier_is_as_good_and_keeps_more(loaded):
+    model, images, labels = loaded
+    hardened = load_demo(hardened=True)[0]
+    assert (hardened.predict(images, verbose=0).argmax(axis=1) == labels).mean() >= 0.93
+    some = slice(None, None, 10)
+    attacked = FGSM(4)(model, images[some], labels[some]).predictions == labels[some]
+    kept = FGSM(4)(hardened, images[some], labels[some]).predictions == labels[some]
+    assert kept.mean() > attacked.mean() + 0.3
+
+
 def test_images_are_distinct(loaded):
     _, images, _ = loaded
     assert len(np.unique(images.reshape(200, -1), axis=0)) == 200
@@ -63,9 +74,10 @@ def test_the_order_is_the_same_every_time(loaded):
 def test_files_are_small():
     files = [path for path in resources.files("tf_lowdef.models").joinpath("demo_data").iterdir() if path.is_file()]
     sizes = {path.name: len(path.read_bytes()) for path in files}
-    assert set(sizes) == {demo.WEIGHTS, *(demo.asset_name(name) for name in demo_class_names())}
+    assert set(sizes) == {demo.WEIGHTS, demo.HARDENED_WEIGHTS, *(demo.asset_name(name) for name in demo_class_names())}
     assert max(sizes.values()) <= 2_500_000
-    assert sum(sizes.values()) <= 4_000_000
+    assert sizes[demo.HARDENED_WEIGHTS] <= 1_200_000
+    assert sum(sizes.values()) <= 5_000_000
 
 
 def test_images_are_stored_without_loss(copied_assets):

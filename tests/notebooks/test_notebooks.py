@@ -63,6 +63,8 @@ def test_there_are_notebooks():
     assert {path.stem for path in NOTEBOOKS} == {
         "adaptive",
         "certify",
+        "gate",
+        "harden",
         "own_model",
         "paper",
         "quickstart",

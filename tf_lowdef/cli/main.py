@@ -18,11 +18,13 @@ COMMANDS = {
     "evaluate": "Attack a classifier, put defences in front of it, compare.",
     "sweep": "Find the WebP settings that are worth their cost.",
     "certify": "Prove within which L2 radius no attacker can change the answers.",
+    "harden": "Train a classifier so that it keeps something behind a defence.",
     "report": "Make the report of a run again from its folder.",
     "compare": "Show two or more runs side by side.",
     "attack": "Make adversarial images of the images of a folder.",
     "flip": "Mirror the images of a folder (with its subfolders), or one image.",
     "webp": "Encode the images of a folder (with its subfolders), or one image, as WebP.",
+    "gate": "Make a classifier that defends only where an image looks suspicious.",
     "export": "Write a defended classifier for TensorFlow Serving.",
     "serve-check": "Check that an exported model serves.",
 }

@@ -13,9 +13,9 @@ from tf_lowdef.jobs.progress import Progress, shown
 from tf_lowdef.text import printable
 
 
-def show_progress() -> AbstractContextManager[Progress]:
+def show_progress(wanted: bool = True) -> AbstractContextManager[Progress]:
     """Yield what shows how far the work is: bars, or a line a minute where standard error is no terminal."""
-    return shown(True)
+    return shown(wanted)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Whether an attack or a defence is spelled rightly, said before TensorFlow is imported, which takes seconds.
+"""Whether an attack, a defence or a recipe is spelled rightly, said before TensorFlow is imported, which takes seconds.
 
 What may be written stands beside each attack and each layer, in modules that need TensorFlow. Their source is read here
 instead of imported; names, keys and types are checked, ranges of values when the attack or layer is made.
@@ -14,7 +14,8 @@ from typing import Any
 
 import click
 
-from tf_lowdef.specs import Form, Range, kinds_of, parse_spec
+from tf_lowdef.bounds import form_of
+from tf_lowdef.specs import Form, Range, form_of_application, kinds_of, parse_spec, split_gate
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INESSENTIAL = {"self", "name", "dtype", "trainable"}
@@ -23,10 +24,10 @@ Kinds = tuple[type, ...]
 
 
 class Spelled(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
-    """A specification of an attack or a defence whose name, keys and types are right.
+    """A specification of an attack, a defence or a recipe whose name, keys and types are right.
 
     Args:
-        kind: ``"attack"`` or ``"defence"``.
+        kind: ``"attack"``, ``"defence"`` or ``"recipe"``.
     """
 
     name = "SPEC"
@@ -36,26 +37,46 @@ class Spelled(click.ParamType):  # type: ignore[type-arg]  # generic since click
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the text as it is; a usage error where it is none."""
-        parts, forms = ([value], attack_forms) if self._kind == "attack" else (value.split("+"), defence_forms)
+        forms = {"attack": attack_forms, "defence": defence_forms, "recipe": recipe_forms}[self._kind]
         try:
-            for part in parts:
+            for part in _layers_in(value) if self._kind == "defence" else [value]:
                 parse_spec(part, self._kind, forms())
         except ValueError as error:
             self.fail(str(error), param, ctx)
         return value
 
 
+def _layers_in(defence: str) -> list[str]:
+    """Return the texts of a defence's layers; of a gate, those of all its defences.
+
+    Raises:
+        ValueError: It is a gate that is not written as one.
+    """
+    gate = split_gate(defence)
+    return [part for each in ([defence] if gate is None else gate.squeezers) for part in each.split("+")]
+
+
 @cache
 def attack_forms() -> dict[str, Form]:
     """Return what may be written behind each attack's name."""
-    classes = _classes("attacks")
-    forms = {"none": Form({})}
+    found = _dataclass_forms("attacks")
+    return {"none": Form({})} | {name: form_of(keys) for name, keys in found.items()}
+
+
+@cache
+def recipe_forms() -> dict[str, Form]:
+    """Return what may be written behind each recipe's name."""
+    return {name: Form(keys, next(iter(keys))) for name, keys in _dataclass_forms("training/recipes").items()}
+
+
+def _dataclass_forms(folder: str) -> dict[str, dict[str, Kinds]]:
+    """Return the fields of every dataclass of a package that has a name, by that name."""
+    classes, found = _classes(folder), {}
     for each in classes.values():
         for line in each.body:
             if isinstance(line, ast.AnnAssign) and ast.unparse(line.target) == "name" and line.value is not None:
-                keys = _merged(each, classes, _fields)
-                forms[str(ast.literal_eval(line.value))] = Form(keys, "epsilon" if "epsilon" in keys else None)
-    return forms
+                found[str(ast.literal_eval(line.value))] = _merged(each, classes, _fields)
+    return found
 
 
 @cache
@@ -82,11 +103,16 @@ def _joined(known: Mapping[str, Kinds], more: Mapping[str, Kinds]) -> dict[str, 
 
 
 @cache
-def application_names() -> list[str]:
-    """Return the names of the classifiers of ``keras.applications`` that ``--model`` takes."""
+def application_forms() -> dict[str, Form]:
+    """Return what may be written behind the name of each classifier of ``keras.applications``."""
     source = ast.parse((_PACKAGE / "models" / "applications.py").read_text("utf-8"))
+    options: dict[str, dict[str, type]] = {}
+    for line in source.body:
+        if isinstance(line, ast.AnnAssign) and ast.unparse(line.target) == "OPTIONS" and line.value is not None:
+            options = eval(ast.unparse(line.value), {"__builtins__": {}}, {"int": int, "float": float, "bool": bool})  # noqa: S307 - our own source
     calls = [each for each in ast.walk(source) if isinstance(each, ast.Call) and isinstance(each.func, ast.Name)]
-    return [ast.literal_eval(each.args[0]) for each in calls if each.func.id == "Application"]  # type: ignore[attr-defined]
+    rows = [[ast.literal_eval(word) for word in each.args] for each in calls if each.func.id == "Application"]  # type: ignore[attr-defined]
+    return {name: form_of_application(options.get(module, {})) for name, module, *_ in rows}
 
 
 @cache

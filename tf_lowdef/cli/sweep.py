@@ -9,12 +9,14 @@ import click
 from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.options import (
     OUT_HELP,
+    QUIET,
     check_model_options,
     check_specs,
     default_run_folder,
     model_options,
     names_option,
     open_classifier_and_data,
+    output_options,
     pop_ray_options,
     ray_options,
     restart_option,
@@ -77,6 +79,7 @@ FLIPS = {"no": (False,), "yes": (True,), "both": (False, True)}
 @click.option("-o", "--out", type=click.Path(file_okay=False), help=OUT_HELP)
 @ray_options()
 @restart_option
+@output_options
 @seed_option
 @click.pass_context
 def command(
@@ -90,6 +93,7 @@ def command(
     labels: str | None,
     out: str | None,
     flip: str,
+    output: str | None,
     **options: Any,
 ) -> None:
     """Find the WebP settings that are worth their cost.
@@ -117,7 +121,7 @@ def command(
     if options.pop("restart"):
         move_aside(out)
     with working_folder(out) as folder:
-        with say_how_to_go_on(folder), show_progress() as progress:
+        with say_how_to_go_on(folder), show_progress(output != QUIET) as progress:
             found = sweep(
                 classifier,
                 images,
@@ -130,4 +134,4 @@ def command(
             )
         write_report(found.results, folder)
         write_sweep(found, folder)
-    show_sweep(found, str(folder))
+    show_sweep(found, str(folder), output)

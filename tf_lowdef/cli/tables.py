@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tf_lowdef.cli.options import JSON
 from tf_lowdef.files import csv_text
 from tf_lowdef.report import accuracy_table, conclusion, legend
 from tf_lowdef.report.certified import alpha_note, chosen_note
+from tf_lowdef.report.detection import detection_table, false_positives
 from tf_lowdef.report.glance import short_table
 from tf_lowdef.report.side_by_side import differences_of_runs, side_by_side
 from tf_lowdef.report.sweep_report import sweep_table, verdict
@@ -33,10 +37,15 @@ ANY_WIDTH = 10_000
 """Columns enough for every table, to find out what one needs."""
 
 
-def show_results(results: Results, folder: str) -> None:
-    """Print warnings, one table a threat model, and where the files are."""
+def show_results(results: Results, folder: str, output: str | None = None) -> None:
+    """Print warnings, one table a threat model, and where the files are; or the rows as JSON, or nothing."""
+    if output is not None:
+        _print_json(output, [row.as_dict() for row in results.rows])
+        _say_warnings(results)
+        return
     console = _console(results)
     _show_accuracy(console, results)
+    _show_detection(console, results)
     _show_end(console, results, folder)
 
 
@@ -55,8 +64,12 @@ def show_certified(results: Results, folder: str) -> None:
     _show_end(console, results, folder, "certified.png")
 
 
-def show_sweep(found: Sweep, folder: str) -> None:
-    """Print warnings, a row a setting, what to take, and where the files are."""
+def show_sweep(found: Sweep, folder: str, output: str | None = None) -> None:
+    """Print warnings, a row a setting, what to take, and where the files are; or the settings as JSON, or nothing."""
+    if output is not None:
+        _print_json(output, [dataclasses.asdict(row) for row in found.rows])
+        _say_warnings(found.results)
+        return
     console = _console(found.results)
     table = Table(title="Top-1 accuracy on the half that had no part in the choice", title_justify="left")
     _fill(table, sweep_table(found))
@@ -92,6 +105,16 @@ def show_side_by_side(runs: Mapping[str, Results], as_csv: bool = False) -> None
         console.print(f"The runs differ in {printable(difference)}", markup=False, highlight=False)
 
 
+def _print_json(output: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    if output == JSON:
+        click.echo(json.dumps(rows, indent=1, allow_nan=False))
+
+
+def _say_warnings(results: Results) -> None:
+    for warning in results.warnings:
+        click.echo(f"Warning: {printable(warning)}", err=True)
+
+
 def _wide() -> Console:
     console = Console()
     if not console.is_terminal:
@@ -117,6 +140,18 @@ def _fill(table: Table, content: TextTable) -> None:
         table.add_column(escape(printable(column)), justify="right" if place else "left", overflow="fold")
     for row in content.rows:
         table.add_row(*(escape(printable(cell)) for cell in row))
+
+
+def _show_detection(console: Console, results: Results) -> None:
+    """Print what gates are worth as detectors; nothing without any."""
+    found, clean = detection_table(results), false_positives(results)
+    if found.rows:
+        caption = "AUC with its 95 % interval; the share in % above thresholds that were chosen on other clean images."
+        table = Table(title="Detection", title_justify="left", caption=caption, caption_justify="left")
+        _fill(table, found)
+        console.print(table)
+    if clean:
+        console.print(printable(clean), markup=False, highlight=False)
 
 
 def _show_accuracy(console: Console, results: Results) -> None:

@@ -44,17 +44,22 @@ def describe_identity(
 
     Pixels are not among it: each image's are compared with those that were classified when the run began.
     """
-    listed = hashlib.sha256()
-    for name, label in zip(data.names, data.labels.tolist(), strict=True):
-        listed.update(f"{name}\0{label}\0".encode("utf-8", "surrogateescape"))
     return {
         "tool": tool,
         "arguments": {**arguments, "seed": seed},
         "model": identify(model),
         "surrogate": None if surrogate is None else identify(surrogate),
-        "data": {"images": len(data), "names_and_labels_sha256": listed.hexdigest()},
+        "data": {"images": len(data), "names_and_labels_sha256": hash_listing(data)},
         "versions": {package: found for package, found in versions().items() if package != "python"},
     }
+
+
+def hash_listing(data: ImageData) -> str:
+    """Return a SHA-256 of the names and labels of images."""
+    listed = hashlib.sha256()
+    for name, label in zip(data.names, data.labels.tolist(), strict=True):
+        listed.update(f"{name}\0{label}\0".encode("utf-8", "surrogateescape"))
+    return listed.hexdigest()
 
 
 def describe_run(model: Any, data: ImageData, selection: Selection, started: datetime) -> dict[str, Any]:

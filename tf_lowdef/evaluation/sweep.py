@@ -17,6 +17,7 @@ from tf_lowdef.evaluation.costs import webp_costs
 from tf_lowdef.evaluation.evaluator import evaluate
 from tf_lowdef.evaluation.images.selection import stack
 from tf_lowdef.evaluation.models.opening import open_classifier, open_data
+from tf_lowdef.evaluation.plan import name_attacks
 from tf_lowdef.jobs import Folder, working_folder
 from tf_lowdef.jobs.progress import Progress
 from tf_lowdef.jobs.ray import RayOptions
@@ -97,6 +98,9 @@ def sweep(
         raise ValueError(f"`max_clean_drop` must be 0 to 100 points. Received: max_clean_drop={max_clean_drop}")
     if limit is not None:
         first_half(limit, seed)  # before hours of work
+    norms = {attack.bound.norm for attack in name_attacks(attacks).values() if attack.bound is not None}
+    if len(norms) > 1:
+        raise ValueError(f"A sweep ranks by means over attacks, so that these must be of one norm. Received: {attacks}")
     threats = (OBLIVIOUS, ADAPTIVE)
     model = open_classifier(model, data, input_range, outputs)
     images = open_data(model, data, labels, input_range)

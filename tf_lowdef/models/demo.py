@@ -21,7 +21,7 @@ SIZE = 96
 """Side of an image in pixels."""
 PER_CLASS = 20
 """Held-out images shipped of each class."""
-WEIGHTS = "demo.weights.h5"
+WEIGHTS, HARDENED_WEIGHTS = "demo.weights.h5", "hardened.weights.h5"
 
 _DATA = "demo_data"
 
@@ -34,8 +34,12 @@ def demo_class_names() -> tuple[str, ...]:
     return CLASSES
 
 
-def load_demo() -> tuple[Any, Images, Labels]:
+def load_demo(hardened: bool = False) -> tuple[Any, Images, Labels]:
     """Load the embedded classifier and 200 images that it was not trained on.
+
+    Args:
+        hardened: Whether to load the weights that :func:`tf_lowdef.harden` made of the usual ones, for behind
+            ``"webp:60+flip"`` (``scripts/train_demo.py --hardened``).
 
     Returns:
         The classifier, a flat ``keras.applications.MobileNet(alpha=0.25)`` from RGB pixels in [0, 255], shape
@@ -48,7 +52,7 @@ def load_demo() -> tuple[Any, Images, Labels]:
     """
     images, labels = load_demo_images()
     model = build_demo()
-    with resources.as_file(_asset(WEIGHTS)) as path:
+    with resources.as_file(_asset(HARDENED_WEIGHTS if hardened else WEIGHTS)) as path:
         try:
             model.load_weights(path)
         except (OSError, ValueError, KeyError) as error:

@@ -10,7 +10,7 @@ from tf_lowdef.results.table import MISSING, Table
 
 def glance_caption(results: Results) -> str:
     """Return what the table holds, in words."""
-    where = "" if results.epsilon is None else f", epsilon {results.epsilon:g}"
+    where = "" if results.bound is None else f", {results.bound.said}"
     return (
         f"Top-1 accuracy in % with its 95 % interval{where}. Attacker does not know: the attack that does most harm, "
         "named beside it. Attacker knows: the worst example of every image. Last column: how many points "

@@ -8,6 +8,7 @@ from typing import Any
 from tf_lowdef.files import write_text
 from tf_lowdef.report.certified import CERTIFIED, TRIED, alpha_note, chosen_note
 from tf_lowdef.report.conclusion import conclusion
+from tf_lowdef.report.detection import DETECTED, detection_table, false_positives
 from tf_lowdef.report.facts import facts
 from tf_lowdef.report.glance import glance_caption, glance_table
 from tf_lowdef.report.page_tables import doubts
@@ -38,6 +39,9 @@ def to_markdown(results: Results) -> str:
     parts += ["![Top-1 accuracy of every defence against every attack](accuracy.png)"]
     parts += _certified(results)
     parts += _ranking(results)
+    detected, suspected = detection_table(results), false_positives(results)
+    parts += ["## Detection", f"{DETECTED} {markdown_prose(suspected)}"] if suspected else []
+    parts += [markdown_table(detected)] if detected.rows else []
     rest = rest_table(results)
     parts += ["## What else was measured", REST, markdown_table(rest)] if rest.rows else []
     for threat in results.threats:

@@ -15,6 +15,7 @@ from tf_lowdef.files import write_bytes
 from tf_lowdef.report import page_tables
 from tf_lowdef.report.certified import CERTIFIED, TRIED, alpha_note, chosen_note
 from tf_lowdef.report.conclusion import conclusion
+from tf_lowdef.report.detection import DETECTED, detection_table, false_positives
 from tf_lowdef.report.facts import facts
 from tf_lowdef.report.glance import glance_caption
 from tf_lowdef.report.markdown import ANOTHER, REST
@@ -147,6 +148,8 @@ def _context(results: Results, examples: list[Shown], gallery_notes: list[str], 
         "certified": _certified(results),
         "rankings": _rankings(results),
         "rest": (rest_table(results), REST),
+        "detected": detection_table(results),
+        "detected_text": f"{DETECTED} {suspected}" if (suspected := false_positives(results)) else "",
         "curves": epsilon_curves(results),
         "examples": examples,
         "gallery_notes": gallery_notes,

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tf_lowdef.bounds import LINF, UNITS, Bound
 from tf_lowdef.results import Results, Row
 from tf_lowdef.results.certified_plot import draw_certified
 from tf_lowdef.results.plot import COLOURS, style_of
@@ -48,7 +49,7 @@ def headline_chart(results: Results) -> Chart | None:
         ("attacker does not know of it", "s", COLOURS[5], results.strongest),
         ("attacker knows of it", "D", COLOURS[4], results.worst),
     ]
-    defences, epsilon = results.defences, results.epsilon
+    defences, bound = results.defences, results.bound
     shown = [kind for kind in kinds if any(kind[3](each) is not None for each in defences)]
     if len(shown) < 2:
         return None
@@ -62,15 +63,15 @@ def headline_chart(results: Results) -> Chart | None:
     axes.set_ylim(len(defences) - 0.5, -0.5)
     axes.set_xlim(-3, 103)
     axes.set_xlabel("top-1 accuracy (%)")
-    _dress(axes, "x")
+    dress(axes, "x")
     figure.legend(loc="outside upper left", ncols=1, frameon=False, labelcolor=INK, fontsize=9)
-    where = "" if epsilon is None else f" at epsilon {epsilon:g}"
+    where = "" if bound is None else f" at {bound.said}"
     caption = (
         f"Look at how far the marks of one defence lie apart: what it keeps of its clean accuracy{where} against each "
         "attacker. Lines are 95 % intervals; hollow marks are unreliable, upper bounds."
     )
     lines = [f"{each}: " + ", ".join(_say(label, of(each)) for label, _, _, of in shown) for each in defences]
-    return Chart(_svg(figure, "headline"), caption, f"Top-1 accuracy{where}. " + "; ".join(lines) + ".")
+    return Chart(to_svg(figure, "headline"), caption, f"Top-1 accuracy{where}. " + "; ".join(lines) + ".")
 
 
 def epsilon_curves(results: Results) -> Curves:
@@ -85,7 +86,7 @@ def epsilon_curves(results: Results) -> Curves:
         if len(epsilons) > 1:
             charts.append(_curve(results, threat, name, rows, epsilons))
         else:
-            missing.append(f"{name} ({threat}, epsilon {epsilons[0]:g})")
+            missing.append(f"{name} ({threat}, {Bound(rows[0].norm or LINF, epsilons[0]).said})")
     return Curves(charts, missing)
 
 
@@ -96,7 +97,7 @@ def certified_chart(results: Results) -> Chart:
     shown = draw_certified(axes, results, INK)
     axes.set_ylabel("certified accuracy (%)")
     axes.set_ylim(-3, 103)
-    _dress(axes, "y")
+    dress(axes, "y")
     figure.legend(loc="outside lower left", ncols=1, frameon=False, labelcolor=INK, fontsize=9)
     caption = (
         "Look at how far a line goes before it falls: below it no attacker within that radius gets, whoever he is. "
@@ -106,7 +107,7 @@ def certified_chart(results: Results) -> Chart:
         f"{each.name}: " + ", ".join(f"{100 * point.share:.0f} % at {point.radius:g}" for point in each.points)
         for each in shown
     ]
-    return Chart(_svg(figure, "certified"), caption, f"Certified accuracy over the radius. {'; '.join(lines)}.")
+    return Chart(to_svg(figure, "certified"), caption, f"Certified accuracy over the radius. {'; '.join(lines)}.")
 
 
 def _curve(results: Results, threat: str, name: str, rows: list[Row], epsilons: list[float]) -> Chart:
@@ -132,13 +133,13 @@ def _curve(results: Results, threat: str, name: str, rows: list[Row], epsilons: 
         said.append(f"{defence}: {ends}")
     axes.set_title(f"{name}, {threat}", color=INK, loc="left", fontsize=11)
     axes.set_xticks([0.0, *epsilons], ["clean", *(f"{each:g}" for each in epsilons)])
-    axes.set_xlabel("epsilon (grey levels of 255)")
+    axes.set_xlabel(f"epsilon ({UNITS[rows[0].norm or LINF]})")
     axes.set_ylabel("top-1 accuracy (%)")
     axes.set_ylim(-3, 103)
-    _dress(axes, "y")
+    dress(axes, "y")
     figure.legend(loc="outside lower left", ncols=2, frameon=False, labelcolor=INK, fontsize=9)
     caption = f"{name}, {threat}: the sooner a line falls, the smaller the change that the defence does not survive."
-    return Chart(_svg(figure, f"{threat} {name}"), caption, f"Accuracy over epsilon. {'; '.join(said)}.")
+    return Chart(to_svg(figure, f"{threat} {name}"), caption, f"Accuracy over epsilon. {'; '.join(said)}.")
 
 
 def _draw_points(axes: Axes, found: list[tuple[float, Row]], marker: str, colour: str, label: str) -> None:
@@ -160,7 +161,8 @@ def _draw_curve(axes: Axes, points: list[tuple[float, Row]], marker: str, colour
     axes.plot(places, heights, marker=marker, color=colour, markersize=6, linewidth=1.6, label=label)
 
 
-def _dress(axes: Axes, grid: str) -> None:
+def dress(axes: Axes, grid: str) -> None:
+    """Give axes the page's ink and a faint grid, across ``"x"`` or ``"y"``."""
     axes.grid(axis="x" if grid == "x" else "y", color=INK, alpha=0.15)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -176,7 +178,7 @@ def _say(label: str, row: Row | None) -> str:
     return f"{label} {100 * row.top1:.0f} %" + (", unreliable" if row.unreliable is not None else "")
 
 
-def _svg(figure: Figure, salt: str) -> Markup:
+def to_svg(figure: Figure, salt: str) -> Markup:
     """Return a figure as an element for a page, its text in the page's font and its ink the page's."""
     text = io.StringIO()
     settings = {"svg.fonttype": "none", "svg.hashsalt": salt, "text.parse_math": False}

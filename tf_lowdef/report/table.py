@@ -24,6 +24,12 @@ PLACED = (
     "unreliable",
     "setting",
     "draws",
+    "detection_n",
+    "auc",
+    "auc_ci95",
+    "caught_1",
+    "caught_5",
+    "suspected",
 )
 """Fields of a row that stand in a table, heading or sentence of their own."""
 
@@ -57,7 +63,7 @@ def cascade_table(results: Results) -> Table:
 def another_table(results: Results) -> Table:
     """Return what an attack of another kind still took from worst cases, in points; no rows where none was tried."""
     rows = [
-        [row.defence, number(row.epsilon), f"{100 * row.setting['another_takes']:.1f}"]
+        [row.defence, MISSING if row.bound is None else str(row.bound), f"{100 * row.setting['another_takes']:.1f}"]
         for row in results.rows
         if row.setting.get("another_takes") is not None
     ]

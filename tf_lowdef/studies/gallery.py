@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.defences import BARE, Defence, make_defence, name_defences
+from tf_lowdef.defences import BARE, Calibration, Defence, Gate, make_defence, name_defences
 from tf_lowdef.evaluation.models.opening import open_classifier, open_data
 from tf_lowdef.evaluation.models.predict import Predictor
 from tf_lowdef.files import read_rgb, write_png
@@ -90,7 +91,7 @@ def make_gallery(
         class_names = images.class_names or names_in(data)
     names = dict(enumerate(class_names)) if isinstance(class_names, Sequence) else dict(class_names)
     batch_size = int(results.run["arguments"]["batch_size"])
-    defence = _find(results.subject, defences)
+    defence = _with_threshold(_find(results.subject, defences), results)
     maker = _Maker(model, defence, Path(folder), names, batch_size, int(results.run["seed"]))
     examples = [
         maker.example(number, choice, images.read(places[choice.name]), classes[choice.name])
@@ -110,6 +111,14 @@ def _find(name: str, defences: Any) -> Defence:
         raise ValueError(
             f"`defences` must hold the layers of {name!r}, which is no text. Received: {list(found)}"
         ) from error
+
+
+def _with_threshold(defence: Defence, results: Results) -> Defence:
+    """Return a gate with the threshold that the run chose, and any other defence as it is."""
+    if not isinstance(defence, Gate):
+        return defence
+    found = results.run["gates"]["thresholds"][defence.name]
+    return dataclasses.replace(defence, calibration=Calibration.from_dict(found))
 
 
 def names_in(data: Any) -> dict[int, str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tf_lowdef.bounds import Bound
 from tf_lowdef.results import BARE, Results, Row
 from tf_lowdef.results.paths import adversarial_picture
 from tf_lowdef.threats import OBLIVIOUS, knows_defence
@@ -43,7 +44,7 @@ def choose(results: Results, folder: Path, classes: Mapping[str, int]) -> tuple[
         folder: The run's.
         classes: The class of every image, by its name.
     """
-    defence, epsilon = results.subject, results.epsilon
+    defence, bound = results.subject, results.bound
     oblivious = _oblivious(results, defence)
     bare = [] if oblivious is None else results.select(threat=OBLIVIOUS, attack=oblivious.attack, defence=BARE)
     clean = [results.clean(each) for each in (defence, BARE)]
@@ -51,7 +52,7 @@ def choose(results: Results, folder: Path, classes: Mapping[str, int]) -> tuple[
     groups: dict[str, list[Choice]] = {story: [] for story in STORIES}
     for place, name in enumerate(results.images):
         kept = oblivious if oblivious is not None and _is_kept(oblivious, name, folder) else None
-        adaptive = _adaptive(aware, place, name, epsilon, folder)
+        adaptive = _adaptive(aware, place, name, bound, folder)
         if kept is not None or adaptive is not None:
             story = _story(place, clean, next(iter(bare), None), oblivious, defence)
             groups[story].append(Choice(name, story, kept, adaptive))
@@ -93,7 +94,7 @@ def _oblivious(results: Results, defence: str) -> Row | None:
     equal = [
         row
         for row in results.select(threat=OBLIVIOUS, defence=defence)
-        if (row.top1, row.unreliable is None, row.epsilon) == (best.top1, best.unreliable is None, best.epsilon)
+        if (row.top1, row.unreliable is None, row.bound) == (best.top1, best.unreliable is None, best.bound)
     ]
     bare = {row.attack: row.top1 for row in results.select(threat=OBLIVIOUS, defence=BARE)}
     return min(equal, key=lambda row: bare.get(row.attack, 0.0))
@@ -122,9 +123,9 @@ def _story(place: int, clean: list[Row | None], bare: Row | None, defended: Row 
     return RESCUED if _right(defended, place) else LOST
 
 
-def _adaptive(rows: list[Row], place: int, name: str, epsilon: float | None, folder: Path) -> Row | None:
+def _adaptive(rows: list[Row], place: int, name: str, bound: Bound | None, folder: Path) -> Row | None:
     """Return the first adaptive attack that fools the defence on an image, else the last one whose image was kept."""
-    tried = [row for row in rows if row.epsilon == epsilon] or rows
+    tried = [row for row in rows if row.bound == bound] or rows
     kept = [row for row in tried if _is_kept(row, name, folder) and _right(row, place) is not None]
     fooling = [row for row in kept if not _right(row, place)]
     return next(iter(fooling or kept[::-1]), None)

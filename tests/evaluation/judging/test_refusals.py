@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tf_lowdef import WebPLayer, evaluate
+from tf_lowdef.bounds import Bound
 from tf_lowdef.evaluation.judging.outcomes import Attacked, Made, Outcome
 from tf_lowdef.evaluation.judging.probes import Probe, probe_reasons
 from tf_lowdef.evaluation.judging.refusals import attack_reasons, unreliable_warnings, worst_case_reasons
@@ -31,7 +32,8 @@ CLEAN = outcome(N, "none")
 
 
 def reasons(outcomes, others=(), epsilon=4, smaller=(), **attacked):
-    return worst_case_reasons(CLEAN, list(others), Attacked(list(outcomes), **attacked), epsilon, smaller)
+    bound, smaller = Bound("Linf", epsilon), [Bound("Linf", less) for less in smaller]
+    return worst_case_reasons(CLEAN, list(others), Attacked(list(outcomes), **attacked), bound, smaller)
 
 
 def test_a_defence_that_falls_or_holds_is_believed():
@@ -97,7 +99,7 @@ def test_an_attack_of_another_kind_must_not_matter():
         (90, ["apgd-t:4 takes another 5.0 points: the attacks before have not converged"]),
     ):
         another = outcome(left, "apgd-t:4", 4)
-        assert reasons([first, another], another={4: another}) == expected
+        assert reasons([first, another], another={Bound("Linf", 4): another}) == expected
 
 
 PROBES = {

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
+from functools import partial
 from typing import Any
 
 import keras
 
 from tf_lowdef.defences import Defence
 from tf_lowdef.layers import RandomCropLayer
-
-STOPPED = "none"
-"""The gradient of a layer that hides it. Whoever asks for that is told so; it is not quietly given another."""
+from tf_lowdef.layers.gradients import chosen_gradient, offered_gradients, with_gradient
 
 
 def defended_models(base: Any, defence: Defence, draws: int | None = None) -> list[Any]:
@@ -27,48 +25,28 @@ def defended_models(base: Any, defence: Defence, draws: int | None = None) -> li
         defence: With no layers for the bare model.
         draws: That the attack averages over; None leaves the crops as they are.
     """
-    layers = tuple(_with_fewer_crops(layer, draws) for layer in defence.layers)
+    defence = defence.changed(lambda layer: _with_fewer_crops(layer, draws))
     inner = list(base.layers) if isinstance(base, keras.Sequential) else []
-    gradients = list(dict.fromkeys(each for layer in (*layers, *inner) for each in _gradients(layer)))
+    meeting = (*defence.attackable, *inner)
+    gradients = list(dict.fromkeys(each for layer in meeting for each in offered_gradients(layer)))
     if not gradients:
-        return [dataclasses.replace(defence, layers=layers).in_front_of(base)]
-    found = []
+        return [defence.in_front_of(base)]
+    found, seen = [], set[tuple[str | None, ...]]()
     for gradient in gradients:
+        chosen = tuple(chosen_gradient(layer, gradient) for layer in meeting)
+        if chosen in seen:  # several layers are at their strongest together
+            continue
+        seen.add(chosen)
         changed = base
-        if any(_gradients(layer) for layer in inner):
+        if any(offered_gradients(layer) for layer in inner):
             start = keras.Input(base.input_shape[1:], dtype="float32")
-            changed = keras.Sequential([start, *(_with_gradient(layer, gradient) for layer in inner)])
-        chain = tuple(_with_gradient(layer, gradient) for layer in layers)
-        found.append(dataclasses.replace(defence, layers=chain).in_front_of(changed))
+            changed = keras.Sequential([start, *(with_gradient(layer, gradient) for layer in inner)])
+        found.append(defence.changed(partial(with_gradient, gradient=gradient)).in_front_of(changed))
     return found
-
-
-def _gradients(layer: Any) -> list[str]:
-    """Return the gradients that a layer offers an attacker, none of one that hides its gradient."""
-    current = getattr(layer, "gradient", None)
-    return (
-        []
-        if current in (None, STOPPED)
-        else [each for each in getattr(type(layer), "gradients", ()) if each != STOPPED]
-    )
-
-
-def _with_gradient(layer: Any, gradient: str) -> Any:
-    """Return the layer, or a new one with another gradient; such layers have no weights."""
-    offered = _gradients(layer)
-    if not offered:
-        return layer
-    wanted = gradient if gradient in offered else offered[0]
-    return layer if wanted == layer.gradient else _made_again(layer, gradient=wanted)
 
 
 def _with_fewer_crops(layer: Any, draws: int | None) -> Any:
     """Return the layer, or a new one that makes no more crops of each image than `draws`."""
     if draws is None or not isinstance(layer, RandomCropLayer) or layer.copies <= draws:
         return layer
-    return _made_again(layer, copies=draws)
-
-
-def _made_again(layer: Any, **changes: Any) -> Any:
-    """Return a new layer with some other arguments."""
-    return type(layer).from_config({**layer.get_config(), **changes})
+    return type(layer).from_config({**layer.get_config(), "copies": draws})

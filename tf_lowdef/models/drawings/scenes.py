@@ -7,11 +7,10 @@ Textures have the spectrum of natural images, amplitude falling as 1/frequency (
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
-
 import numpy as np
 import numpy.typing as npt
-from demo_shapes import SHAPES, Array, Random, Shape
+
+from tf_lowdef.models.drawings.shapes import SHAPES, Array, Random, Shape
 
 SIZE = 96
 """Side of an image in pixels."""
@@ -60,23 +59,6 @@ def draw(label: int, seed: tuple[int, ...]) -> npt.NDArray[np.uint8]:
     for _ in range(rng.binomial(2, busyness / 3)):
         scene = _clutter(rng, scene, busyness, size=(0.02, 0.12))
     return _photograph(rng, scene)
-
-
-def draw_set(per_class: int, seed: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Draw a balanced set, in the order of the labels, on all cores.
-
-    Args:
-        per_class: Number of images of each class.
-        seed: Sets with different seeds share no image.
-
-    Returns:
-        Images, uint8, shape (10 * per_class, 96, 96, 3), and labels, int64, shape (10 * per_class,).
-    """
-    labels = np.repeat(np.arange(len(SHAPES), dtype=np.int64), per_class)
-    seeds = [(seed, index) for index in range(len(labels))]
-    with ProcessPoolExecutor() as pool:
-        images = list(pool.map(draw, labels.tolist(), seeds, chunksize=50))
-    return np.stack(images), labels
 
 
 def _unit(vector: npt.NDArray[np.float64]) -> Array:
@@ -188,7 +170,7 @@ def _normals(shape: Shape, p: Array) -> Array:
 
 def _material(rng: Random, name: str, p: Array) -> Array:
     """Return the colour at points of a body, (n, 3), fixed to the body: mostly typical of its class, else any."""
-    first, second, kind = _colour(rng), _colour(rng), rng.integers(len(_PATTERNS))
+    first, second, kind = _colour(rng), _colour(rng), int(rng.integers(len(_PATTERNS)))
     if rng.random() < TYPICAL:
         first, second = (np.clip(c + rng.normal(0, 0.12, 3), 0.03, 0.97) for c in MATERIALS[name][:2])
         kind = _PATTERNS.index(MATERIALS[name][2])

@@ -9,11 +9,13 @@ doi 10.1007/s003710050084).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float32]
+Array = npt.NDArray[Any]
+"""float32, whatever NumPy's types say of arithmetic with Python's numbers."""
 Shape = Callable[[Array], Array]
 Random = np.random.Generator
 

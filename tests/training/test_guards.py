@@ -1,0 +1,132 @@
+"""What looks after a training: the best epoch, catastrophic overfitting, losses that are no numbers."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from tf_lowdef.models.range_probe import RangeError
+from tf_lowdef.training import AdversarialTrainer, RobustValidation
+from tf_lowdef.training.guards import CLEAN, ONE_STEP, ROBUST, StopOnNaN, overfits
+
+
+@pytest.mark.parametrize(
+    ("robust", "one_step", "expected"),
+    [
+        ([0.4, 0.5, 0.1], [0.5, 0.6, 0.9], True),
+        ([0.4, 0.5, 0.25], [0.5, 0.6, 0.55], True),
+        ([0.4, 0.5, 0.1], [0.5, 0.6, 0.2], False),  # both fall: no masking, only worse
+        ([0.4, 0.5, 0.35], [0.5, 0.6, 0.6], False),
+        ([0.4, 0.5, 0.6], [0.5, 0.6, 0.7], False),
+        ([0.0], [0.9], False),
+        ([], [], False),
+    ],
+)
+def test_overfitting_is_a_collapse_under_pgd_that_fgsm_does_not_follow(robust, one_step, expected):
+    assert overfits({ROBUST: robust, ONE_STEP: one_step}) is expected
+
+
+def fitted(linear, pixels, callbacks, rate=1e-6, epochs=3, **arguments):
+    model, _ = linear
+    trainer = AdversarialTrainer(model, "fgsm-rs:4", **arguments)
+    trainer.compile(keras.optimizers.SGD(rate))
+    return model, trainer, trainer.fit(*pixels, epochs=epochs, callbacks=callbacks, verbose=0)
+
+
+class Scripted(RobustValidation):
+    """Measures what it is told."""
+
+    def __init__(self, pixels, robust, one_step):
+        super().__init__(*pixels)
+        self._told = list(zip(robust, one_step, strict=True))
+        self.weights_then = []
+
+    def measure(self):
+        robust, one_step = self._told[len(self.weights_then)]
+        self.weights_then.append(self.model.classifier.get_weights()[0])
+        return {CLEAN: 1.0, ONE_STEP: one_step, ROBUST: robust}
+
+
+def test_the_best_epoch_is_put_back(linear, pixels):
+    watch = Scripted(pixels, [0.2, 0.6, 0.5], [0.3, 0.6, 0.6])
+    model, _, history = fitted(linear, pixels, [watch], rate=1e-4)
+    assert watch.best_epoch == 1
+    np.testing.assert_array_equal(model.get_weights()[0], watch.weights_then[1])
+    assert (watch.weights_then[2] != watch.weights_then[1]).any()
+    assert history.history[ROBUST] == [0.2, 0.6, 0.5]
+
+
+def test_overfitting_stops_the_training_and_is_remembered(linear, pixels):
+    watch = Scripted(pixels, [0.2, 0.6, 0.1, 0.1, 0.1], [0.3, 0.6, 0.9, 0.9, 0.9])
+    model, _, history = fitted(linear, pixels, [watch], epochs=5)
+    assert watch.overfitted == 2
+    assert len(history.history["loss"]) == 3
+    np.testing.assert_array_equal(model.get_weights()[0], watch.weights_then[1])
+
+
+def test_later_callbacks_find_the_measures(linear, pixels):
+    watch = Scripted(pixels, [0.6, 0.5, 0.4, 0.3], [0.6, 0.5, 0.4, 0.3])
+    stop = keras.callbacks.EarlyStopping(monitor=ROBUST, mode="max", patience=1)
+    _, _, history = fitted(linear, pixels, [watch, stop], epochs=4)
+    assert len(history.history["loss"]) == 2
+
+
+def test_measures_are_those_of_the_defended_classifier(linear, pixels):
+    model, weights = linear
+    images, _ = pixels
+    labels = model.predict(images[:, :, ::-1], verbose=0).argmax(axis=1)
+    watch = RobustValidation(images, labels)
+    fitted(linear, (images, labels), [watch], rate=1e-12, epochs=1, defence="flip")
+    assert watch.history[CLEAN] == [1.0]
+    gap = 2 * (images[:, :, ::-1] * weights).sum(axis=(1, 2, 3))
+    most = np.where(
+        gap[:, None, None, None] > 0,
+        np.where(weights > 0, np.minimum(images[:, :, ::-1], 4), np.minimum(255 - images[:, :, ::-1], 4)),
+        np.where(weights > 0, np.minimum(255 - images[:, :, ::-1], 4), np.minimum(images[:, :, ::-1], 4)),
+    )
+    holds = abs(gap) > 2 * (most * abs(weights)).sum(axis=(1, 2, 3))
+    assert 0 < holds.mean() < 1
+    assert watch.history[ROBUST] == [pytest.approx(holds.mean())]
+    assert watch.history[ONE_STEP] == [pytest.approx(holds.mean())]
+
+
+def test_a_recipe_without_a_bound_is_judged_by_clean_accuracy(linear, pixels):
+    model, _ = linear
+    trainer = AdversarialTrainer(model, "noise:0.01")
+    trainer.compile(keras.optimizers.SGD(1e-6))
+    watch = RobustValidation(*pixels)
+    history = trainer.fit(*pixels, callbacks=[watch], verbose=0)
+    assert watch.monitor == CLEAN
+    assert CLEAN in history.history
+    assert ROBUST not in history.history
+
+
+def test_a_loss_that_is_no_number_ends_with_the_last_whole_weights(linear, pixels):
+    class Poison(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.weights = self.model.classifier.get_weights()
+            if epoch == 2:
+                self.model.classifier.set_weights([np.full_like(each, np.nan) for each in self.weights])
+                self.kept = self.weights
+
+    poison, guard = Poison(), StopOnNaN()
+    model, _, history = fitted(linear, pixels, [guard, poison], rate=1e-4, epochs=6)
+    assert guard.epoch == 2
+    assert len(history.history["loss"]) == 3
+    np.testing.assert_array_equal(model.get_weights()[0], poison.kept[0])
+
+
+def test_a_wrong_range_stops_before_the_first_epoch(pixels):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (60, 4, 4, 3)).astype(np.uint8)
+    inputs = keras.Input((4, 4, 3))
+    dark = keras.layers.GlobalAveragePooling2D()(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(2, name="logits")(dark))
+    model.get_layer("logits").set_weights([np.array([[-90, 90]] * 3, np.float32), np.array([134, -134], np.float32)])
+    labels = (images.mean(axis=(1, 2, 3)) / 255 * 3 > 1.4888).astype(np.int64)
+    trainer = AdversarialTrainer(model)
+    trainer.compile(keras.optimizers.SGD(0.1))
+    with pytest.raises(RangeError, match=r"input_range=\(0, 1\)"):
+        trainer.fit(images, labels, callbacks=[RobustValidation(images, labels)], verbose=0)
+    assert int(trainer.step_count.numpy()) == 0

@@ -1,0 +1,169 @@
+"""``tf-lowdef harden``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tf_lowdef.cli.examples import examples
+from tf_lowdef.cli.options import (
+    check_model_options,
+    check_specs,
+    model_options,
+    names_option,
+    open_classifier,
+    restart_option,
+    seed_option,
+    wrong_arguments,
+)
+from tf_lowdef.cli.spelling import Spelled
+from tf_lowdef.cli.types import DataName
+from tf_lowdef.text import printable
+
+
+@click.command(
+    name="harden",
+    epilog=examples(
+        "tf-lowdef harden --model mine.keras --data photos/ --defence webp:60+flip --recipe fgsm-rs:4 "
+        "--epochs 15 --out hardened.keras",
+    ),
+)
+@model_options
+@names_option
+@click.option(
+    "--data",
+    type=DataName(),
+    metavar="CSV|DIR|tfds:NAME/SPLIT",
+    help="Images to train on, as for evaluate. Default: the images of the embedded classifier, few as they are.",
+)
+@click.option(
+    "--validation",
+    type=DataName(),
+    metavar="CSV|DIR|tfds:NAME/SPLIT",
+    help="Images to hold back.  [default: a tenth of --data]",
+)
+@click.option(
+    "--defence",
+    type=Spelled("defence"),
+    default="webp:60+flip",
+    show_default=True,
+    metavar="SPEC",
+    help="What the classifier will stand behind.",
+)
+@click.option(
+    "--recipe",
+    type=Spelled("recipe"),
+    default="fgsm-rs:4",
+    show_default=True,
+    metavar="SPEC",
+    help="fgsm-rs:EPSILON, pgd:EPSILON, trades:EPSILON, vaccinate:LOW-HIGH or noise:SIGMA.",
+)
+@click.option("--epochs", type=click.IntRange(min=1), default=15, show_default=True, help="How often an image is seen.")
+@click.option(
+    "--bare",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="The share of each batch that is trained on without the defence.",
+)
+@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True, help="Images in a step.")
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, min_open=True),
+    default=1e-3,
+    show_default=True,
+    help="The highest; it rises first and then falls to nothing.",
+)
+@click.option(
+    "--shift", type=click.IntRange(min=0), default=0, show_default=True, help="Move images by up to so many pixels."
+)
+@click.option("--mirror", is_flag=True, help="Mirror images left to right at random.")
+@click.option("--from-scratch", is_flag=True, help="The model knows nothing yet; otherwise that is an error.")
+@click.option("--deterministic", is_flag=True, help="Equal commands give equal weights; slower.")
+@click.option(
+    "--budget",
+    type=click.Choice(["quick", "standard", "none"]),
+    default="quick",
+    show_default=True,
+    help="Of the evaluations before and after, on the held-back images; none leaves them out.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Use at most this many images for those evaluations.")
+@click.option("-o", "--out", required=True, type=click.Path(dir_okay=False), help="The hardened model, a .keras file.")
+@click.option(
+    "--run",
+    type=click.Path(file_okay=False),
+    help="Folder of the training, a path or a URL.  [default: the file's name with .training for .keras]",
+)
+@restart_option
+@seed_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    model: str | None,
+    weights: str | None,
+    input_range: Any,
+    outputs: str | None,
+    data: str | None,
+    labels: str | None,
+    out: str,
+    run: str | None,
+    validation: str | None,
+    budget: str,
+    limit: int | None,
+    restart: bool,
+    **options: Any,
+) -> None:
+    """Train a classifier so that it keeps something behind a defence.
+
+    The model is trained on attacked images, through the defence, and written as it was given: bare, and taking what it
+    took before. A training that was stopped, or killed, goes on where it stopped when the same command is given again.
+    At the end its folder holds a page: curves, and the classifier before and after under every threat.
+    """
+    check_model_options(model, weights, data, input_range, outputs)
+    target = Path(out)
+    if target.suffix != ".keras":
+        raise click.UsageError(f"--out must be a .keras file. Received: {out}")
+    place = run or str(target.with_suffix(".training"))
+    from tf_lowdef.cli.quiet import import_tensorflow
+
+    import_tensorflow()
+    from tf_lowdef.cli.progress import say_how_to_go_on, show_progress
+    from tf_lowdef.evaluation.provenance import move_aside
+    from tf_lowdef.jobs import DONE, working_folder
+    from tf_lowdef.models import load_demo, open_model
+    from tf_lowdef.report import write_report
+    from tf_lowdef.report.training_report import MARKDOWN, PAGE, Training, verdict, write_training
+    from tf_lowdef.training import harden, parse_recipe
+    from tf_lowdef.training.comparison import AFTER, BEFORE, compare
+
+    check_specs([], [options["defence"]])
+    with wrong_arguments():
+        parse_recipe(options["recipe"])
+    if restart:
+        move_aside(target)
+        move_aside(place)
+    if target.exists() and not (Path(place) / DONE).is_dir():
+        raise FileExistsError(f"{out}: exists already, and no training in {place} made it; take another name")
+    own = load_demo()[0] if model is None else open_model(model, weights)
+    shares = load_demo()[1:] if data is None else data
+    said = {"input_range": input_range, "outputs": outputs, "labels": labels}
+    with working_folder(place) as folder, say_how_to_go_on(folder), show_progress() as progress:
+        found = harden(own, shares, validation=validation or 0.1, out=folder, progress=progress, **said, **options)
+        found.save(target)
+        training = Training(found.facts, found.curves, found.best_epoch, found.warnings)
+        if budget != "none":
+            before = open_classifier(model, weights, input_range, outputs)
+            asked = {"budget": budget, "limit": limit, "seed": options["seed"], "progress": progress}
+            both = compare(found, before, folder, **asked, command=ctx.find_root().obj["command"])
+            for results, name in zip(both, (BEFORE, AFTER), strict=True):
+                write_report(results, Path(folder) / name)
+            training = training._replace(before=both[0], after=both[1])
+        write_training(training, folder)
+    for warning in found.warnings:
+        click.echo(f"Warning: {printable(warning)}", err=True)
+    click.echo(verdict(training))
+    for what, path in (("Model:  ", out), ("Page:   ", f"{place}/{PAGE}"), ("Report: ", f"{place}/{MARKDOWN}")):
+        click.echo(what + printable(path))

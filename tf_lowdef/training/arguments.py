@@ -1,0 +1,87 @@
+"""What a training is asked for and given, checked before the first step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_lowdef.attacks.result import WHITE
+
+_OF_PROBABILITIES = ("sparse_categorical_crossentropy", "categorical_crossentropy")
+"""Losses whose names alone mean those of probabilities."""
+
+
+def check_loss(loss: Any) -> Any:
+    """Return a loss that takes logits.
+
+    Raises:
+        ValueError: It takes probabilities; trained on logits it gives numbers that mean nothing.
+    """
+    wrong = loss in _OF_PROBABILITIES if isinstance(loss, str) else False
+    if isinstance(loss, keras.losses.Loss):
+        wrong = loss.get_config().get("from_logits") is False
+    if wrong:
+        raise ValueError(
+            "The classifier gives logits; the loss must be told so, such as "
+            f"keras.losses.SparseCategoricalCrossentropy(from_logits=True). Received: loss={loss!r}"
+        )
+    return loss
+
+
+def check_data(x: Any, y: Any, classes: int) -> None:
+    """Raise ValueError where the first images are no pixels in [0, 255], or a label has no class.
+
+    Generators are left alone: a look would use up what they give.
+
+    Args:
+        x: What ``fit`` takes.
+        y: The same.
+        classes: How many the classifier tells apart.
+    """
+    images, labels = _first(x, y)
+    if images is not None:
+        _check_images(np.asarray(images))
+    if labels is not None:
+        _check_labels(np.asarray(labels), classes)
+
+
+def _first(x: Any, y: Any) -> tuple[Any, Any]:
+    """Return images and labels to look at, None where nothing can be looked at without using it up."""
+    if isinstance(x, tf.data.Dataset):
+        for element in x.take(1):
+            return element[:2] if isinstance(element, tuple) and len(element) > 1 else (None, None)
+        return None, None
+    if isinstance(x, keras.utils.PyDataset):
+        element = x[0] if len(x) else None
+        return element[:2] if isinstance(element, tuple) and len(element) > 1 else (None, None)
+    if y is not None and isinstance(x, np.ndarray | tf.Tensor | list):
+        return x[:256], y
+    return None, None
+
+
+def _check_images(images: Any) -> None:
+    if not images.size or images.dtype.kind not in "fiu":
+        return
+    low, high = float(images.min()), float(images.max())
+    if np.isnan(images).any() if images.dtype.kind == "f" else False:
+        raise ValueError("Images must be pixels in [0, 255]. Received: NaN")
+    if images.dtype.kind == "f" and (low < 0 or high > WHITE or (high <= 1 and len(images) > 1)):
+        raise ValueError(
+            "Images must be pixels in [0, 255], whatever range the model takes: it is what `input_range` is for. "
+            f"Received: values from {low:.3g} to {high:.3g}"
+        )
+
+
+def _check_labels(labels: Any, classes: int) -> None:
+    if labels.ndim == 2 and labels.shape[1] != 1:
+        if labels.shape[1] != classes:
+            raise ValueError(f"The classifier has {classes} classes. Received: labels of {labels.shape[1]}")
+        return
+    if labels.size and (labels.min() < 0 or labels.max() >= classes or (labels != np.floor(labels)).any()):
+        raise ValueError(
+            f"Labels must be whole numbers from 0 to {classes - 1}. "
+            f"Received: values from {labels.min()} to {labels.max()}"
+        )

@@ -1,0 +1,184 @@
+"""What looks after a training: robust accuracy on held-back images after each epoch, and losses that are no numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from tf_lowdef.attacks import FGSM, MPGD
+from tf_lowdef.attacks.attack import Attack
+from tf_lowdef.attacks.victim import as_victim
+from tf_lowdef.validation import check_images, check_integer, check_labels, check_number
+
+CLEAN, ONE_STEP, ROBUST = "val_clean_accuracy", "val_fgsm_accuracy", "val_pgd_accuracy"
+"""What is measured after every epoch, as callbacks find it."""
+
+COLLAPSE = 0.2
+"""By how much accuracy under PGD must fall below its best for catastrophic overfitting to be suspected."""
+STAYS = 0.1
+"""By how much accuracy under FGSM may have fallen meanwhile."""
+
+STEPS = 10
+"""Of PGD after each epoch: enough to tell a collapse, where one step does not."""
+
+Weights = list[npt.NDArray[Any]]
+
+
+def overfits(history: Mapping[str, Sequence[float]]) -> bool:
+    """Return whether the last epoch shows catastrophic overfitting (Wong et al. 2020, section 5.4).
+
+    Accuracy under PGD has fallen by more than `COLLAPSE` below its best, while that under one step has not followed.
+
+    Args:
+        history: `ROBUST` and `ONE_STEP`, each with one number an epoch.
+    """
+    robust, one_step = list(history.get(ROBUST, ())), list(history.get(ONE_STEP, ()))
+    if len(robust) < 2:
+        return False
+    best = int(np.argmax(robust[:-1]))
+    return robust[best] - robust[-1] > COLLAPSE and one_step[best] - one_step[-1] < STAYS
+
+
+class RobustValidation(keras.callbacks.Callback):
+    """Attacks held-back images after every epoch of an :class:`AdversarialTrainer`, and keeps the best weights.
+
+    It adds ``val_clean_accuracy``, ``val_fgsm_accuracy`` and ``val_pgd_accuracy`` to the logs, all behind the trainer's
+    defence, for callbacks that stand behind it in the list: ``EarlyStopping(monitor="val_pgd_accuracy", mode="max")``.
+    Where FGSM no longer fools a classifier that PGD fools, it has learnt to fool the attack that it is trained on; that
+    is said, and the training stopped. At the end the weights of the best epoch are put back.
+
+    Args:
+        images: Pixels in [0, 255], shape (n, height, width, channels).
+        labels: Class indices or one-hot.
+        epsilon: L-infinity bound in grey levels; None takes the recipe's, and judges clean accuracy where it has none.
+        restore_best: Whether to end with the weights of the best epoch.
+        batch_size: Images at a time.
+        seed: Of the attacks.
+
+    Attributes:
+        history: Each measure with one number an epoch.
+        best_epoch: The epoch of the best weights, 0-based; None before the first.
+        overfitted: The epoch in which catastrophic overfitting was seen, None if in none.
+    """
+
+    def __init__(
+        self,
+        images: npt.ArrayLike,
+        labels: npt.ArrayLike,
+        epsilon: float | None = None,
+        *,
+        restore_best: bool = True,
+        batch_size: int = 64,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.images = check_images("images", images)
+        self.labels = check_labels("labels", labels, len(self.images))
+        if epsilon is not None:
+            check_number("epsilon", epsilon, 0, 255, above=True)
+        self.batch_size = check_integer("batch_size", batch_size, 1)
+        self.seed = check_integer("seed", seed, 0)
+        self.epsilon = epsilon
+        self.restore_best = restore_best
+        self.history: dict[str, list[float]] = {}
+        self.best_epoch: int | None = None
+        self.best_weights: Weights | None = None
+        self.overfitted: int | None = None
+        self._victim: Any = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Look at what is trained: a wrong range ends it here.
+
+        Raises:
+            RangeError: A ValueError: the classifier seems to take another range than [0, 255].
+        """
+        as_victim(self.model.classifier, self.images, self.labels)
+        self._victim = self.model.attacked_classifier()
+        if self.epsilon is None:
+            self.epsilon = self.model.recipe.bound
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Attack, remember, and stop where the training has gone wrong."""
+        found = self.measure()
+        for name, value in found.items():
+            self.history.setdefault(name, []).append(value)
+        if logs is not None:
+            logs.update(found)
+        judged = self.history[self.monitor]
+        if self.best_epoch is None or judged[-1] > max(judged[:-1], default=-1.0):
+            self.best_epoch, self.best_weights = epoch, self.model.classifier.get_weights()
+        if self.overfitted is None and overfits(self.history):
+            self.overfitted = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Put back the best weights."""
+        if self.restore_best and self.best_weights is not None:
+            self.model.classifier.set_weights(self.best_weights)
+
+    @property
+    def monitor(self) -> str:
+        """The measure that the best epoch is chosen by."""
+        return CLEAN if self.epsilon is None else ROBUST
+
+    def measure(self) -> dict[str, float]:
+        """Return the share of the images that are classified correctly, clean and attacked."""
+        if self.epsilon is None:
+            clean = self._accuracy(FGSM(0.0))
+            return {CLEAN: clean}
+        return {
+            CLEAN: self._accuracy(FGSM(0.0)),
+            ONE_STEP: self._accuracy(FGSM(self.epsilon)),
+            ROBUST: self._accuracy(MPGD(self.epsilon, steps=STEPS)),
+        }
+
+    def _accuracy(self, attack: Attack) -> float:
+        found = attack(self._victim, self.images, self.labels, batch_size=self.batch_size, seed=self.seed)
+        return float((found.predictions == self.labels).mean())
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Stops where the loss is no finite number, and puts back the weights of the last whole epoch.
+
+    Attributes:
+        epoch: In which it happened, 0-based; None if it has not.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch: int | None = None
+        self._now = 0
+        self._whole: Weights | None = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Keep the weights that the training begins with."""
+        self._whole = self.model.classifier.get_weights()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Note the epoch."""
+        self._now = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Look at the loss."""
+        loss = (logs or {}).get("loss")
+        if loss is not None and not math.isfinite(float(loss)):
+            self.epoch = self._now
+            self.model.stop_training = True
+            self.model.classifier.set_weights(self._whole)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Keep the weights, unless they are no numbers themselves."""
+        if self.epoch is not None:
+            return
+        weights = self.model.classifier.get_weights()
+        if all(np.isfinite(each).all() for each in weights if each.dtype.kind == "f"):
+            self._whole = weights
+        else:
+            self.epoch = epoch
+            self.model.stop_training = True
+            self.model.classifier.set_weights(self._whole)

@@ -1,0 +1,295 @@
+"""``tf_lowdef.harden``: train a classifier so that it keeps something behind a defence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_lowdef.data.image_data import ImageData
+from tf_lowdef.defences import Defence, make_defence
+from tf_lowdef.evaluation.judging.checks import check_labels, clean_accuracy_warnings
+from tf_lowdef.evaluation.models.opening import open_classifier, open_data, probe_range
+from tf_lowdef.evaluation.models.predict import class_count
+from tf_lowdef.evaluation.provenance import describe_identity
+from tf_lowdef.files import atomic_path
+from tf_lowdef.jobs import Folder, open_run, working_folder
+from tf_lowdef.training.checkpoint import Checkpoint
+from tf_lowdef.training.feeding import Feed, split
+from tf_lowdef.training.guards import RobustValidation, StopOnNaN
+from tf_lowdef.training.recipes import Recipe, parse_recipe
+from tf_lowdef.training.trainer import AdversarialTrainer
+from tf_lowdef.validation import check_flag, check_integer, check_number
+
+Progress = Callable[[str, int, int], None]
+
+MOST_VALIDATED = 500
+"""Held-back images that are attacked after every epoch."""
+WARMUP = 0.1
+"""Share of the steps in which the learning rate rises; then it falls to nothing as half a cosine."""
+WEIGHT_DECAY = 1e-4
+_SEED_STATE = "seed_generator_state"
+"""Keras' name of the variable that a ``keras.random.SeedGenerator`` has."""
+
+
+@dataclass(frozen=True)
+class Hardened:
+    """What a training came to.
+
+    Attributes:
+        model: The user's own model, with the weights of the best epoch.
+        classifier: The same from pixels in [0, 255] to logits; the weights are the model's.
+        recipe: What it was trained on.
+        defence: Behind what.
+        curves: ``"loss"``, ``"accuracy"`` (on attacked images), and what `RobustValidation` measures: a number an
+            epoch.
+        best_epoch: The epoch of the weights, 0-based, by robust accuracy on held-back images.
+        warnings: What went wrong on the way.
+        facts: What was asked for, in plain JSON values.
+        held_back: Images, uint8 of shape (n, height, width, channels), and labels, int64: they chose the epoch.
+    """
+
+    model: Any
+    classifier: Any
+    recipe: Recipe
+    defence: Defence
+    curves: dict[str, list[float]]
+    best_epoch: int
+    warnings: list[str]
+    facts: dict[str, Any]
+    held_back: tuple[Any, Any] = field(repr=False)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model, bare and taking what it took before, as a ``.keras`` file, whole or not at all.
+
+        Raises:
+            ValueError: The name ends in something else.
+        """
+        check_model_name(path)
+        with atomic_path(path) as temporary:
+            self.model.save(temporary)
+
+
+def harden(
+    model: Any,
+    data: Any,
+    defence: Any = "webp:60+flip",
+    recipe: str | Recipe = "fgsm-rs:4",
+    epochs: int = 15,
+    validation: Any = 0.1,
+    *,
+    bare: float = 0.5,
+    batch_size: int = 64,
+    learning_rate: float = 1e-3,
+    optimizer: Any = None,
+    shift: int = 0,
+    mirror: bool = False,
+    from_scratch: bool = False,
+    seed: int = 0,
+    deterministic: bool = False,
+    out: Folder | None = None,
+    input_range: Any = None,
+    outputs: str | None = None,
+    labels: str | os.PathLike[str] | None = None,
+    callbacks: Sequence[Any] = (),
+    progress: Progress | None = None,
+) -> Hardened:
+    """Train a classifier on attacked images, through a defence, so that it keeps accuracy against who knows of it.
+
+    The model is trained in place, as ``fit`` does, and has the weights of the best epoch at the end: that with the
+    highest accuracy under PGD on held-back images, behind the defence. What it is worth is for ``evaluate`` to say, on
+    images that had no part in the training.
+
+    Args:
+        model: See :func:`tf_lowdef.evaluate`.
+        data: See there.
+        defence: What the classifier will stand behind: see :func:`tf_lowdef.defences.make_defence`.
+        recipe: See :class:`tf_lowdef.training.AdversarialTrainer`.
+        epochs: How often every image is seen.
+        validation: The share of `data` that is held back; or other data, as `data` is given.
+        bare: The share of each batch that is attacked and trained on without the defence. What is trained through a
+            defence's approximate gradient alone learns to make that gradient useless.
+        batch_size: Images in a step.
+        learning_rate: The highest; it rises in the first tenth of the steps and falls to nothing, as half a cosine.
+        optimizer: A ``keras.optimizers.Optimizer`` with settings of its own, instead of AdamW at `learning_rate`.
+        shift: Training images are moved by up to so many pixels either way.
+        mirror: Whether training images are mirrored left to right at random.
+        from_scratch: Whether the model need not know anything yet. Otherwise one that is near chance on the images is
+            refused: its labels or its range are wrong.
+        seed: Of everything random.
+        deterministic: Whether equal arguments give equal weights, also where the training was killed and went on. It
+            makes TensorFlow deterministic in this whole process, which costs time.
+        out: A new or empty folder for what is needed to go on; the same call with it, and the model as it was before,
+            goes on where it stopped. None keeps nothing.
+        input_range: What the model takes pixels as; see ``as_classifier``.
+        outputs: What it gives; see there.
+        labels: A file with the names of the classes.
+        callbacks: More of ``keras.callbacks``; they find what `RobustValidation` measures in the logs.
+        progress: Called with what is done, how many steps of it, and how many there are.
+
+    Returns:
+        The model and what the training was like.
+
+    Raises:
+        RunMismatchError: A ValueError: `out` holds another training.
+        RangeError: A ValueError: the model seems to take another range.
+        ValueError: An argument is wrong, a label has no class, the model does not know these images, or the loss became
+            NaN before the first epoch was done.
+
+    Example:
+        >>> hardened = harden(model, "photos/", "webp:60+flip", "fgsm-rs:4", epochs=15)
+        >>> hardened.save("hardened.keras")
+    """
+    asked: dict[str, Any] = {
+        "epochs": check_integer("epochs", epochs, 1),
+        "batch_size": check_integer("batch_size", batch_size, 1),
+        "learning_rate": check_number("learning_rate", learning_rate, 0, above=True),
+        "bare": check_number("bare", bare, 0, 1),
+        "shift": check_integer("shift", shift, 0),
+        "mirror": check_flag("mirror", mirror),
+        "from_scratch": check_flag("from_scratch", from_scratch),
+        "deterministic": check_flag("deterministic", deterministic),
+    }
+    check_integer("seed", seed, 0, 2**31 - 1)
+    chosen, method = make_defence(defence), recipe if isinstance(recipe, Recipe) else parse_recipe(recipe)
+    if deterministic:
+        keras.utils.set_random_seed(seed)
+        tf.config.experimental.enable_op_determinism()
+    classifier = open_classifier(model, data, input_range, outputs)
+    images = _open(classifier, data, labels, input_range)
+    if isinstance(validation, float | int):
+        check_number("validation", validation, 0, 1, above=True)
+        used, back = split(len(images), float(validation), seed)
+        held = Feed(images, back[:MOST_VALIDATED], 1, seed)
+    else:
+        others = _open(classifier, validation, labels, input_range)
+        used, held = list(range(len(images))), Feed(others, _some(len(others), seed), 1, seed)
+    feed = Feed(images, used, batch_size, seed, shift, mirror)
+    probe_range(classifier, images)
+    watched = held.read_all()
+    if not from_scratch:
+        _check_knows(classifier, *watched)
+    trainer = AdversarialTrainer(classifier, method, defence=chosen, bare=bare, seed=seed)
+    if deterministic:
+        _seed_layers(trainer, seed)
+    asked |= {"recipe": method.spec, "defence": chosen.name, "validated_on": len(watched[1])}
+    if chosen.digest:
+        asked["defence_sha256"] = chosen.digest
+    if optimizer is not None:
+        asked["optimizer"] = keras.saving.serialize_keras_object(optimizer)["config"]
+    identity = describe_identity(classifier, None, images, asked, seed) | {"tool": "harden"}
+    trainer.compile(optimizer or _optimizer(learning_rate, epochs * feed.steps), metrics=["accuracy"])
+    guard, watch = StopOnNaN(), RobustValidation(*watched, seed=seed)
+    with ExitStack() as exits:
+        place = None if out is None else exits.enter_context(working_folder(out))
+        store = None if place is None else exits.enter_context(open_run(place, identity))
+        keep = Checkpoint(store, watch)
+        over = keep.restore(trainer)
+        if not over and keep.epochs < epochs:
+            show = _Steps(progress, epochs * feed.steps, keep.epochs * feed.steps)
+            trainer.fit(
+                feed.batches(keep.epochs, epochs),
+                epochs=epochs,
+                initial_epoch=keep.epochs,
+                steps_per_epoch=feed.steps,
+                shuffle=False,
+                verbose=0,
+                callbacks=[guard, watch, *callbacks, keep, show],
+            )
+    if watch.best_epoch is None or watch.best_weights is None:
+        raise ValueError(
+            "The loss became NaN or infinite before the first epoch was done: take a lower learning rate. "
+            f"Received: learning_rate={learning_rate:g}, recipe={method.spec}"
+        )
+    classifier.set_weights(watch.best_weights)
+    warnings = _warnings(guard, watch, {**feed.failed, **held.failed})
+    facts = {**asked, "trained_on": len(used), "seed": seed}
+    return Hardened(model, classifier, method, chosen, keep.curves, watch.best_epoch, warnings, facts, watched)
+
+
+def check_model_name(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a ``.keras`` file that is to be written.
+
+    Raises:
+        ValueError: Its name ends in something else.
+    """
+    if Path(path).suffix != ".keras":
+        raise ValueError(f"The hardened model is written as a .keras file. Received: {os.fspath(path)!r}")
+    return Path(path)
+
+
+def _open(classifier: Any, data: Any, labels: Any, input_range: Any) -> ImageData:
+    images = open_data(classifier, data, labels, input_range)
+    check_labels(images.labels, list(images.names), class_count(classifier))
+    if len(images) < 2:
+        raise ValueError(f"A training needs two images or more. Received: {len(images)}")
+    return images
+
+
+def _some(count: int, seed: int) -> list[int]:
+    order = np.random.default_rng([seed, count]).permutation(count)
+    return sorted(order[:MOST_VALIDATED].tolist())
+
+
+def _check_knows(classifier: Any, images: Any, labels: Any) -> None:
+    """Raise ValueError for a model that is near chance, or whose labels seem shifted."""
+    logits = classifier.predict(images.astype(np.float32), batch_size=64, verbose=0)
+    found = clean_accuracy_warnings(logits.argmax(axis=1), labels, logits.shape[1])
+    if found:
+        raise ValueError(
+            f"{found[0]}. Of a model that knows nothing yet, say from_scratch=True, on the command line --from-scratch"
+        )
+
+
+def _seed_layers(trainer: Any, seed: int) -> None:
+    """Let layers that draw in training, such as dropout, draw by the seed: they were made with seeds of their own."""
+    states = [each for each in trainer.variables if each.name == _SEED_STATE]
+    for number, state in enumerate(states):
+        state.assign(np.array([seed, number], np.uint32))
+
+
+def _optimizer(rate: float, steps: int) -> Any:
+    rising = max(1, round(WARMUP * steps))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate / 20, max(1, steps - rising), alpha=0.0, warmup_target=rate, warmup_steps=rising
+    )
+    return keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY)
+
+
+def _warnings(guard: StopOnNaN, watch: RobustValidation, failed: dict[str, str]) -> list[str]:
+    found = []
+    if watch.overfitted is not None:
+        found.append(
+            f"Catastrophic overfitting in epoch {watch.overfitted + 1}: accuracy under PGD collapsed while that under "
+            f"one step did not. The training was stopped; the weights are those of epoch {(watch.best_epoch or 0) + 1}"
+        )
+    if guard.epoch is not None:
+        found.append(
+            f"The loss became NaN or infinite in epoch {guard.epoch + 1}: the training was stopped; the weights are "
+            f"those of epoch {(watch.best_epoch or 0) + 1}"
+        )
+    if failed:
+        first = next(iter(failed.values()))
+        found.append(f"{len(failed)} images could not be read and were left out: {first}")
+    return found
+
+
+class _Steps(keras.callbacks.Callback):
+    """Reports every step."""
+
+    def __init__(self, report: Progress | None, total: int, done: int) -> None:
+        super().__init__()
+        self._report, self._total, self._done = report, total, done
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Count."""
+        self._done += 1
+        if self._report is not None:
+            self._report("Training", self._done, self._total)
