@@ -55,7 +55,8 @@ from tf_lowdef.threats import THREATS
     type=Spelled("attack"),
     multiple=True,
     metavar="SPEC",
-    help="Such as fgsm:4, bim:4,steps=20 or deepfool, epsilons in grey levels of 255; may be repeated.",
+    help="Such as fgsm:4, bim:4,steps=20 or deepfool, epsilons in grey levels of 255; in L2 pgd:l2:0.5, epsilons of "
+    "pixels in [0, 1]; may be repeated.",
 )
 @click.option(
     "--defence",

@@ -143,14 +143,15 @@ class Results:
 
         Args:
             defence: Its name.
-            epsilon: None means `Results.bound`. Where nothing was tried at it, any counts.
+            epsilon: None means `Results.bound`. Where nothing was tried at it, any of its norm counts, or else any.
             norm: Of `epsilon`.
         """
         bound = self.bound if epsilon is None else Bound(norm, epsilon)
         for threat in (name for name, threat in THREATS.items() if not threat.knows_defence):
             rows = self.select(threat=threat, defence=defence, conditional=False)
             if rows:
-                rows = [row for row in rows if row.bound == bound] or rows
+                alike = [row for row in rows if row.bound is None or bound is None or row.bound.norm == bound.norm]
+                rows = [row for row in rows if row.bound == bound] or alike or rows
                 return min(rows, key=lambda row: (row.unreliable is not None, row.top1))
         return None
 
