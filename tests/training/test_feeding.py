@@ -18,7 +18,7 @@ def images_of(count=10, broken=()):
 
     def read(index):
         if index in broken:
-            raise ImageReadError(f"image {index} is broken")
+            raise ImageReadError(f"{index}.png", "broken")
         return pixels[index]
 
     return pixels, ImageData("arrays", [str(each) for each in range(count)], np.arange(count), read, lambda some: "")
@@ -71,12 +71,12 @@ def test_what_cannot_be_read_is_left_out_and_named():
     feed = Feed(data, range(10), 5, seed=1)
     labels = np.concatenate([labels for _, labels in told(feed, 0, 1)])
     assert sorted(labels) == [0, 1, 2, 4, 5, 6, 8, 9]
-    assert feed.failed == {"3": "image 3 is broken", "7": "image 7 is broken"}
+    assert feed.failed == {"3": "3.png: broken", "7": "7.png: broken"}
 
 
 def test_a_batch_without_any_image_is_an_error():
     _, data = images_of(broken=range(10))
-    with pytest.raises(ImageReadError, match="No image of a batch could be read: image 0 is broken"):
+    with pytest.raises(ValueError, match=r"No image of a batch could be read: 0\.png: broken"):
         Feed(data, range(10), 5, seed=1).read_all()
 
 

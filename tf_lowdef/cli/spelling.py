@@ -39,7 +39,7 @@ class Spelled(click.ParamType):  # type: ignore[type-arg]  # generic since click
         """Return the text as it is; a usage error where it is none."""
         forms = {"attack": attack_forms, "defence": defence_forms, "recipe": recipe_forms}[self._kind]
         try:
-            for part in [value] if self._kind == "attack" else _layers_in(value):
+            for part in _layers_in(value) if self._kind == "defence" else [value]:
                 parse_spec(part, self._kind, forms())
         except ValueError as error:
             self.fail(str(error), param, ctx)

@@ -11,7 +11,6 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tf_lowdef.data.image_data import ImageData, Pixels
-from tf_lowdef.files import ImageReadError
 
 Labels = npt.NDArray[np.int64]
 
@@ -80,8 +79,7 @@ class Feed:
         self.failed.update({self.images.names[index]: reason for index, reason in failed.items()})
         kept = np.array([place for place, index in enumerate(chosen.tolist()) if index not in failed], np.int64)
         if not pixels:
-            first, reason = next(iter(failed.items()))
-            raise ImageReadError(self.images.names[first], f"no image of its batch could be read: {reason}")
+            raise ValueError(f"No image of a batch could be read: {next(iter(failed.values()))}")
         return np.stack(pixels), self.images.labels[chosen[kept]], kept
 
     def _changed(self, images: Any, draws: Any) -> Any:

@@ -104,6 +104,7 @@ class AdversarialTrainer(keras.Model):
             shape=(), dtype="int64", initializer="zeros", trainable=False, name="step_count",
             aggregation="only_first_replica", autocast=False,
         )  # fmt: skip
+        self.built = True  # the classifier is; callbacks that read or write weights want to know
 
     @property
     def defence(self) -> Defence:
@@ -130,6 +131,11 @@ class AdversarialTrainer(keras.Model):
         """
         chosen = keras.losses.SparseCategoricalCrossentropy(from_logits=True) if loss is None else check_loss(loss)
         super().compile(optimizer=optimizer, loss=chosen, **kwargs)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as a saved trainer was; Keras does so by itself only where ``compile`` is its own."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
 
     def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Train, as ``keras.Model.fit`` does, after a look at the first images and labels.
