@@ -1,9 +1,11 @@
 from . import attacks as attacks
+from . import certification as certification
 from . import data as data
 from . import defences as defences
 from . import evaluation as evaluation
 from . import files as files
 from . import folders as folders
+from . import gating as gating
 from . import jobs as jobs
 from . import layers as layers
 from . import models as models
@@ -15,8 +17,11 @@ from . import threats as threats
 from . import training as training
 from . import webp as webp
 from ._version import __version__ as __version__
+from .certification import SmoothedClassifier as SmoothedClassifier
+from .certification import certify as certify
 from .defences import Defence as Defence
 from .evaluation import evaluate as evaluate
+from .gating import gate as gate
 from .layers import BitDepthLayer as BitDepthLayer
 from .layers import FlipLayer as FlipLayer
 from .layers import GaussianLayer as GaussianLayer

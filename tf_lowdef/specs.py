@@ -6,7 +6,7 @@ import difflib
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin
 
@@ -27,10 +27,54 @@ class Form:
     Attributes:
         keys: Each key with the types that its value may have: int, float, bool, str, Range, NoneType.
         first: The key that a value without one is for, where it stands first; None if there is none.
+        words: Words that may stand before everything else, with a colon behind them, and the key of each: ``l2:0.5``.
     """
 
     keys: Mapping[str, tuple[type, ...]]
     first: str | None = None
+    words: Mapping[str, str] = field(default_factory=dict)
+
+
+def form_of_application(options: Mapping[str, type]) -> Form:
+    """Return what may stand behind the name of a classifier of ``keras.applications`` that has these options."""
+    return Form({**{name: (kind,) for name, kind in options.items()}, "size": (int,), "classes": (int,)})
+
+
+GATE = "gate"
+"""The name of a gate: ``gate(webp:60+flip)``, with its rule ``gate:0.02(webp:60+flip)``."""
+
+GATE_FORM = Form({"false_positive_rate": (int, float), "max_clean_drop": (int, float)}, "false_positive_rate")
+
+
+class GateText(NamedTuple):
+    """A gate as it is written.
+
+    Attributes:
+        values: Of its rule, by key.
+        squeezers: The texts of its defences; the first one answers.
+    """
+
+    values: dict[str, Any]
+    squeezers: list[str]
+
+
+def split_gate(text: str) -> GateText | None:
+    """Return what ``gate[:RULE](DEFENCE[;SQUEEZER ...])`` says; None where a text is no gate.
+
+    Raises:
+        ValueError: It begins as one, or holds one, and is not written so.
+    """
+    bare = "".join(text.split()).lower()
+    if not re.search(rf"\b{GATE}(?=[:(]|$)", bare):
+        return None
+    found = re.fullmatch(rf"({GATE}(?::[^()]*)?)\((.+)\)", bare)
+    squeezers = found[2].split(";") if found else []
+    if not found or not all(squeezers) or re.search(r"[()]", found[2]):
+        raise ValueError(
+            "A gate is written gate(DEFENCE), gate(DEFENCE;SQUEEZER;...) or, with the share of clean images that it "
+            f"may suspect, gate:0.05(DEFENCE), around a whole defence such as webp:60+flip. Received: {text!r}"
+        )
+    return GateText(parse_spec(found[1], "defence", {GATE: GATE_FORM})[1], squeezers)
 
 
 def kinds_of(hint: Any) -> tuple[type, ...]:
@@ -58,7 +102,12 @@ def parse_spec(text: str, kind: str, forms: Mapping[str, Form]) -> tuple[str, di
         raise ValueError(f"Unknown {kind} {name!r}.{_instead(name, forms)} Received: {text!r}")
     form = forms[name]
     values: dict[str, Any] = {}
-    for position, argument in enumerate(rest[0].split(",") if rest else []):
+    arguments = rest[0].split(",") if rest else []
+    word, colon, behind = arguments[0].partition(":") if rest else ("", "", "")
+    if word in form.words:
+        values[form.words[word]] = word
+        arguments = [behind, *arguments[1:]] if colon else arguments[1:]
+    for position, argument in enumerate(arguments):
         key, equals, value = argument.partition("=")
         if not equals:
             if position or form.first is None:

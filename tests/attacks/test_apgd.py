@@ -110,8 +110,45 @@ def test_few_classes(task):
             attack(model, images, labels)
 
 
+def test_gradients_are_means_over_draws(linear):
+    model, asked = linear(), tf.Variable(0)
+
+    @tf.custom_gradient
+    def noisy(x):
+        return tf.identity(x), lambda upstream: upstream + tf.random.normal(tf.shape(x), stddev=0.02)
+
+    def victim(x):
+        asked.assign_add(tf.shape(x)[0])
+        return model(noisy(x))
+
+    tf.random.set_seed(0)
+    ends = []
+    for draws in (1, 32):
+        asked.assign(0)
+        result = APGDCE(2, steps=3, draws=draws, keep="last")(victim, model.images, model.labels, batch_size=6)
+        assert int(asked) == result.queries.sum() + 2 * 6
+        assert set(result.queries) == {4 * draws}
+        ends.append(result.loss_end - result.loss_start)
+    assert ends[1].mean() > 1.2 * ends[0].mean()
+
+
+@pytest.mark.parametrize("make", [PGD, APGDCE, APGDDLR, APGDT])
+def test_in_l2_more_is_stronger_and_stays_inside(task, make):
+    images, labels = task.images[:40], task.labels[:40]
+    weak, strong = (
+        make(epsilon, steps=10, norm="l2")(task.model, images, labels, batch_size=40) for epsilon in (0.1, 0.4)
+    )
+    assert weak.success.sum() < strong.success.sum()
+    assert strong.success.sum() > 20
+    for result, epsilon in ((weak, 0.1), (strong, 0.4)):
+        change = result.images.astype(np.int64) - images
+        assert (np.square(change).sum((1, 2, 3)) <= (255 * epsilon) ** 2).all()
+    assert make(0.4, norm="L2").describe()["norm"] == "L2"
+
+
 @pytest.mark.parametrize(
-    ("name", "value"), [("steps", 0), ("restarts", 0), ("rho", 1.5), ("epsilon", -1), ("keep", "all"), ("targeted", 3)]
+    ("name", "value"),
+    [("steps", 0), ("restarts", 0), ("rho", 1.5), ("draws", 0), ("epsilon", -1), ("keep", "all"), ("targeted", 3)],
 )
 def test_bad_parameters(name, value):
     with pytest.raises(ValueError, match=f"{name}={value!r}"):

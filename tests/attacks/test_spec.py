@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from tf_lowdef.attacks import APGDCE, APGDDLR, APGDT, BIM, CW, FGSM, MIM, MPGD, PGD, DeepFool, Square, parse_attack
+from tf_lowdef.attacks import (
+    APGDCE,
+    APGDDLR,
+    APGDT,
+    BIM,
+    CW,
+    FAB,
+    FGSM,
+    MIM,
+    MPGD,
+    PGD,
+    DeepFool,
+    HopSkipJump,
+    Square,
+    parse_attack,
+)
 
 GOOD = {
     "fgsm:4": FGSM(4),
@@ -19,6 +34,16 @@ GOOD = {
     "pgd:4,steps=100,restarts=5,keep=best": PGD(4, steps=100, restarts=5, keep="best"),
     "bim:4,targeted=true": BIM(4, targeted=True),
     "mpgd:4,steps=40,restarts=2,classes=9": MPGD(4, steps=40, restarts=2, classes=9),
+    "pgd:l2:0.5,steps=20": PGD(0.5, steps=20, norm="l2"),
+    "pgd:linf:4": PGD(4),
+    "pgd:0.5,norm=L2": PGD(0.5, norm="l2"),
+    "square:l2:3": Square(3, norm="L2"),
+    "apgd-t:l2:0.5,classes=3": APGDT(0.5, classes=3, norm="l2"),
+    "apgd-dlr:l2:epsilon=1,draws=20": APGDDLR(1, norm="l2", draws=20),
+    "fab": FAB(),
+    "fab:l2": FAB(norm="l2"),
+    "fab:l2,steps=20,restarts=2": FAB(20, 2, norm="l2"),
+    "hopskipjump:l2,queries=100": HopSkipJump(100, norm="l2"),
     "apgd-ce:4": APGDCE(4),
     "apgd-ce:8,keep=last,targeted=true": APGDCE(8, targeted=True, keep="last"),
     "apgd-dlr:4,steps=50,restarts=2,rho=0.5": APGDDLR(4, 50, 2, 0.5),
@@ -44,6 +69,13 @@ BAD = {
     "bim:4,": "key=value",
     "bim:4,8": "key=value",
     "bim:": "key=value|must be float",
+    "bim:l2:0.5": "must be float, not 'l2:0.5'",
+    "pgd:l2": r"`epsilon` has to be said in L2, of images with pixels in \[0, 1\], such as pgd:l2:0.5 in 'pgd:l2'",
+    "pgd:l2:": "key=value|must be float",
+    "pgd:l2:128": "if that is in grey levels of 255, write 0.50",
+    "pgd:l2:0.5,norm=l2": "twice",
+    "pgd:0.5,norm=l1": "one of linf, l2. Received: norm='l1'",
+    "fab:4": "takes key=value with steps",
     "bim:4,steps=3,steps=4": "twice",
     "bim:4,epsilon=4": "twice",
     "fgsm:-1": "epsilon=-1.0 in 'fgsm:-1'",
@@ -65,6 +97,8 @@ def test_parse(spec, attack):
 
 def test_spec_is_short():
     assert BIM(4.0).spec == "bim:4"
+    assert PGD(0.5, norm="l2").spec == "pgd:l2:0.5"
+    assert FAB(norm="l2", steps=5).spec == "fab:l2,steps=5"
     assert BIM(2.5, steps=20).spec == "bim:2.5,steps=20"
     assert DeepFool().spec == "deepfool"
     assert DeepFool(survive_rounding=False).spec == "deepfool:survive_rounding=false"

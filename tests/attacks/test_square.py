@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tf_lowdef.attacks import BIM, Square
 from tf_lowdef.attacks.square import area, square_side
+from tf_lowdef.attacks.squares import bump, pair
 
 
 def test_the_schedule_is_the_papers_stretched():
@@ -95,6 +96,28 @@ def test_targets_are_reached(task):
     result = Square(24, queries=300, targeted=True)(task.model, task.images[:20], task.labels[:20])
     np.testing.assert_array_equal(result.success, result.predictions == result.targets)
     assert result.success.mean() > 0.6
+
+
+def test_bumps_are_the_papers():
+    found = bump(5, 5)
+    assert np.square(found).sum() == pytest.approx(1)
+    rings = found / found[0, 0] / 9  # corners are in the last ring alone, which weighs 1 / 9
+    np.testing.assert_allclose([rings[2, 2], rings[2, 1], rings[2, 0]], [1 + 1 / 4 + 1 / 9, 1 / 4 + 1 / 9, 1 / 9])
+    for turned in (False, True):
+        both = pair(7, turned)
+        assert np.square(both).sum() == pytest.approx(1)
+        assert (np.sign(both.T if turned else both) == np.repeat([1, -1], [3, 4])[:, None]).all()
+
+
+def test_l2_spends_its_radius_and_stays_inside(task):
+    images, labels = task.images[:40], task.labels[:40]
+    short, long = (Square(0.4, queries=n, norm="l2")(task.model, images, labels, batch_size=40) for n in (1, 120))
+    assert long.success.sum() > short.success.sum() + 5
+    norms = np.sqrt(np.square(long.images.astype(np.int64) - images).sum((1, 2, 3)))[~long.success] / 255
+    assert (norms <= 0.4).all()
+    assert (norms > 0.38).all()
+    again = Square(0.4, queries=120, norm="l2")(task.model, images[::-1], labels[::-1])
+    np.testing.assert_array_equal(long.images, again.images[::-1])
 
 
 @pytest.mark.parametrize(("name", "value"), [("queries", 0), ("p_init", 0.0), ("p_init", 1.5), ("epsilon", 300)])

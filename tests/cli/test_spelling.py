@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 
+import keras
 import pytest
 
 from tf_lowdef.attacks.spec import ATTACKS, _form
-from tf_lowdef.cli.spelling import application_names, attack_forms, defence_forms, recipe_forms
+from tf_lowdef.cli.spelling import application_forms, attack_forms, defence_forms, recipe_forms
 from tf_lowdef.layers.forms import forms
 from tf_lowdef.models.applications import APPLICATIONS
-from tf_lowdef.specs import Form
+from tf_lowdef.specs import Form, form_of_application
 from tf_lowdef.training.recipes.spec import RECIPES
 from tf_lowdef.training.recipes.spec import _form as recipe_form
 
@@ -21,9 +23,21 @@ WRONG = [
     (["evaluate", "--attack", "bim:4,stps=3"], "Did you mean 'steps'"),
     (["evaluate", "--defence", "webp:60+flp"], "Did you mean 'flip'"),
     (["evaluate", "--defence", "webp:high"], "'quality' of 'webp'"),
+    (["evaluate", "--defence", "gate(webp:60+flp)"], "Did you mean 'flip'"),
+    (["evaluate", "--defence", "gate:often(webp:60)"], "'false_positive_rate' of 'gate'"),
+    (["evaluate", "--defence", "flip+gate(webp:60)"], "A gate is written gate(DEFENCE)"),
+    (["evaluate", "--model", "MobileNetV2", "--data", ".", "--calibration", "."], "--calibration needs a gate"),
+    (["gate", "-o", "out.keras", "--defence", "gate(webp:60)"], "a gate is made of plain defences"),
+    (["gate", "-o", "out.keras", "--squeezer", "none"], "a gate is made of plain defences"),
+    (["gate", "-o", "out.h5"], "--out must end in .keras"),
+    (["gate", "-o", "out.keras", "--false-positive-rate", "1"], "is not in the range 0<x<1"),
+    (["gate", "-o", "out.keras", "--false-positive-rate", "0.1", "--max-clean-drop", "1"], "Give one of"),
+    (["gate", "-o", "out.keras", "--data", "."], "--data needs --model"),
     (["evaluate", "--threat", "adaptve"], "'adaptve' is not one of"),
     (["evaluate", "--threat", "adaptive", "--budget", "slow"], "'slow' is not one of"),
     (["evaluate", "--model", "MobilNetV2", "--data", "."], "Did you mean MobileNetV2?"),
+    (["evaluate", "--model", "MobileNet:alfa=0.75", "--data", "."], "has no 'alfa'. Did you mean 'alpha'?"),
+    (["evaluate", "--attack", "pgd:l1:0.5"], "'epsilon' of 'pgd' must be float, not 'l1:0.5'"),
     (["evaluate", "--model", "mine.keras", "--data", "."], "'mine.keras': no such file"),
     (["evaluate", "--model", "MobileNetV2", "--weights", "w.h5", "--data", "."], "'w.h5': no such file"),
     (["evaluate", "--model", "MobileNetV2", "--data", "images.csv"], "'images.csv': no such file or folder"),
@@ -47,13 +61,16 @@ OUT_OF_RANGE = [
     (["evaluate", "--defence", "webp:101"], "'webp:101': `quality` must be a number from 0 to 100"),
     (["evaluate", "--attack", "bim:0.03"], "`epsilon` is in grey levels of 255"),
     (["sweep", "--attack", "bim:300"], "`epsilon` must be"),
+    (["sweep", "--attack", "bim:4", "--attack", "pgd:l2:1"], "must be of one norm"),
+    (["evaluate", "--attack", "pgd:l2:128"], "`epsilon` in L2 is of images with pixels in [0, 1]"),
+    (["evaluate", "--attack", "pgd:l2"], "`epsilon` has to be said in L2"),
     (["attack", ".", "-o", "out", "--attack", "deepfool:steps=0"], "`steps` must be"),
     (["export", "--defence", "webp:101", "--out", "out"], "`quality` must be"),
 ]
 
 
 def plain(form: Form):
-    return {key: set(kinds) for key, kinds in form.keys.items()}, form.first
+    return {key: set(kinds) for key, kinds in form.keys.items()}, form.first, form.words
 
 
 def test_attacks_are_spelled_as_they_are_made():
@@ -76,7 +93,12 @@ def test_recipes_are_spelled_as_they_are_made():
 
 
 def test_applications_are_those_of_the_table():
-    assert application_names() == list(APPLICATIONS)
+    forms = application_forms()
+    assert list(forms) == list(APPLICATIONS)
+    for name, row in APPLICATIONS.items():
+        assert forms[name] == form_of_application(row.options)
+        constructor = inspect.signature(getattr(keras.applications, name)).parameters
+        assert set(row.options) <= set(constructor)
 
 
 @pytest.mark.parametrize(("arguments", "text"), WRONG, ids=[" ".join(each) for each, _ in WRONG])

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from tf_lowdef.models import application_names, load_application
-from tf_lowdef.models.applications import APPLICATIONS, _preprocess
+from tf_lowdef.models import application_names, load_application, open_model
+from tf_lowdef.models.applications import APPLICATIONS, _preprocess, parse_application
 
 SMALL = {
     "convnext": ("ConvNeXtTiny", 32),
@@ -220,10 +220,41 @@ def test_bad_input(arguments, options, error, message):
 def test_weights_of_another_class_count_or_application(tmp_path):
     path = tmp_path / "five.weights.h5"
     load_application("MobileNet", None, (32, 32, 3), classes=5, alpha=0.25).save_weights(path)
-    with pytest.raises(ValueError, match=r"do not fit MobileNet .*classes=6\. Received: weights=.*five.weights.h5"):
+    with pytest.raises(
+        ValueError, match=r"do not fit MobileNet .*classes=6, alpha=0\.25\. Received: weights=.*five.weights.h5"
+    ):
         load_application("MobileNet", path, (32, 32, 3), classes=6, alpha=0.25)
+    with pytest.raises(
+        ValueError, match="Weights of another alpha or depth_multiplier or dropout need it said: `alpha"
+    ):
+        open_model("MobileNet:size=32,classes=5", str(path))
+    assert open_model("MobileNet:alpha=0.25,size=32,classes=5", str(path)).output_shape == (None, 5)
     with pytest.raises(ValueError, match="do not fit MobileNetV3Small"):
         load_application("MobileNetV3Small", path, (32, 32, 3), classes=5)
+
+
+def test_options_stand_behind_the_name():
+    assert parse_application("MobileNetV2") == ("MobileNetV2", {})
+    said = parse_application("MobileNetV3Small:alpha=0.75,minimalistic=true,size=192")
+    assert said == ("MobileNetV3Small", {"alpha": 0.75, "minimalistic": True, "input_shape": (192, 192, 3)})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "MobileNet:alfa=1",
+            r"has no 'alfa'\. Did you mean 'alpha'\? There are: alpha, depth_multiplier, dropout, size",
+        ),
+        ("VGG16:alpha=1", r"has no 'alpha'\. There are: size, classes"),
+        ("MobileNet:alpha=wide", "'alpha' of 'mobilenet' must be float, not 'wide'"),
+        ("MobileNet:0.75", "takes key=value with alpha"),
+        ("MobilNet:alpha=1", "Did you mean MobileNet"),
+    ],
+)
+def test_wrong_options_are_named(text, message):
+    with pytest.raises(ValueError, match=message):
+        parse_application(text)
 
 
 def test_damaged_file_of_weights(tmp_path):

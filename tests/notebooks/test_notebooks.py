@@ -61,8 +61,16 @@ def shown(cell):
 
 def test_there_are_notebooks():
     assert {path.stem for path in NOTEBOOKS} == {
-        "adaptive", "harden", "own_model", "paper", "quickstart", "serving", "why_flip",
-    }  # fmt: skip
+        "adaptive",
+        "certify",
+        "gate",
+        "harden",
+        "own_model",
+        "paper",
+        "quickstart",
+        "serving",
+        "why_flip",
+    }
 
 
 @each_notebook

@@ -19,9 +19,12 @@ ROW = Row(
     "oblivious", "bim:4,steps=13", "jpeg:60", 97, 61, 61 / 97, (0.512, 0.733), success_rate=0.123, attacked=83,
     left_out=14, zero_gradient=71, l2_mean=1.2345, linf_max=3.25, ssim_mean=0.9876, median_minimal_l2=2.468,
     setting=SETTING, resolution=(31, 37), seconds=5.4321, attack_seconds=67.8, draws=3,
-    per_image=(0.625,) * 96 + (1.0,),
+    per_image=(0.625,) * 96 + (1.0,), detection_n=79, auc=0.8765, auc_ci95=(0.8111, 0.9222), caught_1=0.345,
+    caught_5=0.678, suspected=0.456,
 )  # fmt: skip
-CLEAN = Row(None, "none", "jpeg:60", 97, 90, 90 / 97, (0.8, 0.99), per_image=(0.9375,) * 96 + (0.0,))
+CLEAN = Row(
+    None, "none", "jpeg:60", 97, 90, 90 / 97, (0.8, 0.99), per_image=(0.9375,) * 96 + (0.0,), suspected=0.04
+)  # fmt: skip
 DOUBTFUL = dataclasses.replace(ROW, attack="fgsm:4", unreliable="masked gradients")
 CONDITIONAL = Row("adaptive", "pgd:4", "jpeg:60", 89, 43.5, 43.5 / 89, (0.4, 0.6), conditional=True)
 
@@ -43,6 +46,12 @@ IN_REPORTS = {
     "attack_seconds": "67.8",
     "conditional": "Conditional: each",
     "unreliable": "masked gradients",
+    "detection_n": "79",
+    "auc": "0.876",
+    "auc_ci95": "0.811",
+    "caught_1": "34.5",
+    "caught_5": "67.8",
+    "suspected": "45.6",
     "draws": "Randomised defences: means over draws",
 }
 """What stands of each field in ``report.md`` and ``report.html``."""
@@ -73,7 +82,12 @@ def test_the_files_hold_every_field_and_give_it_back(folder):
     assert set(content) == names() - {PER_IMAGE}
     with (folder / "results.csv").open(newline="") as file:
         flat = list(csv.DictReader(file))[1]
-    pairs = {"ci95": ("ci95_low", "ci95_high"), "resolution": ("height", "width"), "setting": tuple(SETTING)}
+    pairs = {
+        "ci95": ("ci95_low", "ci95_high"),
+        "auc_ci95": ("auc_low", "auc_high"),
+        "resolution": ("height", "width"),
+        "setting": tuple(SETTING),
+    }
     columns = {column for name in content for column in pairs.get(name, (name,))}
     assert set(flat) == columns | {"warnings"}
     assert all(flat[column] for column in columns - {"unreliable"})

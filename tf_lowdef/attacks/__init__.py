@@ -16,6 +16,8 @@ from tf_lowdef.attacks.cleverhans_attacks import BIM, FGSM, MIM, PGD
 from tf_lowdef.attacks.cw import CW
 from tf_lowdef.attacks.deepfool import deepfool
 from tf_lowdef.attacks.deepfool_attack import DeepFool
+from tf_lowdef.attacks.fab import FAB
+from tf_lowdef.attacks.hopskipjump import HopSkipJump
 from tf_lowdef.attacks.model_fn import outputs_are_probabilities
 from tf_lowdef.attacks.mpgd import MPGD
 from tf_lowdef.attacks.result import AttackResult
@@ -28,6 +30,7 @@ __all__ = [
     "APGDT",
     "BIM",
     "CW",
+    "FAB",
     "FGSM",
     "MIM",
     "MPGD",
@@ -35,6 +38,7 @@ __all__ = [
     "Attack",
     "AttackResult",
     "DeepFool",
+    "HopSkipJump",
     "Square",
     "deepfool",
     "outputs_are_probabilities",

@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
+from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.options import (
     OUT_HELP,
+    QUIET,
     aim,
     check_model_options,
     check_specs,
@@ -16,6 +18,7 @@ from tf_lowdef.cli.options import (
     names_option,
     open_classifier,
     open_classifier_and_data,
+    output_options,
     pop_ray_options,
     ray_options,
     restart_option,
@@ -24,11 +27,19 @@ from tf_lowdef.cli.options import (
 )
 from tf_lowdef.cli.spelling import Spelled
 from tf_lowdef.cli.types import DataName, InputRangeName, ModelName, WeightsName
+from tf_lowdef.specs import split_gate
 from tf_lowdef.text import printable
 from tf_lowdef.threats import THREATS
 
 
-@click.command(name="evaluate")
+@click.command(
+    name="evaluate",
+    epilog=examples(
+        "tf-lowdef evaluate --model MobileNetV2 --weights imagenet --data images.csv --attack fgsm:4 "
+        "--attack bim:4 --defence none --defence webp:60+flip --threat oblivious --threat adaptive "
+        "--budget quick"
+    ),
+)
 @model_options
 @names_option
 @click.option(
@@ -52,7 +63,8 @@ from tf_lowdef.threats import THREATS
     type=Spelled("defence"),
     multiple=True,
     metavar="SPEC",
-    help="none, or layers joined by +, such as webp:60+flip or jpeg:60; may be repeated.",
+    help="none, layers joined by +, such as webp:60+flip or jpeg:60, or a gate, such as 'gate(webp:60+flip)'; may be "
+    "repeated.",
 )
 @click.option(
     "--threat",
@@ -78,6 +90,13 @@ from tf_lowdef.threats import THREATS
 @click.option(
     "--surrogate-input-range", type=InputRangeName(), metavar="LOW,HIGH|caffe|torch|tf", help="As --input-range."
 )
+@click.option(
+    "--calibration",
+    type=DataName(),
+    metavar="CSV|DIR|tfds:NAME/SPLIT",
+    help="Clean images that the thresholds of gates are chosen on, none of those in --data.  [default: half of the "
+    "images, which are then judged by nobody]",
+)
 @click.option("--limit", type=click.IntRange(min=1), help="Use at most this many images, drawn by the seed.")
 @click.option("--only-correct", is_flag=True, help="Use only images that the bare model classifies correctly.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
@@ -85,6 +104,7 @@ from tf_lowdef.threats import THREATS
 @targeted_option
 @ray_options()
 @restart_option
+@output_options
 @seed_option
 @click.pass_context
 def command(
@@ -100,21 +120,20 @@ def command(
     surrogate: str | None,
     surrogate_weights: str | None,
     surrogate_input_range: Any,
+    output: str | None,
     **options: Any,
 ) -> None:
-    r"""Attack a classifier, put defences in front of it, compare.
+    """Attack a classifier, put defences in front of it, compare.
 
     Without arguments: the embedded classifier and its images, offline. A run that was stopped goes on where it stopped
     when the same command is given again with its folder as --out.
-
-    \b
-    Example:
-      tf-lowdef evaluate --model MobileNetV2 --weights imagenet --data images.csv \
-        --attack fgsm:4 --attack bim:4 --defence none --defence webp:60+flip \
-        --threat oblivious --threat adaptive --budget quick
     """
     check_model_options(model, weights, data, input_range, outputs)
     cluster = pop_ray_options(options)
+    if options["calibration"] is not None and data is None:
+        raise click.UsageError("--calibration needs --data.")
+    if options["calibration"] is not None and not any(map(split_gate, options["defences"])):
+        raise click.UsageError("--calibration needs a gate, such as --defence 'gate(webp:60+flip)'.")
     if surrogate is None and ("transfer" in options["threat"] or surrogate_weights is not None):
         raise click.UsageError("--threat transfer and --surrogate-weights need --surrogate.")
     if surrogate is not None and "transfer" not in options["threat"]:
@@ -142,7 +161,7 @@ def command(
         attacks = aim(attacks)
     other = None if surrogate is None else open_classifier(surrogate, surrogate_weights, surrogate_input_range)
     with working_folder(out) as folder:
-        with say_how_to_go_on(folder), show_progress() as progress:
+        with say_how_to_go_on(folder), show_progress(output != QUIET) as progress:
             results = evaluate(
                 classifier,
                 images,
@@ -161,4 +180,4 @@ def command(
         except (OSError, ValueError) as error:  # the results are there, and worth more than their pictures
             click.echo(f"Warning: no gallery: {printable(error)}", err=True)
         write_report(results, folder)
-    show_results(results, str(folder))
+    show_results(results, str(folder), output)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.options import (
     check_model_options,
     check_specs,
@@ -22,7 +23,13 @@ from tf_lowdef.cli.types import DataName
 from tf_lowdef.text import printable
 
 
-@click.command(name="harden")
+@click.command(
+    name="harden",
+    epilog=examples(
+        "tf-lowdef harden --model mine.keras --data photos/ --defence webp:60+flip --recipe fgsm-rs:4 "
+        "--epochs 15 --out hardened.keras",
+    ),
+)
 @model_options
 @names_option
 @click.option(
@@ -109,16 +116,11 @@ def command(
     restart: bool,
     **options: Any,
 ) -> None:
-    r"""Train a classifier so that it keeps something behind a defence.
+    """Train a classifier so that it keeps something behind a defence.
 
     The model is trained on attacked images, through the defence, and written as it was given: bare, and taking what it
     took before. A training that was stopped, or killed, goes on where it stopped when the same command is given again.
     At the end its folder holds a page: curves, and the classifier before and after under every threat.
-
-    \b
-    Example:
-      tf-lowdef harden --model mine.keras --data photos/ --defence webp:60+flip \
-        --recipe fgsm-rs:4 --epochs 15 --out hardened.keras
     """
     check_model_options(model, weights, data, input_range, outputs)
     target = Path(out)

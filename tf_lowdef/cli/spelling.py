@@ -14,7 +14,8 @@ from typing import Any
 
 import click
 
-from tf_lowdef.specs import Form, Range, kinds_of, parse_spec
+from tf_lowdef.bounds import form_of
+from tf_lowdef.specs import Form, Range, form_of_application, kinds_of, parse_spec, split_gate
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INESSENTIAL = {"self", "name", "dtype", "trainable"}
@@ -37,22 +38,29 @@ class Spelled(click.ParamType):  # type: ignore[type-arg]  # generic since click
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the text as it is; a usage error where it is none."""
         forms = {"attack": attack_forms, "defence": defence_forms, "recipe": recipe_forms}[self._kind]
-        parts = value.split("+") if self._kind == "defence" else [value]
         try:
-            for part in parts:
+            for part in _layers_in(value) if self._kind == "defence" else [value]:
                 parse_spec(part, self._kind, forms())
         except ValueError as error:
             self.fail(str(error), param, ctx)
         return value
 
 
+def _layers_in(defence: str) -> list[str]:
+    """Return the texts of a defence's layers; of a gate, those of all its defences.
+
+    Raises:
+        ValueError: It is a gate that is not written as one.
+    """
+    gate = split_gate(defence)
+    return [part for each in ([defence] if gate is None else gate.squeezers) for part in each.split("+")]
+
+
 @cache
 def attack_forms() -> dict[str, Form]:
     """Return what may be written behind each attack's name."""
     found = _dataclass_forms("attacks")
-    return {"none": Form({})} | {
-        name: Form(keys, "epsilon" if "epsilon" in keys else None) for name, keys in found.items()
-    }
+    return {"none": Form({})} | {name: form_of(keys) for name, keys in found.items()}
 
 
 @cache
@@ -95,11 +103,16 @@ def _joined(known: Mapping[str, Kinds], more: Mapping[str, Kinds]) -> dict[str, 
 
 
 @cache
-def application_names() -> list[str]:
-    """Return the names of the classifiers of ``keras.applications`` that ``--model`` takes."""
+def application_forms() -> dict[str, Form]:
+    """Return what may be written behind the name of each classifier of ``keras.applications``."""
     source = ast.parse((_PACKAGE / "models" / "applications.py").read_text("utf-8"))
+    options: dict[str, dict[str, type]] = {}
+    for line in source.body:
+        if isinstance(line, ast.AnnAssign) and ast.unparse(line.target) == "OPTIONS" and line.value is not None:
+            options = eval(ast.unparse(line.value), {"__builtins__": {}}, {"int": int, "float": float, "bool": bool})  # noqa: S307 - our own source
     calls = [each for each in ast.walk(source) if isinstance(each, ast.Call) and isinstance(each.func, ast.Name)]
-    return [ast.literal_eval(each.args[0]) for each in calls if each.func.id == "Application"]  # type: ignore[attr-defined]
+    rows = [[ast.literal_eval(word) for word in each.args] for each in calls if each.func.id == "Application"]  # type: ignore[attr-defined]
+    return {name: form_of_application(options.get(module, {})) for name, module, *_ in rows}
 
 
 @cache

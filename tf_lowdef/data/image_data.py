@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -63,6 +63,17 @@ class ImageData:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def take(self, indices: Sequence[int]) -> ImageData:
+        """Return some of the images, by index, as data of their own."""
+        places = [int(index) for index in indices]
+        return replace(
+            self,
+            names=[self.names[place] for place in places],
+            labels=self.labels[places],
+            read=lambda index: self.read(places[index]),
+            digest=lambda some: self.digest([places[index] for index in some]),
+        )
 
     def read_batch(self, indices: Sequence[int]) -> tuple[list[Pixels], dict[int, str]]:
         """Read some images, one thread per core.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tf_lowdef.defences.naming import check_name, layers_name
+from tf_lowdef.defences.naming import layers_name
 from tf_lowdef.layers import (
     NO_DEFENCE,
     MeanOfCopies,
@@ -20,11 +20,9 @@ from tf_lowdef.layers import (
     count_copies,
     draw_scope,
     is_randomised,
-    parse_defence,
 )
 from tf_lowdef.models.defend import defended_sequence, image_shape
 from tf_lowdef.models.identity import hash_layer
-from tf_lowdef.results.paths import folder_name
 
 Pixels = npt.NDArray[np.uint8]
 Keys = npt.NDArray[np.int64]
@@ -62,6 +60,19 @@ class Defence:
     def randomised(self) -> bool:
         """Whether it draws."""
         return any(is_randomised(layer) for layer in self.layers)
+
+    @property
+    def attackable(self) -> tuple[Any, ...]:
+        """All layers of it that an attacker meets, behind the classifier too: they may offer him gradients."""
+        return tuple(self.layers)
+
+    def changed(self, change: Callable[[Any], Any]) -> Defence:
+        """Return the same defence with each of its `attackable` layers as `change` makes it."""
+        return replace(self, layers=tuple(change(layer) for layer in self.layers))
+
+    def suspicion(self, outputs: Any) -> Any:  # noqa: ARG002 - what a gate looks at
+        """Return how suspicious each image looks, (n,), by the classifier's outputs; None for what suspects nothing."""
+        return None
 
     @property
     def digest(self) -> str | None:
@@ -178,51 +189,3 @@ _OPEN_SIDE = 64
 """Of the image that is tried where a classifier takes any."""
 _LEAST_SPAN = 16
 """Grey levels between the darkest and the brightest value, of 255 that went in, below which a range is doubted."""
-
-
-def make_defence(what: Any) -> Defence:
-    """Return the defence that is meant.
-
-    Args:
-        what: A text such as ``"webp:60+flip"``, a Keras layer from images to images, a sequence of layers, a pair
-            (name, any of these), or a :class:`Defence`. Layers are named by their text; those that have none by their
-            class and a hash of their configuration and weights: ``"GaussianNoise(3f2a91)"``, ``"webp(07c1d2)"``.
-
-    Raises:
-        TypeError: It is something else.
-        ValueError: A text is wrong, two layers would draw the same, or a given name is the text of other layers.
-    """
-    if isinstance(what, Defence):
-        return replace(what, name=check_name(what.name, what.layers))
-    if isinstance(what, tuple) and len(what) == 2 and isinstance(what[0], str):
-        return make_defence(replace(make_defence(what[1]), name=what[0]))
-    if isinstance(what, str):
-        what = parse_defence(what)
-    elif not isinstance(what, Sequence):
-        what = [what]
-    return Defence(layers_name(_check_layers(what)), tuple(what))
-
-
-def name_defences(defences: Any) -> dict[str, Defence]:
-    """Return defences by name, in order.
-
-    Args:
-        defences: What :func:`make_defence` takes, or a sequence of such; strings and layers stand for one defence each.
-
-    Raises:
-        TypeError: One of them is none.
-        ValueError: One of them is wrong, stands there twice, or there are none.
-    """
-    alone = isinstance(defences, str | keras.layers.Layer | Defence)
-    made = [make_defence(each) for each in ([defences] if alone else defences)]
-    if not made:
-        raise ValueError("`defences` must name at least one defence; 'none' is the bare model")
-    named = {each.name: each for each in made}
-    given = [each.name for each in made]
-    if len(named) < len(made):
-        raise ValueError(f"`defences` names one twice. Received: {given}")
-    folders = [folder_name(name).lower() for name in given]
-    alike = [name for name, folder in zip(given, folders, strict=True) if folders.count(folder) > 1]
-    if any(named[name].digest for name in alike):
-        raise ValueError(f"The images of two defences would lie in one folder; name them otherwise. Received: {alike}")
-    return named

@@ -38,23 +38,28 @@ def move_aside(out: Folder) -> Path | str | None:
 
 
 def describe_identity(
-    model: Any, surrogate: Any, data: ImageData, arguments: dict[str, Any], seed: int
+    model: Any, surrogate: Any, data: ImageData, arguments: dict[str, Any], seed: int, tool: str = "evaluate"
 ) -> dict[str, Any]:
     """Return all that decides a run's results and is known before it: a folder's run goes on only with the same.
 
     Pixels are not among it: each image's are compared with those that were classified when the run began.
     """
-    listed = hashlib.sha256()
-    for name, label in zip(data.names, data.labels.tolist(), strict=True):
-        listed.update(f"{name}\0{label}\0".encode("utf-8", "surrogateescape"))
     return {
-        "tool": "evaluate",
+        "tool": tool,
         "arguments": {**arguments, "seed": seed},
         "model": identify(model),
         "surrogate": None if surrogate is None else identify(surrogate),
-        "data": {"images": len(data), "names_and_labels_sha256": listed.hexdigest()},
+        "data": {"images": len(data), "names_and_labels_sha256": hash_listing(data)},
         "versions": {package: found for package, found in versions().items() if package != "python"},
     }
+
+
+def hash_listing(data: ImageData) -> str:
+    """Return a SHA-256 of the names and labels of images."""
+    listed = hashlib.sha256()
+    for name, label in zip(data.names, data.labels.tolist(), strict=True):
+        listed.update(f"{name}\0{label}\0".encode("utf-8", "surrogateescape"))
+    return listed.hexdigest()
 
 
 def describe_run(model: Any, data: ImageData, selection: Selection, started: datetime) -> dict[str, Any]:

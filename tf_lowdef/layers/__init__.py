@@ -15,6 +15,7 @@ from tf_lowdef.layers.draws import RandomisedLayer, draw_scope, is_randomised
 from tf_lowdef.layers.flip import FlipLayer
 from tf_lowdef.layers.float_layer import FloatLayer
 from tf_lowdef.layers.forms import NO_DEFENCE, grammar, grammar_lines
+from tf_lowdef.layers.gate_head import GateHead
 from tf_lowdef.layers.gaussian import GaussianLayer
 from tf_lowdef.layers.image_layer import ImageLayer
 from tf_lowdef.layers.jpeg import JPEGLayer
@@ -28,6 +29,7 @@ from tf_lowdef.layers.random_webp import RandomWebPLayer
 from tf_lowdef.layers.resize_pad import ResizePadLayer
 from tf_lowdef.layers.shift import ShiftLayer
 from tf_lowdef.layers.spec import check_draws, defence_spec, layer_kind, parse_defence
+from tf_lowdef.layers.squeezers import SqueezersLayer
 from tf_lowdef.layers.total_variation import TotalVariationLayer
 from tf_lowdef.layers.webp import WebPLayer
 
@@ -36,6 +38,7 @@ __all__ = [
     "BitDepthLayer",
     "FlipLayer",
     "FloatLayer",
+    "GateHead",
     "GaussianLayer",
     "ImageLayer",
     "JPEGLayer",
@@ -51,6 +54,7 @@ __all__ = [
     "RandomisedLayer",
     "ResizePadLayer",
     "ShiftLayer",
+    "SqueezersLayer",
     "TotalVariationLayer",
     "WebPLayer",
     "check_draws",

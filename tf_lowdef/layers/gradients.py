@@ -13,16 +13,26 @@ def offered_gradients(layer: Any) -> list[str]:
     current = getattr(layer, "gradient", None)
     if current in (None, STOPPED):
         return []
-    return [each for each in getattr(type(layer), "gradients", ()) if each != STOPPED]
+    return [each for each in getattr(layer, "gradients", ()) if each != STOPPED]
+
+
+def chosen_gradient(layer: Any, gradient: str) -> str | None:
+    """Return what a layer is set to where a gradient is asked for: the strongest that it offers if it lacks that one.
+
+    None for a layer that offers none.
+    """
+    offered = offered_gradients(layer)
+    return None if not offered else gradient if gradient in offered else offered[0]
 
 
 def with_gradient(layer: Any, gradient: str) -> Any:
     """Return the layer, or a new one with another gradient: the strongest that it offers, where it lacks that one.
 
-    Layers that offer a choice have no weights.
+    Layers that offer a choice have no weights; one that holds others, which may have some, knows a way of its own.
     """
-    offered = offered_gradients(layer)
-    if not offered:
+    wanted = chosen_gradient(layer, gradient)
+    if wanted is None or wanted == layer.gradient:
         return layer
-    wanted = gradient if gradient in offered else offered[0]
-    return layer if wanted == layer.gradient else type(layer).from_config({**layer.get_config(), "gradient": wanted})
+    if hasattr(layer, "with_gradient"):
+        return layer.with_gradient(wanted)
+    return type(layer).from_config({**layer.get_config(), "gradient": wanted})

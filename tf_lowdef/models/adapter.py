@@ -14,6 +14,7 @@ from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.layers import ImageLayer
 from tf_lowdef.models.adapter_layers import LogProbabilities, ToGrey, TwoLogits
 from tf_lowdef.models.cutting import split_defence
+from tf_lowdef.models.gated import find_gate
 from tf_lowdef.models.heads import HEADS, LOGITS, SIGMOID, SOFTMAX, find_head, is_graph
 from tf_lowdef.models.input_range import PIXELS, RESCALING, InputRange, declared_range, parse_input_range
 from tf_lowdef.models.networks import as_network, sample_images
@@ -43,7 +44,7 @@ def as_classifier(
     Args:
         model: Sequential, functional or subclassed, called before or not; or a ``keras.layers.TFSMLayer`` of a
             SavedModel. It takes one batch of grey or RGB images, shape (batch, height, width, 1 or 3), and gives class
-            scores of shape (batch, classes). Lists and dicts of one tensor are unwrapped.
+            scores of shape (batch, classes). Lists and dicts of one tensor are unwrapped; of a gate, its answer.
         input_range: What the model takes pixels as: the two values that stand for black and full, such as ``(0, 1)``,
             or ``"caffe"`` (BGR less ImageNet's mean), ``"torch"`` (standardised by ImageNet's mean and deviation) or
             ``"tf"``, as ``preprocess_input`` of ``keras.applications`` names them. None means the `value_range` of this
@@ -88,6 +89,13 @@ def as_classifier(
 
 
 def _adapt(model: Any, said: InputRange | None, outputs: str | None, input_shape: Any) -> Any:
+    if (gate := find_gate(model)) is not None and gate.head.answer != LOGITS:
+        if said not in (None, PIXELS) or outputs not in (None, LOGITS):
+            raise ValueError(
+                f"{model.name!r} is a gate, which takes pixels in [0, 255] and gives logits. "
+                f"Received: input_range={said}, outputs={outputs!r}"
+            )
+        return say_range(gate.classifier())
     network = as_network(model, input_shape)
     within = _agree(model, said, declared_range(network))
     if said is None and not is_graph(model):

@@ -14,6 +14,7 @@ import numpy as np
 
 from tf_lowdef.models.adapter import say_range
 from tf_lowdef.models.input_range import CAFFE_MEAN_BGR, IMAGENET_MEAN, IMAGENET_STDDEV
+from tf_lowdef.specs import form_of_application, parse_spec
 
 IMAGENET_CLASSES = 1000
 WEIGHT_FILES = (".weights.h5", ".h5", ".keras")
@@ -37,6 +38,11 @@ class Application:
     module: str
     size: int
     preprocessing: Literal["tf", "torch", "caffe", "inside"]
+
+    @property
+    def options(self) -> dict[str, type]:
+        """What may be said of it besides its size and its classes."""
+        return OPTIONS.get(self.module, {})
 
 
 APPLICATIONS = {
@@ -86,6 +92,13 @@ APPLICATIONS = {
 }
 """Every classifier of ``keras.applications``, Keras 3.12 to 3.15, by name."""
 
+OPTIONS: dict[str, dict[str, type]] = {
+    "mobilenet": {"alpha": float, "depth_multiplier": int, "dropout": float},
+    "mobilenet_v2": {"alpha": float},
+    "mobilenet_v3": {"alpha": float, "minimalistic": bool, "dropout_rate": float},
+}
+"""The options of a module's applications that shape the network, by their names in ``keras.applications``."""
+
 
 def load_application(
     name: str,
@@ -130,7 +143,7 @@ def load_application(
     else:
         model = _build(application, shape, number, options, weights=None)
     if file is not None:
-        _load_weights(application, model, file)
+        _load_weights(application, model, file, options)
     return say_range(model)
 
 
@@ -151,6 +164,24 @@ def find_application(name: str) -> Application:
     close = difflib.get_close_matches(str(name).lower(), by_lower, n=3)
     hint = f"Did you mean {', '.join(by_lower[match] for match in close)}?" if close else "See keras.applications."
     raise ValueError(f"`name` must be a classifier of keras.applications. {hint} Received: name={name!r}")
+
+
+def parse_application(text: str) -> tuple[str, dict[str, Any]]:
+    """Return the application in a text such as ``"MobileNet:alpha=0.75,size=192"``, and `load_application`'s arguments.
+
+    Args:
+        text: A name, and behind a colon its `OPTIONS`, ``size`` (the side of a square image in pixels) and ``classes``.
+
+    Raises:
+        ValueError: There is no such application or option, or a value is none; the message lists what there is.
+    """
+    name, colon, rest = text.partition(":")
+    application = find_application(name.strip())
+    key = application.name.lower()
+    _, values = parse_spec(f"{key}{colon}{rest}", "model", {key: form_of_application(application.options)})
+    if "size" in values:
+        values["input_shape"] = (values["size"], values.pop("size"), 3)
+    return application.name, values
 
 
 def check_weights_file(weights: str | os.PathLike[str]) -> Path:
@@ -240,13 +271,17 @@ def _preprocess(pixels: Any, preprocessing: str) -> Any:
     return pixels
 
 
-def _load_weights(application: Application, model: Any, path: Path) -> None:
+def _load_weights(application: Application, model: Any, path: Path, options: dict[str, Any]) -> None:
     try:
         model.load_weights(path)
     except (ValueError, KeyError, AttributeError, BadZipFile) as error:
+        said = "".join(f", {name}={value!r}" for name, value in options.items())
+        others = [name for name in application.options if name not in options]
+        hint = f". Weights of another {' or '.join(others)} need it said: `{others[0]}=...`" if others else ""
         raise ValueError(
-            f"The weights do not fit {application.name} with input_shape={model.input_shape[1:]} and "
-            f"classes={model.output_shape[-1]}. Received: weights={os.fspath(path)!r} ({_first_line(error)})"
+            f"The weights do not fit {application.name} with input_shape={model.input_shape[1:]}, "
+            f"classes={model.output_shape[-1]}{said}. "
+            f"Received: weights={os.fspath(path)!r} ({_first_line(error)}){hint}"
         ) from error
     except OSError as error:
         raise OSError(f"Not a readable file of weights. Received: weights={os.fspath(path)!r} ({error})") from error

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from tf_lowdef.keras_compat import producer
-from tf_lowdef.layers import MeanOfCopies
+from tf_lowdef.layers import GateHead, MeanOfCopies
 from tf_lowdef.models.adapter_layers import LogProbabilities, TwoLogits
 
 SOFTMAX, SIGMOID, LOGITS = "softmax", "sigmoid", "logits"
@@ -68,7 +68,7 @@ def _take_off(tensor: Any) -> tuple[str | None, Any]:
     if isinstance(operation, _PASSING) and inputs[0].shape[-1] == tensor.shape[-1]:
         head, logits = _take_off(inputs[0])
         return head, tensor if logits is inputs[0] else _again(operation)(logits)
-    if isinstance(operation, MeanOfCopies | TwoLogits | LogProbabilities):
+    if isinstance(operation, GateHead | MeanOfCopies | TwoLogits | LogProbabilities):
         return LOGITS, tensor
     head = _activation(operation)
     if head not in (SOFTMAX, SIGMOID):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tf_lowdef.models.applications import load_application
+from tf_lowdef.models.applications import load_application, parse_application
 from tf_lowdef.models.loading import MODEL_FILES, load_model, load_saved_model
 
 
@@ -13,7 +13,8 @@ def open_model(name: str, weights: str | None = None) -> Any:
     """Return the classifier that `name` and `weights` mean.
 
     Args:
-        name: One of ``keras.applications``' classifiers, a ``.keras`` or ``.h5`` file, or the folder of a SavedModel,
+        name: One of ``keras.applications``' classifiers, with its options behind a colon, such as
+            ``"MobileNet:alpha=0.75,size=192"``; a ``.keras`` or ``.h5`` file, or the folder of a SavedModel,
             which is a program: take it from those alone whom you would let run one.
         weights: For an application: ``"imagenet"`` (the default), ``"none"`` (random), or a file.
 
@@ -25,4 +26,5 @@ def open_model(name: str, weights: str | None = None) -> Any:
         if weights is not None:
             raise ValueError(f"{name} holds its own weights. Received: weights={weights!r}")
         return load_saved_model(name) if Path(name).is_dir() else load_model(name)
-    return load_application(name, weights=None if weights == "none" else weights or "imagenet")
+    application, options = parse_application(name)
+    return load_application(application, None if weights == "none" else weights or "imagenet", **options)

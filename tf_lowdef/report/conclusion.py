@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from tf_lowdef.bounds import in_order
+from tf_lowdef.report.certified import certified_sentence
+from tf_lowdef.report.gate_sentences import gate_sentences
 from tf_lowdef.results import BARE, Results, Row
 from tf_lowdef.threats import ADAPTIVE, OBLIVIOUS, THREATS
 from tf_lowdef.threats.adaptive import NO_CLAIM
@@ -20,14 +23,24 @@ def conclusion(results: Results) -> str:
     """Return in words what holds against whom, and what does not.
 
     It is about the defence that the package is for, WebP and a flip, or else the best against an attacker who does not
-    know of it; and about epsilon 4, or else the smallest.
+    know of it; and about epsilon 4, or else the smallest, in Linf where that was tried. What is proved of a smoothed
+    classifier stands at its end.
 
     Args:
         results: With rows of any threats.
     """
-    epsilon, defence = results.epsilon, results.subject
+    proved = certified_sentence(results)
+    if proved is None:
+        return _under_attack(results)
+    attacked = any(row.kind != "clean" for row in results.rows)
+    return f"{_under_attack(results)} {proved}" if attacked else proved
+
+
+def _under_attack(results: Results) -> str:
+    """Say what holds against attacks that were tried."""
+    bound, defence = results.bound, results.subject
     known, unknown = results.worst(defence), results.strongest(defence)
-    where = "" if epsilon is None else f" at epsilon {epsilon:g}"
+    where = "" if bound is None else f" at {bound.said}"
     name = "The bare model" if defence == BARE else f"`{defence}`"
     row = known or unknown
     if row is None:
@@ -38,7 +51,9 @@ def conclusion(results: Results) -> str:
     one_who_does = unknown is not None and unknown.threat == OBLIVIOUS  # of whom "does not know of it" was said
     parts.append(_knowing(known, results, "one who does" if one_who_does else THREATS[ADAPTIVE].who))
     text = f"{name}{where} " + ", and ".join(parts) + "."
-    return " ".join([text, *_at_most(results, row), *([] if known is None else _others(results, known))])
+    return " ".join(
+        [text, *_at_most(results, row), *([] if known is None else _others(results, known)), *gate_sentences(results)]
+    )
 
 
 def holds(row: Row, results: Results) -> str:
@@ -81,13 +96,15 @@ def _at_most(results: Results, row: Row) -> list[str]:
         found.append(
             f"On clean images it is right on {_counted(clean)}: guessing would be right on {100 * chance:.0f} %."
         )
-    largest = max((each.epsilon for each in results.rows if each.epsilon is not None), default=None)
-    if largest is None or largest == row.epsilon:
-        return found
-    beyond = results.worst(row.defence, largest) if row.kind == "worst" else results.strongest(row.defence, largest)
-    if beyond is not None and beyond.epsilon == largest:
-        doubt = "" if beyond.unreliable is None else ", unreliable"
-        found.append(f"At epsilon {largest:g}, the largest that was tried, {_percent(beyond)} are left{doubt}.")
+    bounds = in_order(each.bound for each in results.rows if each.bound is not None)
+    largest = {bound.norm: bound for bound in bounds}  # the last of each norm
+    for norm, bound in largest.items():
+        if bound == row.bound:
+            continue
+        beyond = (results.worst if row.kind == "worst" else results.strongest)(row.defence, bound.epsilon, norm)
+        if beyond is not None and beyond.bound == bound:
+            doubt = "" if beyond.unreliable is None else ", unreliable"
+            found.append(f"At {bound.said}, the largest that was tried, {_percent(beyond)} are left{doubt}.")
     return found
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tf_lowdef.files import write_text
+from tf_lowdef.report.certified import CERTIFIED, TRIED, alpha_note, chosen_note
 from tf_lowdef.report.conclusion import conclusion
+from tf_lowdef.report.detection import DETECTED, detection_table, false_positives
 from tf_lowdef.report.facts import facts
 from tf_lowdef.report.glance import glance_caption, glance_table
 from tf_lowdef.report.page_tables import doubts
@@ -14,6 +16,7 @@ from tf_lowdef.report.ranking import AT_SETTINGS, matched_ranking, setting_ranki
 from tf_lowdef.report.table import another_table, attack_table, cascade_table, comparison_table, rest_table
 from tf_lowdef.results import Results
 from tf_lowdef.results.accuracy import accuracy_table
+from tf_lowdef.results.certified_table import certified_table, tried_table
 from tf_lowdef.results.table import markdown_table
 from tf_lowdef.text import markdown_prose, markdown_text, printable
 from tf_lowdef.threats import THREATS, knows_defence
@@ -34,7 +37,11 @@ def to_markdown(results: Results) -> str:
     why = [f"- {markdown_text(doubt)}" for doubt in doubts(results)]
     parts += ["Why some numbers are unreliable:\n\n" + "\n".join(why)] if why else []
     parts += ["![Top-1 accuracy of every defence against every attack](accuracy.png)"]
+    parts += _certified(results)
     parts += _ranking(results)
+    detected, suspected = detection_table(results), false_positives(results)
+    parts += ["## Detection", f"{DETECTED} {markdown_prose(suspected)}"] if suspected else []
+    parts += [markdown_table(detected)] if detected.rows else []
     rest = rest_table(results)
     parts += ["## What else was measured", REST, markdown_table(rest)] if rest.rows else []
     for threat in results.threats:
@@ -49,6 +56,17 @@ def to_markdown(results: Results) -> str:
         parts += [markdown_table(comparison_table(results))]
     parts += ["## What was run", *_run(run)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _certified(results: Results) -> list[str]:
+    """Return what is proved of smoothed classifiers, and what there was to choose from."""
+    table, tried = certified_table(results), tried_table(results)
+    if not table.rows:
+        return []
+    notes = " ".join(filter(None, [CERTIFIED, chosen_note(results), alpha_note(results)]))
+    parts = ["## Certified", markdown_prose(notes), markdown_table(table)]
+    parts += [f"![Certified accuracy over the L2 radius]({CURVE})"]
+    return [*parts, TRIED, markdown_table(tried)] if tried.rows else parts
 
 
 def legend(results: Results) -> str:
@@ -76,6 +94,9 @@ def _ranking(results: Results) -> list[str]:
     parts = ["## Ranking", AT_SETTINGS, markdown_table(at_settings)]
     return [*parts, markdown_prose(matched), markdown_table(at_matched)] if at_matched.rows else parts
 
+
+CURVE = "certified.png"
+"""The picture of certified accuracy over the radius, in a run's folder."""
 
 _SPENT = "What the attacks were, how many images they were tried on, defence after defence, and how long that took."
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from tf_lowdef.bounds import LINF, NORMS, Bound
+from tf_lowdef.specs import GATE
+
 CLEAN = "none"
 """The attack of the rows of clean images."""
 
@@ -18,6 +21,7 @@ Kind = Literal["clean", "attack", "worst"]
 """What a row is of: clean images, one attack, or the worst example of every image whoever made it."""
 
 _ATTACK = re.compile(r"(.*?)(?::((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?))?(,.*)?", re.DOTALL)
+_GATE = re.compile(rf"{GATE}(:[^()]*)?\(")
 _STRENGTH = re.compile(r":[\d.-]+")
 
 
@@ -27,15 +31,21 @@ class AttackName(str):
     __slots__ = ()
 
     @classmethod
-    def worst(cls, epsilon: float) -> AttackName:
-        """Return the name of the worst case within an epsilon, in grey levels."""
-        return cls(f"{WORST}:{epsilon:g}")
+    def worst(cls, bound: Bound) -> AttackName:
+        """Return the name of the worst case within a bound: ``"worst:4"``, ``"worst:l2:0.5"``."""
+        return cls(f"{WORST}:{bound}")
 
     @property
     def family(self) -> str:
         """The text without the epsilon: ``"bim,steps=20"``; attacks that differ in it alone have the same."""
         head, _, rest = self._parts()
         return head + (rest or "")
+
+    @property
+    def norm(self) -> str | None:
+        """The norm in the text, or ``"Linf"`` where it names none but an epsilon; None where it names neither."""
+        _, _, word = self._parts()[0].partition(":")
+        return NORMS.get(word) or (None if self.epsilon is None else LINF)
 
     @property
     def epsilon(self) -> float | None:
@@ -61,8 +71,21 @@ class DefenceName(str):
     __slots__ = ()
 
     @property
+    def is_gate(self) -> bool:
+        """Whether it is a gate's text, such as ``"gate(webp:60+flip)"``."""
+        return _GATE.match(self) is not None
+
+    @property
+    def gated(self) -> DefenceName | None:
+        """The defence that a gate answers with; None of another one."""
+        found = _GATE.match(self)
+        return DefenceName(self[found.end() :].rstrip(")").split(";")[0]) if found else None
+
+    @property
     def layers(self) -> list[str]:
-        """The names of its layers in the order that an image meets them; none of the bare model."""
+        """The names of its layers in the order that an image meets them; none of the bare model, a gate's is one."""
+        if self.is_gate:
+            return [GATE]
         return [] if self == BARE else [re.split("[:,]", layer)[0] for layer in self.split("+")]
 
     @property

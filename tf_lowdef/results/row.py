@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from tf_lowdef.bounds import LINF, Bound
 from tf_lowdef.results.names import AttackName, DefenceName, Kind, row_name
 
 HEADING, DIGITS = "heading", "digits"
@@ -32,7 +33,7 @@ class Row:
     Attributes:
         threat: What the attacker knows, such as ``"oblivious"``; None for clean images, which nobody attacks.
         attack: Such as ``"bim:4"``; ``"none"`` for clean images; ``"worst:4"`` for the worst example of every image
-            within epsilon, whoever made it. Any text may be given.
+            within epsilon, whoever made it; ``"worst:l2:0.5"`` likewise in L2. Any text may be given.
         defence: Such as ``"webp:60+flip"``; ``"none"`` for the bare model. Any text may be given.
         n: Images counted.
         correct: Of these, classified correctly by the defended model; a mean over draws where it is randomised.
@@ -56,6 +57,16 @@ class Row:
         unreliable: Why the attack, not the defence, may be the reason for `top1`, which is an upper bound then and does
             not rank; None where nothing speaks against it.
         draws: How many draws of a randomised defence `top1` is a mean of.
+        detection_n: Behind a gate: adversarial images that fooled the model that they were made on; of a worst case,
+            images that are right when clean and fooled within epsilon, by the least suspicious example of each. None
+            elsewhere.
+        auc: How well the gate's suspicion tells these from clean images: the area under the ROC curve.
+        auc_ci95: 95 % interval of `auc`.
+        caught_1: The share of these above the threshold for 1 % false positives, chosen on other images; None where
+            those were too few to choose it.
+        caught_5: The same for 5 %.
+        suspected: The share of these that the gate suspects at its own threshold; of the clean row, that of the clean
+            images, its false positives.
         per_image: For each image the share of draws in which it is classified correctly, 0 or 1 where nothing is
             drawn; None where the attack was not tried.
 
@@ -85,6 +96,12 @@ class Row:
     conditional: bool = False
     unreliable: str | None = None
     draws: int = 1
+    detection_n: int | None = None
+    auc: float | None = None
+    auc_ci95: tuple[float, float] | None = field(default=None, metadata={ENDS: ("auc_low", "auc_high")})
+    caught_1: float | None = None
+    caught_5: float | None = None
+    suspected: float | None = None
     per_image: tuple[float | None, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
@@ -103,9 +120,23 @@ class Row:
 
     @property
     def epsilon(self) -> float | None:
-        """The attack's bound, as the setting has it, or else the name; None where the attack seeks the smallest."""
+        """The attack's bound, as the setting has it, or else the name; None where the attack seeks the smallest.
+
+        In grey levels; where `norm` is ``"L2"``, of images with pixels in [0, 1].
+        """
         found: float | None = self.setting.get("epsilon", self.attack.epsilon)
         return found
+
+    @property
+    def norm(self) -> str | None:
+        """``"Linf"`` or ``"L2"``, as the setting has it, or else the name; None where neither tells."""
+        found: str | None = self.setting.get("norm", self.attack.norm)
+        return found
+
+    @property
+    def bound(self) -> Bound | None:
+        """Norm and epsilon; None where there is no epsilon. Rows of different norms are never compared."""
+        return None if self.epsilon is None else Bound(self.norm or LINF, self.epsilon)
 
     @property
     def name(self) -> str:

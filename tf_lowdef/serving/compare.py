@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from tf_lowdef.layers.gate_head import DEFENDED as TAKEN
+from tf_lowdef.layers.gate_head import SUSPICION
 from tf_lowdef.serving.exchange import Answer, Arrays
 from tf_lowdef.serving.expected import tolerance_of
 from tf_lowdef.serving.signatures import DEFENDED, LOGITS, PROBABILITIES, TOP_CLASSES, TOP_NAMES, VALID
@@ -40,6 +42,12 @@ def compare(answer: Answer | None, expected: Arrays, lost: str) -> tuple[str, st
     for name, distance in apart.items():
         if not distance <= allowed:
             return f"{name} are up to {distance:.2g} apart (allowed: {allowed:.2g})", ""
+    if SUSPICION in expected:
+        distance = _distance(outputs, expected, SUSPICION)
+        if not distance <= allowed:
+            return f"{SUSPICION} is up to {distance:.2g} apart (allowed: {allowed:.2g})", ""
+        if not np.array_equal(outputs[TAKEN], expected[TAKEN]):
+            return f"{TAKEN} is {outputs[TAKEN].tolist()} instead of {expected[TAKEN].tolist()}", ""
     for name in (TOP_CLASSES, TOP_NAMES):
         if not np.array_equal(outputs[name][_clear(expected), 0], expected[name][_clear(expected), 0]):
             return f"{name}: another first", ""

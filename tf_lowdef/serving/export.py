@@ -14,6 +14,7 @@ import tensorflow as tf
 from tf_lowdef.attacks.model_fn import are_probabilities
 from tf_lowdef.models import as_classifier, load_model
 from tf_lowdef.models.adapter import in_colour
+from tf_lowdef.models.gated import find_gate
 from tf_lowdef.models.networks import knows_shape
 from tf_lowdef.serving.decode import at_least, check_limit
 from tf_lowdef.serving.expected import write_expected
@@ -64,7 +65,8 @@ def export(
             :func:`tf_lowdef.as_classifier`, or a ``.keras`` or ``.h5`` file. What is served takes RGB pixels in
             [0, 255], whatever the model's own range; a model of grey images gets them made grey as Pillow does. The
             defence is the image layers that a ``keras.Sequential`` begins with; in another model it is exported too,
-            but ``defended_pixels`` is left out and only logits are compared.
+            but ``defended_pixels`` is left out and only logits are compared. A gate has two outputs more, ``suspicion``
+            and ``defended``.
         path: Folder of the model; its name is the served model's.
         version: From 1. Others in the folder are left alone.
         class_names: One a class; None means their indices.
@@ -134,7 +136,8 @@ def export(
         with_valid=mark,
     )
     check_answers(network, signatures, expected)
-    check_own_scale(whole, input_range, pixels, scores)
+    if find_gate(whole) is None:  # which takes pixels
+        check_own_scale(whole, input_range, pixels, scores)
     with new_version(root, version) as folder:
         tf.saved_model.save(serving.module, str(folder), signatures=signatures)
         check_ops(network, read_meta_graph(folder).graph_def)

@@ -10,7 +10,8 @@ import keras
 import tensorflow as tf
 
 from tf_lowdef.keras_compat import all_layers
-from tf_lowdef.layers import ImageLayer, WebPLayer
+from tf_lowdef.layers import GateHead, ImageLayer, WebPLayer
+from tf_lowdef.layers.gate_head import LOGITS
 from tf_lowdef.webp.graph import MAX_METHOD
 
 Size = tuple[int, int]
@@ -30,6 +31,7 @@ class Network:
         body: The layers behind it; empty where there is no head.
         call: From float32 pixels in [0, 255], shape (batch, height, width, 3), to the pixels behind `head`, or
             None where there is none, and the scores (batch, classes).
+        gate: Of a gate, from the same to its ``logits``, ``suspicion`` and ``defended``; None for another model.
     """
 
     model: Any
@@ -37,16 +39,20 @@ class Network:
     head: tuple[Any, ...]
     body: tuple[Any, ...]
     call: Any
+    gate: Any = None
 
-    def run(self, pixels: tf.Tensor) -> tuple[tf.Tensor | None, tf.Tensor]:
-        """Return the defended pixels, float32, or None, and the scores, float32, at inference.
+    def run(self, pixels: tf.Tensor) -> tuple[tf.Tensor | None, tf.Tensor, dict[str, tf.Tensor]]:
+        """Return the defended pixels, float32, or None, the scores, float32, and what else a gate says, at inference.
 
         Args:
             pixels: float32, shape (batch, height, width, 3), in [0, 255].
         """
+        if self.gate is not None:
+            said = dict(self.gate(pixels))
+            return None, said.pop(LOGITS), said
         defended, scores = self.call(pixels)
         scores = tf.cast(tf.convert_to_tensor(scores), tf.float32)
-        return None if defended is None else tf.cast(defended, tf.float32), scores
+        return None if defended is None else tf.cast(defended, tf.float32), scores, {}
 
 
 def take_apart(model: Any, size: Size | None = None) -> Network:
@@ -69,9 +75,25 @@ def take_apart(model: Any, size: Size | None = None) -> Network:
     check_webp_layers(model)
     found = _size_to_serve(model, size)
     head = tuple(_leading(layers))
+    if isinstance(layers[-1], GateHead):
+        return Network(model, found, (), (), lambda images: (None, call_whole(model, images)), _whole_gate(layers))
     if not head:
         return Network(model, found, (), (), lambda images: (None, call_whole(model, images)))
     return Network(model, found, head, layers[len(head) :], _split(model, layers, len(head), found))
+
+
+def _whole_gate(layers: tuple[Any, ...]) -> Any:
+    """Return a gate, given as the layers of its logits, as a function to all that it says."""
+    head = GateHead(**{**layers[-1].get_config(), "answer": "all"})
+
+    def call(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = pixels
+        for layer in layers[:-1]:
+            found = layer(found, training=False)
+        said: dict[str, tf.Tensor] = head(found)
+        return said
+
+    return call
 
 
 def call_whole(model: Any, images: Any) -> Any:

@@ -9,7 +9,9 @@ from PIL import __version__ as pillow_version
 
 from tf_lowdef.files import write_text
 from tf_lowdef.keras_compat import all_layers
-from tf_lowdef.layers import WebPLayer
+from tf_lowdef.layers import GateHead, SqueezersLayer, WebPLayer
+from tf_lowdef.layers.gate_head import DEFENDED as TAKEN
+from tf_lowdef.layers.gate_head import SUSPICION
 from tf_lowdef.models.input_range import RESCALING
 from tf_lowdef.serving.expected import LOGITS_TOLERANCE
 from tf_lowdef.serving.graph_ops import newer_ops
@@ -66,7 +68,7 @@ Ask it about an image file:
 | output | what it is |
 | :--- | :--- |
 | `{probabilities}`, `{logits}` | float32, (batch, {classes}){logits_note} |
-| `{top_classes}`, `{top_names}` | the {top} most probable classes: index, and name |{valid_row}
+| `{top_classes}`, `{top_names}` | the {top} most probable classes: index, and name |{gate_rows}{valid_row}
 {defended_row}
 ## Bad images
 
@@ -102,6 +104,10 @@ to either command, or requests fail. Each size of a batch is compiled once, whic
 warm-up requests do so for batches of {sizes} before the server takes others; a client's of another size waits. With
 `--enable_batching`, give those sizes as `allowed_batch_sizes` in the file of `--batching_parameters_file`.
 """
+
+_GATE_ROWS = f"""
+| `{SUSPICION}` | float32, (batch,): 0 to 2, how far the answers with and without the defence are apart |
+| `{TAKEN}` | bool, (batch,): whether the answer is that behind the defence |"""
 
 _LARGE = """ Pictures of this size that are very dense (noise at quality 100) may differ: libwebp's methods 3 and 4
   then halve counts that overflow 16 bits."""
@@ -145,6 +151,7 @@ def write_readme(
         logits_note="; the model gives probabilities, and logits are their logarithms" if probabilities else "",
         top_classes=TOP_CLASSES,
         top_names=TOP_NAMES,
+        gate_rows="" if network.gate is None else _GATE_ROWS,
         defended_row=_defended_row(height, width) if pixels else "",
         valid_row=f"\n| `{VALID}` | bool, (batch,): whether the image is good |" if mark else "",
         range_note=_range_note(network),
@@ -161,6 +168,12 @@ def write_readme(
 
 def describe(network: Network) -> str:
     """Return the defence in words for people: the layers in front, or what is known of a model of another form."""
+    gate = next((each for each in all_layers(network.model) if isinstance(each, GateHead)), None)
+    if gate is not None:
+        inner = next(each for each in all_layers(network.model) if isinstance(each, SqueezersLayer)).squeezers
+        chains = ["+".join(_describe_layer(layer) for layer in chain) for chain in inner]
+        more = f" (compared with {', '.join(chains[1:])} too)" if chains[1:] else ""
+        return f"{chains[0]}, where `{SUSPICION}` is above {gate.threshold:g}, and else none{more}"
     layers = network.head or tuple(each for each in all_layers(network.model) if _is_webp(each))
     return ", ".join(_describe_layer(layer) for layer in layers) or "none that could be told apart"
 

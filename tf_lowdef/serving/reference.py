@@ -67,6 +67,9 @@ def make_expected(
         outputs = _outputs(scores, names, probabilities)
         if with_pixels and defended is not None:
             outputs[DEFENDED] = defended
+        if network.gate is not None:
+            with codec_scope("pillow"):
+                outputs |= {name: each.numpy() for name, each in network.gate(images).items() if name != LOGITS}
         if with_valid:
             outputs[VALID] = np.ones(len(images), np.bool_)
         return outputs

@@ -11,6 +11,7 @@ from PIL import features
 
 from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.layers.draws import is_randomised
+from tf_lowdef.layers.gate_head import SUSPICION
 from tf_lowdef.serving.expected import tolerance_of
 from tf_lowdef.serving.graph_ops import layer_of, random_uses, unservable
 from tf_lowdef.serving.network import Network
@@ -77,6 +78,10 @@ def check_answers(network: Network, signatures: dict[str, Any], expected: Expect
         distance = float(np.abs(answers[LOGITS] - outputs[LOGITS]).max())
         if not distance <= allowed:
             raise ValueError(_differs(network, name, f"logits are up to {distance:.2g} apart"))
+        if SUSPICION in outputs:
+            distance = float(np.abs(answers[SUSPICION] - outputs[SUSPICION]).max())
+            if not distance <= allowed:
+                raise ValueError(_differs(network, name, f"{SUSPICION} is up to {distance:.2g} apart"))
 
 
 def _random(network: Network, graph_def: Any) -> str:
@@ -88,7 +93,7 @@ def _random(network: Network, graph_def: Any) -> str:
     named = f": {_listed(names)}" if names else ""
     return (
         f"The graph of {network.model.name!r} answers the same images otherwise from call to call: a layer in it is "
-        f"random{named}. Export a model without it"
+        f"random{named}. Export a model without it, or a SmoothedClassifier with a seed"
     )
 
 

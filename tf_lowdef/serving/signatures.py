@@ -44,7 +44,8 @@ class Serving:
     Both return, one row an image: ``probabilities`` and ``logits``, float32 (batch, classes); ``top_classes``, int32
     (batch, 5), the most probable first, fewer where the model has fewer classes; ``top_class_names``, string, of the
     same shape; ``defended_pixels``, float32 (batch, height, width, 3), what the classifier behind the defence sees, in
-    its range, where the defence could be told apart; ``valid``, bool (batch,), where bad images are marked.
+    its range, where the defence could be told apart; of a gate ``suspicion``, float32 (batch,), and ``defended``, bool
+    (batch,), whether the defended answer was taken; ``valid``, bool (batch,), where bad images are marked.
 
     A bad image is a file that `decode_batch` refuses, or has pixels that are not finite. Marked, every output of it is
     zero, or an empty name; otherwise it is an error, and with it the whole batch.
@@ -122,10 +123,9 @@ class Serving:
 
     def _core(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         with codec_scope("graph", jit_compile=self._xla):  # here, where it holds for every tracing there may be
-            defended, scores = self._network.run(pixels)
-        return named_outputs(
-            defended if self._defended else None, scores, names=self._names, probabilities=self._probabilities
-        )
+            defended, scores, said = self._network.run(pixels)
+        seen = defended if self._defended else None
+        return {**named_outputs(seen, scores, names=self._names, probabilities=self._probabilities), **said}
 
 
 def named_outputs(

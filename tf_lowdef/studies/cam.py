@@ -14,6 +14,7 @@ from tf_lowdef.keras_compat import all_layers, producer, tensors_backwards
 from tf_lowdef.layers import ImageLayer, MeanOfCopies, draw_scope
 from tf_lowdef.layers.compiled import infer
 from tf_lowdef.models.adapter import as_classifier
+from tf_lowdef.models.gated import find_gate
 from tf_lowdef.models.heads import is_graph
 from tf_lowdef.validation import CHANNELS, channels_cure
 
@@ -86,6 +87,11 @@ def grad_cam(
             f"Received: shape={pixels.shape}"
         )
     model = as_classifier(model, input_range, outputs, pixels.shape[1:])
+    if find_gate(model) is not None:
+        raise ValueError(
+            f"Grad-CAM explains one answer, and {model.name!r} is a gate, which chooses between two: give it the "
+            "classifier, or the defended one"
+        )
     indices = None if class_index is None else _check_indices(class_index, len(pixels))
     parts = _take_apart(model, layer)
     keys = image_keys(pixels, 0, 0) if keys is None else keys

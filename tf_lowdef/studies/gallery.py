@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.defences import BARE, Defence, make_defence, name_defences
+from tf_lowdef.defences import BARE, Calibration, Defence, Gate, make_defence, name_defences
 from tf_lowdef.evaluation.models.opening import open_classifier, open_data
 from tf_lowdef.evaluation.models.predict import Predictor
 from tf_lowdef.files import read_rgb, write_png
@@ -79,20 +80,21 @@ def make_gallery(
         OSError: The folder cannot be written to.
         ValueError: The defence has no text, and is not among `defences`.
     """
-    choices, selection = choose(results, Path(folder))
-    if not choices:
-        return None
     model = open_classifier(model, data)
     images = open_data(model, data, labels)
+    classes = dict(zip(images.names, map(int, images.labels), strict=True))
+    choices, selection = choose(results, Path(folder), classes)
+    if not choices:
+        return None
     places = {name: place for place, name in enumerate(images.names)}
     if class_names is None:
         class_names = images.class_names or names_in(data)
     names = dict(enumerate(class_names)) if isinstance(class_names, Sequence) else dict(class_names)
     batch_size = int(results.run["arguments"]["batch_size"])
-    defence = _find(results.subject, defences)
+    defence = _with_threshold(_find(results.subject, defences), results)
     maker = _Maker(model, defence, Path(folder), names, batch_size, int(results.run["seed"]))
     examples = [
-        maker.example(number, choice, images.read(places[choice.name]), int(images.labels[places[choice.name]]))
+        maker.example(number, choice, images.read(places[choice.name]), classes[choice.name])
         for number, choice in enumerate(choices, 1)
     ]
     gallery = Gallery(examples, selection, maker.no_cam)
@@ -109,6 +111,14 @@ def _find(name: str, defences: Any) -> Defence:
         raise ValueError(
             f"`defences` must hold the layers of {name!r}, which is no text. Received: {list(found)}"
         ) from error
+
+
+def _with_threshold(defence: Defence, results: Results) -> Defence:
+    """Return a gate with the threshold that the run chose, and any other defence as it is."""
+    if not isinstance(defence, Gate):
+        return defence
+    found = results.run["gates"]["thresholds"][defence.name]
+    return dataclasses.replace(defence, calibration=Calibration.from_dict(found))
 
 
 def names_in(data: Any) -> dict[int, str]:

@@ -5,9 +5,10 @@ from PIL import Image
 
 from tf_lowdef import FlipLayer, WebPLayer, evaluate, load_demo
 from tf_lowdef.attacks import parse_attack
+from tf_lowdef.bounds import Bound
 from tf_lowdef.defences import BARE, make_defence
 from tf_lowdef.evaluation.attackers.adaptive import strengthen
-from tf_lowdef.evaluation.attackers.budgets import BUDGETS, EXPLICIT, epsilons_of, find_budget
+from tf_lowdef.evaluation.attackers.budgets import BUDGETS, EXPLICIT, bounds_of, find_budget
 from tf_lowdef.evaluation.models.draws import image_keys
 from tf_lowdef.evaluation.models.predict import Predictor
 from tf_lowdef.evaluation.models.variants import defended_models
@@ -193,16 +194,26 @@ def test_budgets():
     assert find_budget(None) is EXPLICIT
     with pytest.raises(ValueError, match="Received: budget='lavish'"):
         find_budget("lavish")
-    names = [attack.spec for attack in BUDGETS["standard"].cascade(4, 10)]
+    names = [attack.spec for attack in BUDGETS["standard"].cascade(Bound("Linf", 4.0), 10)]
     assert names[0] == "mpgd:4,classes=4"
     assert {"apgd-ce:4", "square:4"} <= set(names)
-    assert BUDGETS["standard"].check(4, 10).name == "apgd-t"
-    assert BUDGETS["standard"].check(4, 3).name == "apgd-dlr"
-    assert BUDGETS["standard"].check(4, 2).name == "pgd"
-    assert BUDGETS["quick"].check(4, 10) is None
+    assert BUDGETS["standard"].check(Bound("Linf", 4.0), 10).name == "apgd-t"
+    assert BUDGETS["standard"].check(Bound("Linf", 4.0), 3).name == "apgd-dlr"
+    assert BUDGETS["standard"].check(Bound("Linf", 4.0), 2).name == "pgd"
+    assert BUDGETS["quick"].check(Bound("Linf", 4.0), 10) is None
     assert BUDGETS["standard"].label is None
-    assert epsilons_of([parse_attack(spec) for spec in ("bim:8", "fgsm:2", "deepfool", "pgd:8")]) == [2, 8]
-    assert epsilons_of([parse_attack("deepfool")]) == [4]
+    attacks = [parse_attack(spec) for spec in ("bim:8", "pgd:l2:0.5", "fgsm:2", "deepfool", "pgd:8")]
+    assert bounds_of(attacks) == [("Linf", 2), ("Linf", 8), ("L2", 0.5)]
+    assert bounds_of([parse_attack("deepfool")]) == [("Linf", 4)]
+
+
+@pytest.mark.parametrize("budget", ["quick", "standard"])
+def test_a_budget_keeps_to_the_norm(budget):
+    bound = Bound("L2", 0.5)
+    attacks = BUDGETS[budget].cascade(bound, 10)
+    attacks += [attack for attack in [BUDGETS[budget].check(bound, 10)] if attack]
+    assert len(attacks) > 2
+    assert all(attack.bound in (bound, None) and attack.norm == "L2" for attack in attacks)
 
 
 def test_standard_shows_what_another_attack_takes(model, dataset, monkeypatch):

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 
 from tf_lowdef import WebPLayer, evaluate
+from tf_lowdef.bounds import Bound
 from tf_lowdef.evaluation.judging.outcomes import Attacked, Made, Outcome
 from tf_lowdef.evaluation.judging.probes import Probe, probe_reasons
-from tf_lowdef.evaluation.judging.refusals import attack_reasons, worst_case_reasons
+from tf_lowdef.evaluation.judging.refusals import attack_reasons, unreliable_warnings, worst_case_reasons
 from tf_lowdef.report import conclusion, to_markdown
+from tf_lowdef.results import Row
 
 N = 200
 
@@ -30,7 +32,8 @@ CLEAN = outcome(N, "none")
 
 
 def reasons(outcomes, others=(), epsilon=4, smaller=(), **attacked):
-    return worst_case_reasons(CLEAN, list(others), Attacked(list(outcomes), **attacked), epsilon, smaller)
+    bound, smaller = Bound("Linf", epsilon), [Bound("Linf", less) for less in smaller]
+    return worst_case_reasons(CLEAN, list(others), Attacked(list(outcomes), **attacked), bound, smaller)
 
 
 def test_a_defence_that_falls_or_holds_is_believed():
@@ -96,7 +99,7 @@ def test_an_attack_of_another_kind_must_not_matter():
         (90, ["apgd-t:4 takes another 5.0 points: the attacks before have not converged"]),
     ):
         another = outcome(left, "apgd-t:4", 4)
-        assert reasons([first, another], another={4: another}) == expected
+        assert reasons([first, another], another={Bound("Linf", 4): another}) == expected
 
 
 PROBES = {
@@ -208,3 +211,18 @@ def test_an_attack_that_moves_no_pixel_lets_nothing_hold(model, dataset, attack,
 def test_square_that_moves_pixels_is_believed(model, dataset):
     results = evaluate(model, dataset, ["square:4,queries=20"], ["none"], limit=10)
     assert results.row("square:4,queries=20", "none").unreliable is None
+
+
+def test_one_cause_is_told_once():
+    def row(threat, attack, defence, unreliable):
+        return Row(threat, attack, defence, 24, 12, 0.5, (0.3, 0.7), unreliable=unreliable)
+
+    still = "a loss that did not move on {} of 23 images"
+    rows = [row("adaptive", f"bim:{number}", "webp:60", still.format(number)) for number in range(1, 10)]
+    rows += [row("adaptive", f"bim:{number}", "flip", still.format(5)) for number in range(1, 10)]
+    rows += [row("adaptive", "worst:4", "flip", f"{still.format(5)}; images that withstand epsilon 64")]
+    rows += [row("oblivious", "bim:1", "flip", None)]
+    first, second = unreliable_warnings(rows)
+    assert "against webp:60; adaptive" in first
+    assert "(8 more like it)" in first
+    assert second.startswith("unreliable: adaptive worst:4 against flip: images that withstand epsilon 64.")

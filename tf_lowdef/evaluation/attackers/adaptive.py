@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.attacks import MPGD, Attack
+from tf_lowdef.bounds import Bound
 from tf_lowdef.evaluation.attackers.budgets import Budget
 from tf_lowdef.evaluation.images.spool import Spool
 from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, Attacked, Made, Outcome, survivors
 from tf_lowdef.evaluation.judging.probes import Probe, probe_reasons
 from tf_lowdef.evaluation.models.draws import REPORT_DRAWS
+from tf_lowdef.evaluation.models.planted import reaches_a_level
 from tf_lowdef.evaluation.models.predict import class_count
 from tf_lowdef.evaluation.models.probe import PROBE_IMAGES
 from tf_lowdef.evaluation.models.run_models import RunModels, padded_size
@@ -54,7 +56,7 @@ class AdaptiveAttacker:
         images: What is attacked.
         explicit: Attacks tried on every image, by name.
         budget: What is tried besides.
-        epsilons: At which the budget's attacks are tried.
+        bounds: Within which the budget's attacks are tried.
         keep: Whether the images that fool their defence are kept.
         runner: Does the units, one attack on one batch each.
         progress: Called with how many images an attack is done with, those included that it need not be tried on.
@@ -67,7 +69,7 @@ class AdaptiveAttacker:
         images: Spool,
         explicit: Mapping[str, Attack],
         budget: Budget,
-        epsilons: Sequence[float],
+        bounds: Sequence[Bound],
         *,
         keep: bool = False,
         runner: Runner | None = None,
@@ -78,7 +80,7 @@ class AdaptiveAttacker:
         self._images = images
         self._explicit = explicit
         self._budget = budget
-        self._epsilons = epsilons
+        self._bounds = bounds
         self._keep = keep
         self._runner = runner or LocalRunner()
         self._progress = progress or (lambda _: None)
@@ -86,7 +88,7 @@ class AdaptiveAttacker:
     @property
     def stages(self) -> int:
         """How many attacks one defence goes through."""
-        return len(self._explicit) + sum(len(self._cascade(epsilon)) for epsilon in self._epsilons)
+        return len(self._explicit) + sum(len(self._cascade(bound)) for bound in self._bounds)
 
     def attack(self, defence: str, clean: Outcome) -> Attacked:
         """Attack one defence with everything; `clean` is what it makes of the clean images."""
@@ -95,38 +97,38 @@ class AdaptiveAttacker:
         everything = np.flatnonzero((clean.shares > 0) | (clean.chosen_by > 0))
         for name, attack in self._explicit.items():
             attacked.outcomes.append(self._stage(target, name, attack, everything, conditional=False))
-        for epsilon in self._epsilons:
-            self._run_cascade(target, epsilon, everything, attacked)
-        if any(len(survivors(target.clean, attacked.outcomes, epsilon)) for epsilon in self._epsilons):
+        for bound in self._bounds:
+            self._run_cascade(target, bound, everything, attacked)
+        if any(len(survivors(target.clean, attacked.outcomes, bound)) for bound in self._bounds):
             self._check_sanity(target, attacked)
         return attacked
 
-    def _run_cascade(self, target: _Target, epsilon: float, everything: Indices, attacked: Attacked) -> None:
-        """Try the budget's attacks at one epsilon, each on what those before have left.
+    def _run_cascade(self, target: _Target, bound: Bound, everything: Indices, attacked: Attacked) -> None:
+        """Try the budget's attacks within one bound, each on what those before have left.
 
         What attacks without gradients have fooled is still tried by those with them: otherwise nothing would show that
         the gradients lead nowhere.
         """
-        another = self._budget.check(epsilon, class_count(self._site.model))
-        for attack in self._cascade(epsilon):
+        another = self._budget.check(bound, class_count(self._site.model))
+        for attack in self._cascade(bound):
             earlier = [
                 outcome
                 for outcome in attacked.outcomes
                 if outcome.made and (outcome.made.gradient or not attack.needs_gradient)
             ]
-            before = any(outcome.made and outcome.made.epsilon == epsilon for outcome in earlier)
-            places = survivors(target.clean, earlier, epsilon) if before else everything
+            before = any(outcome.made and outcome.made.bound == bound for outcome in earlier)
+            places = survivors(target.clean, earlier, bound) if before else everything
             if before and not len(places):
                 self._progress(len(self._images))
                 continue
             attacked.outcomes.append(self._stage(target, attack.spec, attack, places, conditional=before))
             if attack == another:
-                attacked.another[epsilon] = attacked.outcomes[-1]
+                attacked.another[bound] = attacked.outcomes[-1]
 
-    def _cascade(self, epsilon: float) -> list[Attack]:
-        """Return the budget's attacks at one epsilon, that of another kind last, without those that were asked for."""
+    def _cascade(self, bound: Bound) -> list[Attack]:
+        """Return the budget's attacks within one bound, that of another kind last, without what was asked for."""
         classes = class_count(self._site.model)
-        cascade, another = self._budget.cascade(epsilon, classes), self._budget.check(epsilon, classes)
+        cascade, another = self._budget.cascade(bound, classes), self._budget.check(bound, classes)
         cascade += [] if another is None else [another]
         return [attack for attack in cascade if attack.spec not in self._explicit]
 
@@ -149,7 +151,7 @@ class AdaptiveAttacker:
         self._self_test(target, name, strong, made)
         for part, record in self._attacked(target, name, strong, places):
             made.put(part, record.arrays, float(record["attack_seconds"]))
-            outcome.put(part, record["shares"], record["chosen_by"], float(record["seconds"]))
+            outcome.put(part, record["shares"], record["chosen_by"], float(record["seconds"]), record["suspicion"])
             self._progress(len(part))
         return outcome
 
@@ -176,7 +178,7 @@ class AdaptiveAttacker:
         """Let an attack with gradients find examples that were planted, and note how it did; not where draws decide."""
         places = np.flatnonzero(target.clean.shares > 0.5)[: self._budget.planted_images]
         draws = self._site.predictor.draws(self._site.defences[target.defence])
-        if draws or not attack.needs_gradient or (attack.epsilon or 0) < 1 or not len(places):
+        if draws or not attack.needs_gradient or not reaches_a_level(attack) or not len(places):
             return
         step = partial(RunModels.self_test, defence=target.defence, attack=attack, number=target.differentiable[0])
         unit = Unit(f"{self._threat.name}/{target.defence}/{name}/self-test", {"places": places.tolist()})

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.attacks import Attack
+from tf_lowdef.bounds import in_order
 from tf_lowdef.evaluation.images.spool import Spool
 from tf_lowdef.evaluation.judging.outcomes import Made, Outcome
 from tf_lowdef.evaluation.judging.probes import Probe, victim_reasons
@@ -94,13 +95,16 @@ class OneModelAttacker:
         if not trusting or not len(self._images):
             return []
         places = list(range(min(PROBE_IMAGES, self._site.batch_size, len(self._images))))
-        epsilon = max((each.epsilon for each in trusting if each.epsilon is not None), default=None)
-        epsilon = None if epsilon is None or epsilon < 1 else epsilon
-        step = partial(RunModels.check_victim, threat=threat, epsilon=epsilon)
+        bounds = in_order(each.bound for each in trusting if each.bound is not None)
+        bound = max((each for each in bounds if each.norm == bounds[0].norm and each.levels >= 1), default=None)
+        step = partial(RunModels.check_victim, threat=threat, bound=bound)
         unit = Unit(f"{threat.name}/check", {"places": places})
         record = next(self._runner.run([unit], SplitWork(self._images.batch, step, self._site)))
         images, left = record.facts["sanity"]
-        fooled = np.any([each.success[places] & (each.linf[places] <= (epsilon or 0)) for each in trusting], axis=0)
+        within = (
+            [each.success & each.within(bound) for each in trusting] if bound else [np.zeros(len(self._images), bool)]
+        )
+        fooled = np.any(within, axis=0)[places]
         only = int((record["square"] & ~fooled).sum())
         return victim_reasons(Probe(**record.facts["probe"]), images, left, only)
 
@@ -113,8 +117,8 @@ class OneModelAttacker:
         for unit, record in zip(units, self._runner.run(units, work), strict=True):
             places = np.array(unit.task["places"], np.int64)
             for number, outcome in enumerate(outcomes):
-                shares, chosen_by, seconds = (record[array][number] for array in JUDGED)
-                outcome.put(places, shares, chosen_by, float(seconds))
+                shares, chosen_by, suspicion, seconds = (record[array][number] for array in JUDGED)
+                outcome.put(places, shares, chosen_by, float(seconds), suspicion)
             yield places, record
 
     def _has_gradient(self, threat: Threat) -> bool:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
 from tf_lowdef.data.image_data import RGB, ImageData
@@ -30,7 +31,8 @@ def open_classifier(model: Any, data: Any = None, input_range: Any = None, outpu
         TypeError: As `as_classifier`.
         ValueError: As `as_classifier`.
     """
-    shape = None if data is None or knows_shape(model) else image_shape_of(data)
+    told = data is None or not isinstance(model, keras.layers.Layer) or knows_shape(model)
+    shape = None if told else image_shape_of(data)
     return as_classifier(model, input_range, outputs, shape)
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tf_lowdef.attacks import Attack
+from tf_lowdef.attacks.ball import Ball
 from tf_lowdef.attacks.model_fn import as_model_fn
 from tf_lowdef.attacks.randomness import generator
 from tf_lowdef.layers.compiled import infer
@@ -70,20 +71,25 @@ class PlantedModel:
         return side[:, None] * (other - true) + rest
 
 
+def reaches_a_level(attack: Attack) -> bool:
+    """Return whether an attack has a bound that leaves room for whole grey levels."""
+    return attack.bound is not None and attack.bound.levels >= 1
+
+
 def self_test(model: Any, attack: Attack, pixels: Pixels, labels: Labels, seed: int = 0) -> Planted:
     """Return how many planted examples an attack finds.
 
     Args:
         model: From float32 pixels in [0, 255] to logits; one that does not draw.
-        attack: One with an epsilon of a grey level or more.
+        attack: One that `reaches_a_level`.
         pixels: uint8, shape (n, height, width, 3).
         labels: int64, shape (n,).
         seed: For the points and the attack.
     """
-    model_fn, epsilon = as_model_fn(model), float(int(attack.epsilon or 0))
+    model_fn = as_model_fn(model)
     planted_model, planted, found = None, 0, 0
     for image, label in zip(pixels.astype(np.float32), labels, strict=True):
-        plane = _plane(model_fn, image, epsilon, seed)
+        plane = _plane(model_fn, image, attack.ball, seed)
         if plane is None:
             continue
         if planted_model is None:
@@ -96,12 +102,11 @@ def self_test(model: Any, attack: Attack, pixels: Pixels, labels: Labels, seed: 
     return Planted(planted, found)
 
 
-def _plane(model_fn: Any, image: Floats, epsilon: float, seed: int) -> tuple[Floats, float] | None:
-    """Return normal and offset of a hyperplane that parts one corner from the inner points; None if none does."""
+def _plane(model_fn: Any, image: Floats, ball: Ball, seed: int) -> tuple[Floats, float] | None:
+    """Return normal and offset of a hyperplane that parts one far point from the inner ones; None if none does."""
     draw = generator(image, seed, "planted")
-    inner = image + draw.uniform(-INNER_REACH * epsilon, INNER_REACH * epsilon, (INNER, *image.shape))
-    corners = image + epsilon * draw.choice([-1.0, 1.0], (CORNERS, *image.shape))
-    points = np.clip(np.rint(np.concatenate([image[None], inner, corners])), 0, 255).astype(np.float32)
+    inner = ball.spread(image, draw, INNER, INNER_REACH)
+    points = np.concatenate([image[None], inner, ball.spread(image, draw, CORNERS)])
     scores = np.concatenate([model_fn.logits(points[place : place + 16]) for place in range(0, len(points), 16)])
     if not np.isfinite(scores).all():
         return None

@@ -64,6 +64,14 @@ class Predictor:
 
     def __call__(self, pixels: Pixels, defence: Defence = BARE, draw: int = 0) -> Logits:
         """Return the logits of uint8 pixels behind a defence: float32, shape (n, classes)."""
+        return np.asarray(defence.merge(self.outputs(pixels, defence, draw)), np.float32)
+
+    def outputs(self, pixels: Pixels, defence: Defence = BARE, draw: int = 0) -> Logits:
+        """Return the bare model's logits of all that a defence makes of uint8 pixels, copies together.
+
+        Returns:
+            float32, shape (n * copies, classes), not yet merged.
+        """
         logits = []
         for start in range(0, len(pixels), self.batch_size):
             try:
@@ -79,17 +87,27 @@ class Predictor:
 
         Where nothing is drawn one prediction is made, and the shares are 0 or 1.
         """
+        return self.judge(pixels, labels, defence, draws)[0]
+
+    def judge(
+        self, pixels: Pixels, labels: Labels, defence: Defence = BARE, draws: tuple[int, ...] = (0,)
+    ) -> tuple[Shares, Shares]:
+        """Return what `correct_shares` does, and each image's mean suspicion over the draws.
+
+        Both are float64, shape (n,); the second is not a number behind a defence that suspects nothing.
+        """
         if not self.draws(defence):
             draws = draws[:1]
 
-        def judge(context: contextvars.Context, draw: int) -> npt.NDArray[np.bool_]:
-            right: npt.NDArray[np.bool_] = context.run(self, pixels, defence, draw).argmax(axis=1) == labels
-            return right
+        def one(context: contextvars.Context, draw: int) -> tuple[npt.NDArray[np.bool_], Shares]:
+            outputs = context.run(self.outputs, pixels, defence, draw)
+            suspicion = defence.suspicion(outputs)
+            right = np.asarray(defence.merge(outputs)).argmax(axis=1) == labels
+            return right, np.full(len(labels), np.nan) if suspicion is None else np.asarray(suspicion, np.float64)
 
         with ThreadPoolExecutor(_THREADS) as pool:
-            right = list(pool.map(judge, [contextvars.copy_context() for _ in draws], draws))
-        shares: Shares = np.mean(right, axis=0, dtype=np.float64)
-        return shares
+            right, suspicion = zip(*pool.map(one, [contextvars.copy_context() for _ in draws], draws), strict=True)
+        return np.mean(right, axis=0, dtype=np.float64), np.mean(suspicion, axis=0)
 
     def draws(self, defence: Defence = BARE) -> bool:
         """Return whether predictions behind a defence are random."""
@@ -114,7 +132,7 @@ class Predictor:
         if not np.isfinite(logits).all():
             image = int(np.argmin(np.isfinite(logits).all(axis=1))) // copies
             raise NonFiniteOutputError(image, count)
-        return np.asarray(defence.merge(logits), np.float32)
+        return logits
 
     def _classify(self, images: Logits, keys: Keys, size: int) -> Logits:
         """Return the bare model's logits of at most `size` float32 images, padded to that."""

@@ -35,6 +35,8 @@ SAME = 1e-3
 ONE_HOT = 1e-3
 """Variance of the scores among images of one predicted class, relative to all, below which scores tell no more than
 the class."""
+UNMOVED = 1e-10
+"""The same between an image and a point near it, where no two images are of one class: float noise."""
 
 
 def gives_gradient(model: Any, pixels: Pixels, labels: Labels) -> bool:
@@ -77,12 +79,11 @@ def probe(model: Any, pixels: Pixels, labels: Labels, seed: int = 0) -> Probe:
     clean, labels = clean[right], labels[right]
     near = _moved(clean, _signs(clean, seed, "near"), STEPS[-1])
     at = [_look(model_fn, points, labels, seed) for points in (clean, near)]
-    seen = np.concatenate([logits, model_fn.logits(near)])
     blind = ~np.any([gradients.any(axis=0) for gradients, _ in at], axis=0)
     return Probe(
         int(right.sum()),
         repeats,
-        tells_only_the_class(seen),
+        tells_only_the_class(logits[right], model_fn.logits(near)),
         min(int(gradients.any(axis=(1, 2, 3)).sum()) for gradients, _ in at),
         min(leads for _, leads in at),
         _hidden_effect(model_fn, clean, blind, seed) if blind.any() else 0.0,
@@ -90,15 +91,32 @@ def probe(model: Any, pixels: Pixels, labels: Labels, seed: int = 0) -> Probe:
     )
 
 
-def tells_only_the_class(logits: Floats) -> bool:
-    """Return whether scores, (n, classes), hardly differ among images of one predicted class, in every such class."""
+def tells_only_the_class(logits: Floats, near: Floats) -> bool:
+    """Return whether scores hardly differ among images of one predicted class, in every such class.
+
+    Where no two images are of one class, only scores that do not move at all when an image does can tell: those of an
+    honest model that is sure of an image move little.
+
+    Args:
+        logits: (n, classes), of images.
+        near: The same of points near them, one for each.
+    """
+    if not (np.isfinite(logits).all() and np.isfinite(near).all()):
+        return False
+    scale = float(np.var(logits.astype(np.float64) - logits.mean(axis=1, keepdims=True)))
+    groups, least = _of_one_class(logits), ONE_HOT
+    if not groups:
+        groups, least = _of_one_class(np.concatenate([logits, near])), UNMOVED
+    if not groups:
+        return False
+    return bool(scale > 0 and np.mean([group.var(axis=0).mean() for group in groups]) < least * scale)
+
+
+def _of_one_class(logits: Floats) -> list[npt.NDArray[np.float64]]:
+    """Return the scores of each predicted class that several rows have."""
     classes = logits.argmax(axis=1)
     groups = [logits[classes == each].astype(np.float64) for each in np.unique(classes)]
-    groups = [group for group in groups if len(group) > 1]
-    if not groups or not np.isfinite(logits).all():
-        return False
-    scale = np.var(logits.astype(np.float64) - logits.mean(axis=1, keepdims=True))
-    return bool(scale > 0 and np.mean([group.var(axis=0).mean() for group in groups]) < ONE_HOT * scale)
+    return [group for group in groups if len(group) > 1]
 
 
 def _look(model_fn: ModelFn, points: Floats, labels: Labels, seed: int) -> tuple[Floats, int]:

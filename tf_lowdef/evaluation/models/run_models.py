@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.attacks import MPGD, Attack, AttackResult, Square
+from tf_lowdef.bounds import Bound
 from tf_lowdef.defences import Defence
 from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, observe
 from tf_lowdef.evaluation.judging.probes import Probe
@@ -30,7 +31,7 @@ Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 Shares = npt.NDArray[np.float64]
 
-JUDGED = ("shares", "chosen_by", "seconds")
+JUDGED = ("shares", "chosen_by", "suspicion", "seconds")
 """The arrays of a record that say what each defence made of its batch."""
 
 SANITY_ATTACK = MPGD(SANITY_EPSILON, steps=20)
@@ -60,6 +61,7 @@ class Found(NamedTuple):
     result: AttackResult
     shares: Shares
     chosen_by: Shares
+    suspicion: Shares
 
 
 class RunModels:
@@ -95,6 +97,7 @@ class RunModels:
         self.predictor = Predictor(model, batch_size, seed)
         self._victims: dict[str, Any] = {}
         self._defended: tuple[str, list[Any]] = ("", [])
+        self._behind: dict[str, Any] = {}
 
     def victim(self, threat: Threat) -> Any:
         """Return the one model that a threat's attacker attacks, as an attack should see it."""
@@ -109,6 +112,12 @@ class RunModels:
             models = [say_range(model) for model in models]
             self._defended = defence, [attackable(model, self.draws, self.batch_size) for model in models]
         return self._defended[1]
+
+    def behind(self, defence: str) -> Any:
+        """Return the classifier with a defence in front of it, made once."""
+        if defence not in self._behind:
+            self._behind[defence] = self.defences[defence].in_front_of(self.model)
+        return self._behind[defence]
 
     def probe_victim(self, batch: Batch, *, threat: Threat) -> Record:
         """Return whether a threat's victim has a gradient."""
@@ -127,13 +136,13 @@ class RunModels:
         """Return how many planted examples an attack finds through one gradient of a defended model."""
         return Record(facts=self_test(self.defended(defence)[number], attack, *batch[:2], self.seed)._asdict())
 
-    def check_victim(self, batch: Batch, *, threat: Threat, epsilon: float | None) -> Record:
+    def check_victim(self, batch: Batch, *, threat: Threat, bound: Bound | None) -> Record:
         """Return what some images tell of a threat's victim: its gradient, and attacks that need or need not trust it.
 
         Args:
             batch: The images.
             threat: Whose victim.
-            epsilon: Of a short Square attack in grey levels; None leaves it out.
+            bound: Of a short Square attack; None leaves it out.
 
         Returns:
             ``probe``; ``sanity``, how many images were attacked at `SANITY_EPSILON` and how many of them were left; and
@@ -144,8 +153,8 @@ class RunModels:
         sanity = run_attack("sanity", SANITY_ATTACK, victim, *batch[:2], self.batch_size, self.seed)
         right = sanity.clean_predictions == batch.labels
         fooled = np.zeros(len(batch.labels), bool)
-        if epsilon is not None and not isinstance(victim, ExpectedModel):
-            square = Square(epsilon, SHORT_SQUARE)
+        if bound is not None and not isinstance(victim, ExpectedModel):
+            square = Square(bound.epsilon, SHORT_SQUARE, norm=bound.norm)
             fooled = run_attack("square", square, victim, *batch[:2], self.batch_size, self.seed).success & right
         facts = {"probe": found._asdict(), "sanity": [int(right.sum()), int((right & ~sanity.success).sum())]}
         return Record({"square": fooled}, facts=facts)
@@ -200,12 +209,14 @@ class RunModels:
             folder: Where in the run's folder the images go that fool the defence in most draws, None for nowhere.
         """
         started = time.perf_counter()
-        result, shares, chosen_by, judging = self._attack_through(batch, defence, name, attack, through)
+        worst, judging = self._attack_through(batch, defence, name, attack, through)
+        result, shares = worst.result, worst.shares
         seconds = time.perf_counter() - started - judging
         arrays = {
             **observe(batch.pixels, result, batch.labels),
             "shares": shares,
-            "chosen_by": chosen_by,
+            "chosen_by": worst.chosen_by,
+            "suspicion": worst.suspicion,
             "attack_seconds": np.array(seconds),
             "seconds": np.array(judging),
         }
@@ -215,7 +226,7 @@ class RunModels:
 
     def _attack_through(
         self, batch: Batch, defence: str, name: str, attack: Attack, through: Sequence[int]
-    ) -> tuple[AttackResult, Shares, Shares, float]:
+    ) -> tuple[Found, float]:
         """Attack through one gradient after the other, each time what is still classified correctly in some draw.
 
         Returns:
@@ -235,21 +246,21 @@ class RunModels:
             left = left[found[-1].chosen_by > 0]
             if not len(left):
                 break
-        return *worst_example(found), judging
+        return worst_example(found), judging
 
     def _judge_all(self, batch: Batch, pixels: Pixels, attack: str) -> dict[str, npt.NDArray[Any]]:
-        """Return shares to report and to choose by, both (defences, batch), and seconds, (defences,)."""
+        """Return what `judge` makes of a batch behind every defence, (defences, batch), and seconds, (defences,)."""
         found = []
         for defence in self.defences.values():
             started = time.perf_counter()
-            shares, chosen_by = judge_named(self.predictor, defence, batch, pixels, attack)
-            found.append((shares, chosen_by, np.array(time.perf_counter() - started)))
+            judged = judge_named(self.predictor, defence, batch, pixels, attack)
+            found.append((*judged, np.array(time.perf_counter() - started)))
         return {name: np.stack(arrays) for name, arrays in zip(JUDGED, zip(*found, strict=True), strict=True)}
 
 
 def judge_named(
     predictor: Predictor, defence: Defence, batch: Batch, pixels: Pixels, attack: str
-) -> tuple[Shares, Shares]:
+) -> tuple[Shares, Shares, Shares]:
     """Return what `judge` does; where the model's output is not finite, name file, attack and defence.
 
     Args:
@@ -277,14 +288,17 @@ def padded_size(count: int, batch_size: int) -> int:
     return min(batch_size, 1 << max(count - 1, 0).bit_length())
 
 
-def judge(predictor: Predictor, defence: Defence, pixels: Pixels, labels: Labels) -> tuple[Shares, Shares]:
-    """Return each image's share of correct draws behind a defence: those to report, and others to choose by."""
-    shares = predictor.correct_shares(pixels, labels, defence, tuple(range(REPORT_DRAWS)))
+def judge(predictor: Predictor, defence: Defence, pixels: Pixels, labels: Labels) -> tuple[Shares, Shares, Shares]:
+    """Return each image's share of correct draws behind a defence: those to report, and others to choose by.
+
+    The third is how suspicious the image looks, in the mean of the first; not a number where nothing is suspected.
+    """
+    shares, suspicion = predictor.judge(pixels, labels, defence, tuple(range(REPORT_DRAWS)))
     if not predictor.draws(defence):
-        return shares, shares
+        return shares, shares, suspicion
     choosing = math.ceil(CHOOSING_DRAWS / defence.copies)
     others = tuple(range(REPORT_DRAWS, REPORT_DRAWS + choosing))
-    return shares, predictor.correct_shares(pixels, labels, defence, others)
+    return shares, predictor.correct_shares(pixels, labels, defence, others), suspicion
 
 
 def run_attack(
@@ -306,13 +320,14 @@ def as_files(folder: str | None, images: Pixels, names: Sequence[str]) -> dict[s
     return {f"{folder}/{name}.png": encode_png(image) for image, name in zip(images, names, strict=True)}
 
 
-def worst_example(found: Sequence[Found]) -> tuple[AttackResult, Shares, Shares]:
+def worst_example(found: Sequence[Found]) -> Found:
     """Return each image's worst example, the earlier one of two alike; the first attack was on every image."""
     values = {name: value.copy() for name, value in vars(found[0].result).items() if value is not None}
-    shares, chosen_by = found[0].shares.copy(), found[0].chosen_by.copy()
-    for places, result, its_shares, its_chosen_by in found[1:]:
+    shares, chosen_by, suspicion = (array.copy() for array in found[0][2:])
+    for places, result, its_shares, its_chosen_by, its_suspicion in found[1:]:
         worse = its_chosen_by < chosen_by[places]
         shares[places[worse]], chosen_by[places[worse]] = its_shares[worse], its_chosen_by[worse]
+        suspicion[places[worse]] = its_suspicion[worse]
         for name, value in values.items():
             value[places[worse]] = getattr(result, name)[worse]
-    return AttackResult(**values), shares, chosen_by
+    return Found(found[0].places, AttackResult(**values), shares, chosen_by, suspicion)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
+from functools import partial
 from typing import Any
 
 import keras
 
 from tf_lowdef.defences import Defence
 from tf_lowdef.layers import RandomCropLayer
-from tf_lowdef.layers.gradients import offered_gradients, with_gradient
+from tf_lowdef.layers.gradients import chosen_gradient, offered_gradients, with_gradient
 
 
 def defended_models(base: Any, defence: Defence, draws: int | None = None) -> list[Any]:
@@ -25,19 +25,23 @@ def defended_models(base: Any, defence: Defence, draws: int | None = None) -> li
         defence: With no layers for the bare model.
         draws: That the attack averages over; None leaves the crops as they are.
     """
-    layers = tuple(_with_fewer_crops(layer, draws) for layer in defence.layers)
+    defence = defence.changed(lambda layer: _with_fewer_crops(layer, draws))
     inner = list(base.layers) if isinstance(base, keras.Sequential) else []
-    gradients = list(dict.fromkeys(each for layer in (*layers, *inner) for each in offered_gradients(layer)))
+    meeting = (*defence.attackable, *inner)
+    gradients = list(dict.fromkeys(each for layer in meeting for each in offered_gradients(layer)))
     if not gradients:
-        return [dataclasses.replace(defence, layers=layers).in_front_of(base)]
-    found = []
+        return [defence.in_front_of(base)]
+    found, seen = [], set[tuple[str | None, ...]]()
     for gradient in gradients:
+        chosen = tuple(chosen_gradient(layer, gradient) for layer in meeting)
+        if chosen in seen:  # several layers are at their strongest together
+            continue
+        seen.add(chosen)
         changed = base
         if any(offered_gradients(layer) for layer in inner):
             start = keras.Input(base.input_shape[1:], dtype="float32")
             changed = keras.Sequential([start, *(with_gradient(layer, gradient) for layer in inner)])
-        chain = tuple(with_gradient(layer, gradient) for layer in layers)
-        found.append(dataclasses.replace(defence, layers=chain).in_front_of(changed))
+        found.append(defence.changed(partial(with_gradient, gradient=gradient)).in_front_of(changed))
     return found
 
 

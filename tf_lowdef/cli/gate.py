@@ -1,0 +1,148 @@
+"""``tf-lowdef gate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tf_lowdef.cli.examples import examples
+from tf_lowdef.cli.options import (
+    check_model_options,
+    model_options,
+    names_option,
+    open_classifier_and_data,
+    seed_option,
+    wrong_arguments,
+)
+from tf_lowdef.cli.spelling import Spelled
+from tf_lowdef.cli.types import DataName
+from tf_lowdef.specs import GATE
+from tf_lowdef.text import printable
+
+DEFAULT_DEFENCE = "webp:60+flip"
+SUFFIX = ".keras"
+
+
+class _Plain(Spelled):
+    """A defence that is no gate itself."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the text as it is; a usage error where it is wrong, a gate, or no defence."""
+        text = "".join(str(value).split()).lower()
+        if text == "none" or text.startswith((f"{GATE}(", f"{GATE}:")):
+            self.fail(f"{value!r}: a gate is made of plain defences, such as {DEFAULT_DEFENCE}.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+@click.command(
+    name="gate",
+    epilog=examples(
+        "tf-lowdef gate --model MobileNetV2 --data clean.csv --defence webp:60+flip --out gated.keras",
+        "tf-lowdef gate --squeezer median:3 --out demo.keras",
+    ),
+)
+@model_options
+@names_option
+@click.option(
+    "--data",
+    type=DataName(),
+    metavar="CSV|DIR|tfds:NAME/SPLIT",
+    help="Clean images to choose the threshold on, as for evaluate; take none of those that you will judge it on.",
+)
+@click.option(
+    "--defence",
+    type=_Plain("defence"),
+    default=DEFAULT_DEFENCE,
+    show_default=True,
+    metavar="SPEC",
+    help="What answers where an image is suspicious.",
+)
+@click.option(
+    "--squeezer",
+    "squeezers",
+    type=_Plain("defence"),
+    multiple=True,
+    metavar="SPEC",
+    help="A further defence whose answer is compared, and never taken; may be repeated.",
+)
+@click.option(
+    "--false-positive-rate",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="Of clean images, that may be suspected.  [default: 0.05]",
+)
+@click.option(
+    "--max-clean-drop",
+    type=click.FloatRange(0, 100),
+    metavar="POINTS",
+    help="Instead of it: of clean accuracy on these images.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Use at most this many images, drawn by the seed.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
+@click.option("-o", "--out", required=True, type=click.Path(dir_okay=False), help="The model's file, MODEL.keras.")
+@seed_option
+def command(
+    model: str | None,
+    weights: str | None,
+    input_range: Any,
+    outputs: str | None,
+    data: str | None,
+    labels: str | None,
+    defence: str,
+    squeezers: tuple[str, ...],
+    false_positive_rate: float | None,
+    max_clean_drop: float | None,
+    out: str,
+    **options: Any,
+) -> None:
+    """Make a classifier that defends only where an image looks suspicious.
+
+    It looks suspicious where the classifier changes its mind behind the defence, by more than nearly all clean images
+    make it. The file holds one Keras model with the outputs logits, suspicion and defended; every command takes it as
+    its --model. Without --model: the embedded classifier and its images, offline.
+    """
+    check_model_options(model, weights, data, input_range, outputs)
+    if false_positive_rate is not None and max_clean_drop is not None:
+        raise click.UsageError("Give one of --false-positive-rate and --max-clean-drop: each decides the threshold.")
+    path = Path(out)
+    if path.suffix != SUFFIX:
+        raise click.UsageError(f"--out must end in {SUFFIX}. Received: {out}")
+    if path.exists():
+        raise click.UsageError(f"--out: {out} is there already; give another name.")
+    from tf_lowdef.cli.quiet import import_tensorflow
+
+    import_tensorflow()
+    from tf_lowdef.cli.progress import show_progress
+    from tf_lowdef.defences import make_defence
+    from tf_lowdef.files import atomic_path
+    from tf_lowdef.gating import gate
+    from tf_lowdef.models.gated import HEAD
+
+    with wrong_arguments():
+        for each in (defence, *squeezers):
+            make_defence(each)
+    classifier, images = open_classifier_and_data(model, weights, data, input_range, outputs, labels)
+    with show_progress() as progress:
+        gated = gate(
+            classifier,
+            defence,
+            images,
+            squeezers=squeezers,
+            false_positive_rate=false_positive_rate,
+            max_clean_drop=max_clean_drop,
+            progress=progress,
+            **options,
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        gated.save(temporary)
+    found = gated.get_layer(HEAD).calibration
+    click.echo(
+        f"Threshold: suspicion above {found['threshold']:g} ({found['rule']}; of {found['n']} clean images "
+        f"{found['suspected']} lie above it, where {found['lost']} right answers are lost and {found['gained']} gained)"
+    )
+    click.echo(f"Model: {printable(path)}")
+    text = ";".join((defence, *squeezers))
+    click.echo(f"What it is worth on other images: tf-lowdef evaluate --defence '{GATE}({text})'")

@@ -1,0 +1,167 @@
+"""How suspicious an image must look before a gate takes the defended answer: chosen on clean images."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tf_lowdef.results.detection import (
+    RATES,
+    Scores,
+    TooFewError,
+    fewest_images,
+    threshold_at,
+    threshold_for_drop,
+)
+from tf_lowdef.specs import format_value
+from tf_lowdef.validation import check_number
+
+Flags = npt.NDArray[np.bool_]
+
+DEFAULT_RATE = 0.05
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a gate may cost on clean images; one of the two.
+
+    Args:
+        false_positive_rate: The share of clean images that it may suspect, above 0 and below 1; 0.05 where neither is
+            given.
+        max_clean_drop: By how many points, 0 to 100, it may lower clean top-1 accuracy.
+
+    Raises:
+        ValueError: Both are given, or one is out of its range.
+    """
+
+    false_positive_rate: float | None = None
+    max_clean_drop: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.false_positive_rate is not None and self.max_clean_drop is not None:
+            raise ValueError(
+                "Give one of `false_positive_rate` and `max_clean_drop`: each decides the threshold. Received: "
+                f"false_positive_rate={self.false_positive_rate}, max_clean_drop={self.max_clean_drop}"
+            )
+        if self.max_clean_drop is not None:
+            check_number("max_clean_drop", self.max_clean_drop, 0, 100)
+            return
+        rate = DEFAULT_RATE if self.false_positive_rate is None else self.false_positive_rate
+        check_number("false_positive_rate", rate, 0, 1, above=True)
+        if rate == 1:
+            raise ValueError(f"`false_positive_rate` must be below 1. Received: false_positive_rate={rate}")
+        object.__setattr__(self, "false_positive_rate", rate)
+
+    @property
+    def text(self) -> str:
+        """As a specification has it behind ``gate``: ``":0.02"``, ``":max_clean_drop=0.5"``; empty for the default."""
+        if self.max_clean_drop is not None:
+            return f":max_clean_drop={format_value(self.max_clean_drop)}"
+        return "" if self.false_positive_rate == DEFAULT_RATE else f":{format_value(self.false_positive_rate)}"
+
+    @property
+    def fewest(self) -> int:
+        """How many clean images it takes to choose by it."""
+        return 1 if self.false_positive_rate is None else fewest_images(self.false_positive_rate)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A threshold, and what it does to the images that it was chosen on.
+
+    Attributes:
+        threshold: The greatest suspicion, 0 to 2, at which the classifier's own answer is taken.
+        rule: What it was chosen by, in words.
+        n: Clean images that it was chosen on.
+        suspected: Of these, how many lie above it.
+        lost: Of these, how many are right as they are and wrong with the gate; None where no labels were known.
+        gained: The other way round.
+        thresholds: For each of `RATES`, the threshold that these images give for such a share of false positives; None
+            where they are too few.
+    """
+
+    threshold: float
+    rule: str
+    n: int
+    suspected: int
+    lost: int | None = None
+    gained: int | None = None
+    thresholds: tuple[float | None, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields in plain values."""
+        return {**dataclasses.asdict(self), "thresholds": list(self.thresholds)}
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Calibration:
+        """Return what `as_dict` has written."""
+        return cls(**{**values, "thresholds": tuple(values["thresholds"])})
+
+
+def calibrate(rule: Rule, scores: Scores, bare: Flags | None = None, defended: Flags | None = None) -> Calibration:
+    """Choose a threshold.
+
+    Args:
+        rule: By what.
+        scores: float64, (n,): the suspicion of clean images.
+        bare: bool, (n,): whether the classifier is right as it is; None where no labels are known.
+        defended: bool, (n,): whether it is behind the defence that answers.
+
+    Raises:
+        ValueError: There are too few images, or the rule needs labels.
+    """
+    known = bare is not None and defended is not None
+    lost = bare & ~defended if known else None  # type: ignore[operator]  # neither is None
+    gained = defended & ~bare if known else None  # type: ignore[operator]
+    if rule.false_positive_rate is not None:
+        threshold = threshold_at(scores, rule.false_positive_rate)
+        said = f"false_positive_rate={rule.false_positive_rate:g}"
+    elif lost is None or gained is None:
+        raise ValueError("`max_clean_drop` needs labelled images: without labels no accuracy is known")
+    elif not len(scores):
+        raise ValueError("`data` must hold clean images, to choose the threshold on. Received: none")
+    else:
+        threshold = threshold_for_drop(scores, lost, gained, (rule.max_clean_drop or 0) / 100)
+        said = f"max_clean_drop={rule.max_clean_drop:g}"
+    threshold = float(min(threshold, LARGEST))
+    above = ~(scores <= threshold)
+    return Calibration(
+        threshold,
+        said,
+        n=len(scores),
+        suspected=int(above.sum()),
+        lost=None if lost is None else int((lost & above).sum()),
+        gained=None if gained is None else int((gained & above).sum()),
+        thresholds=tuple(_at(scores, rate) for rate in RATES),
+    )
+
+
+LARGEST = 2.0
+"""The greatest suspicion that there is."""
+
+
+def _at(scores: Scores, rate: float) -> float | None:
+    try:
+        return threshold_at(scores, rate)
+    except TooFewError:
+        return None
+
+
+def calibration_doubts(found: Calibration, rule: Rule) -> list[str]:
+    """Return what to know of a threshold before it is relied on."""
+    doubts = []
+    if found.threshold >= LARGEST:
+        doubts.append(
+            "The defence changes the classifier's answer wholly on so many clean images that the gate never takes it: "
+            "the threshold is the greatest suspicion that there is"
+        )
+    if rule.max_clean_drop is not None and found.n * rule.max_clean_drop < 100:
+        doubts.append(
+            f"{found.n} clean images cannot show a drop of {rule.max_clean_drop:g} points: one of them is "
+            f"{100 / found.n:.1f}. The threshold is one at which none was lost on balance"
+        )
+    return doubts

@@ -1,0 +1,141 @@
+"""A gate: the defended answer is taken only where the classifier changes its mind behind the defence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tf_lowdef.defences.calibration import Calibration, Rule
+from tf_lowdef.defences.defence import Defence, Keys, Pixels
+from tf_lowdef.layers import GateHead, SqueezersLayer
+from tf_lowdef.layers.gate_head import split_views, suspicion_of
+from tf_lowdef.models.adapter import range_is_said, say_range
+from tf_lowdef.models.defend import image_shape
+from tf_lowdef.models.gated import HEAD, GateParts
+from tf_lowdef.specs import GATE
+
+
+@dataclass(frozen=True)
+class Gate(Defence):
+    """Defences beside a classifier, and a rule for when the first one's answer is taken (Xu et al. 2018).
+
+    Args:
+        name: What results call it; empty for its text, such as ``"gate(webp:60+flip)"``.
+        layers: The one layer that lets all defences have the image; empty makes it of `squeezers`.
+        squeezers: The defences. The first one answers where an image is suspicious; all of them vote.
+        rule: How the threshold is chosen.
+        calibration: The threshold that was chosen; None where none was yet, which it takes before anything is answered.
+        gradient: See :class:`~tf_lowdef.layers.GateHead`.
+
+    Raises:
+        ValueError: There is no defence, one has no layers, two are the same, or one is itself a gate.
+    """
+
+    name: str = ""
+    squeezers: Sequence[Defence] = ()
+    rule: Rule = field(default_factory=Rule)
+    calibration: Calibration | None = None
+    gradient: str = "chosen"
+
+    def __post_init__(self) -> None:
+        """Check the defences, and make the layer that they stand in."""
+        names = [each.name for each in self.squeezers]
+        if any(isinstance(each, Gate) for each in self.squeezers):
+            raise ValueError(f"A gate is made of plain defences, not of gates. Received: {names}")
+        if not names or not all(each.layers for each in self.squeezers):
+            raise ValueError(f"A gate needs a defence to compare with, and 'none' is none. Received: {names}")
+        if len(set(names)) < len(names):
+            raise ValueError(f"A gate asks every defence once. Received: {names}")
+        if not self.name:
+            object.__setattr__(self, "name", self.text)
+        if not self.layers:
+            chains = [list(each.layers) for each in self.squeezers]
+            object.__setattr__(self, "layers", (SqueezersLayer(chains, dtype="float32", name="squeezers"),))
+
+    @property
+    def text(self) -> str:
+        """As a specification has it."""
+        return f"{GATE}{self.rule.text}({';'.join(each.name for each in self.squeezers)})"
+
+    @property
+    def copies(self) -> int:
+        """How many images the classifier is asked about for each: itself, and those of every defence."""
+        return int(self.layers[0].copies)
+
+    @property
+    def attackable(self) -> tuple[Any, ...]:
+        """The layer of the defences, and what chooses behind the classifier."""
+        return (*self.layers, self.head)
+
+    def changed(self, change: Callable[[Any], Any]) -> Gate:
+        """Return the same gate with each of its `attackable` layers as `change` makes it."""
+        return replace(self, layers=tuple(map(change, self.layers)), gradient=change(self.head).gradient)
+
+    @property
+    def digest(self) -> str | None:
+        """A SHA-256 of the layers and weights of the defences without a text; None where all have one."""
+        return " ".join(found for each in self.squeezers if (found := each.digest) is not None) or None
+
+    @property
+    def head(self) -> GateHead:
+        """What chooses behind the classifier.
+
+        Raises:
+            ValueError: No threshold has been chosen.
+        """
+        if self.calibration is None:
+            raise ValueError(
+                f"{self.name!r} has no threshold yet: tf_lowdef.gate chooses one on clean images, and so does evaluate"
+            )
+        copies, found = self.layers[0].copies_of_each, self.calibration
+        return GateHead(
+            copies, found.threshold, gradient=self.gradient, calibration=found.as_dict(), dtype="float32", name=HEAD
+        )
+
+    def suspicion(self, outputs: Any) -> Any:
+        """Return how suspicious each image looks, float32 (n,), by the logits of all that `apply` gives."""
+        return suspicion_of(split_views(outputs, self.layers[0].copies_of_each))
+
+    def merge(self, outputs: Any) -> Any:
+        """Return the logits that the gate answers with, one row an image."""
+        return self.head(outputs)
+
+    def answers(self, outputs: Any) -> tuple[Any, Any]:
+        """Return the logits of each image as it is, and behind the defence that answers; (n, classes)."""
+        views = split_views(outputs, self.layers[0].copies_of_each)
+        return views.bare, views.squeezed[0]
+
+    def through(self, images: Pixels, keys: Keys | None = None) -> Pixels:
+        """Return the pixels that the classifier sees behind the defence that answers."""
+        return self.squeezers[0].through(images, keys)
+
+    def in_front_of(self, classifier: Any) -> Any:
+        """Return the gated classifier, which gives the logits: a ``keras.Sequential``.
+
+        Args:
+            classifier: A Keras model from pixels in [0, 255], shape (batch, height, width, 3), to logits.
+
+        Raises:
+            TypeError: `classifier` is not a Keras model.
+            ValueError: No threshold has been chosen; or as `Defence.in_front_of`.
+        """
+        made = self._parts(classifier).classifier()
+        return say_range(made) if range_is_said(classifier) else made
+
+    def model(self, classifier: Any) -> Any:
+        """Return the gated classifier of three outputs, ``logits``, ``suspicion`` and ``defended``.
+
+        Args:
+            classifier: As for `in_front_of`.
+        """
+        return self._parts(classifier).model()
+
+    def probe(self, input_shape: Any) -> str | None:
+        """Try the layers of its defences; see `Defence.probe`."""
+        doubts = [doubt for each in self.squeezers if (doubt := each.probe(input_shape)) is not None]
+        return "; ".join(doubts) or None
+
+    def _parts(self, classifier: Any) -> GateParts:
+        self.probe(image_shape(classifier))
+        return GateParts(self.layers[0], classifier, self.head)
