@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tf_lowdef.results.accuracy import accuracy_table
+from tf_lowdef.results.classes import read_class_names
 from tf_lowdef.results.comparison import Comparison
 from tf_lowdef.results.names import BARE, WORST, DefenceName, Kind
 from tf_lowdef.results.row import Row
@@ -33,17 +34,24 @@ class Results:
         rows: One for each attack and defence.
         comparisons: Of every two defences under each attack; unreliable and conditional rows are not compared.
         images: Names of the images, in the order of the rows' `per_image`.
+        labels: Their classes, in the same order; none where these are not known.
     """
 
     run: dict[str, Any]
     rows: Sequence[Row]
     comparisons: Sequence[Comparison] = ()
     images: Sequence[str] = ()
+    labels: Sequence[int] = ()
 
     @property
     def warnings(self) -> list[str]:
         """What may make the rows worthless, in words; it stands in every output."""
         return list(self.run.get("warnings", []))
+
+    @property
+    def class_names(self) -> list[str | None]:
+        """The names of the classes by index, as far as the data named them."""
+        return read_class_names(self.run)
 
     @property
     def n(self) -> int:
@@ -156,8 +164,8 @@ class Results:
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write ``run.json``, ``results.json``, ``results.csv`` and ``correct.csv``, each whole or not at all.
 
-        ``correct.csv`` has a line an image and a column a row: what `Row.per_image` holds, empty for None. JSON has no
-        infinity: an infinite norm is the text ``"inf"``.
+        ``correct.csv`` has a line an image, with its label and the name of its class, and a column a row: what
+        `Row.per_image` holds, empty for None. JSON has no infinity: an infinite norm is the text ``"inf"``.
         """
         write_run(self, folder)
 

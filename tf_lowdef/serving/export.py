@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import tensorflow as tf
 
 from tf_lowdef.attacks.model_fn import are_probabilities
 from tf_lowdef.models import as_classifier, load_model
-from tf_lowdef.models.adapter import in_colour
+from tf_lowdef.models.adapter import in_colour, range_is_said
+from tf_lowdef.models.doubts import range_doubt
 from tf_lowdef.models.networks import knows_shape
 from tf_lowdef.serving.decode import at_least, check_limit
 from tf_lowdef.serving.expected import write_expected
@@ -74,7 +76,8 @@ def export(
         defended_pixels: Whether the pixels behind the defence are an output.
         input_range: What the model takes pixels as, such as ``(0, 1)`` or ``"caffe"``, see ``as_classifier``. The
             server takes [0, 255] always and maps it there. None means the ``value_range`` of the layers that the model
-            begins with, and (0, 255) where they have none.
+            begins with, and (0, 255) where they have none; a warning says so where the model has no preprocessing
+            of its own either and nobody evaluated it before.
         outputs: What the model gives, see there; None finds it out.
         on_bad_image: ``"mark"`` answers bad images with zeros and says so in an output ``valid``; ``"error"`` fails the
             request, and with it all those that the server had merged into its batch.
@@ -111,7 +114,11 @@ def export(
     whole = load_model(model) if isinstance(model, (str, os.PathLike)) else model
     sides = None if images is None or knows_shape(whole) else images.size()
     shape = None if sides is None else (*sides, 3)
-    classifier = in_colour(as_classifier(whole, input_range, outputs, shape))
+    adapted = as_classifier(whole, input_range, outputs, shape)
+    doubt = None if range_is_said(adapted) else range_doubt(adapted)
+    if doubt is not None:
+        warnings.warn(doubt, UserWarning, stacklevel=2)
+    classifier = in_colour(adapted)
     size = None if images is None or (images.any_size and static_size(classifier)) else images.size()
     network = take_apart(classifier, size)
     limit = at_least(network.size, limit, max_image_size is None)
@@ -134,7 +141,7 @@ def export(
         with_valid=mark,
     )
     check_answers(network, signatures, expected)
-    check_own_scale(whole, input_range, pixels, scores)
+    check_own_scale(whole, input_range, pixels, scores, outputs)
     with new_version(root, version) as folder:
         tf.saved_model.save(serving.module, str(folder), signatures=signatures)
         check_ops(network, read_meta_graph(folder).graph_def)
@@ -152,6 +159,7 @@ def export(
         mark=mark,
         limit=limit,
         compiled_for=sizes if xla else (),
+        range_said=doubt is None,
     )
     return root / str(version)
 

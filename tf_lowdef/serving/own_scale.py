@@ -11,6 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tf_lowdef.layers.compiled import infer
+from tf_lowdef.models.heads import LOGITS
 from tf_lowdef.models.input_range import PIXELS, declared_range, parse_input_range
 from tf_lowdef.models.networks import as_network, knows_shape
 
@@ -21,7 +22,11 @@ SUM_TOLERANCE = 1e-3
 
 
 def check_own_scale(
-    model: Any, input_range: Any, images: npt.NDArray[np.uint8], scores: npt.NDArray[np.float32]
+    model: Any,
+    input_range: Any,
+    images: npt.NDArray[np.uint8],
+    scores: npt.NDArray[np.float32],
+    said: str | None = None,
 ) -> None:
     """Raise ValueError where the adapted classifier says something else than the model that its user gave.
 
@@ -32,17 +37,17 @@ def check_own_scale(
         input_range: What he said of it; None for nothing.
         images: uint8, shape (n, height, width, channels).
         scores: The adapted classifier's logits for them, shape (n, classes).
+        said: What he said of its outputs; None for nothing.
     """
-    said = None if input_range is None else parse_input_range(input_range)
     network = as_network(model, None if knows_shape(model) else (*images.shape[1:3], None))
     if network.inputs[0].shape[-1] == 1:
         images = np.stack([np.asarray(Image.fromarray(image).convert("L"))[..., None] for image in images])
-    within = said or declared_range(network) or PIXELS
+    within = declared_range(network) or PIXELS if input_range is None else parse_input_range(input_range)
     called = model if getattr(model, "built", True) else network  # a call would build it
     theirs = infer(called, tf.constant(within.of(images)))
     outputs = np.asarray(keras.tree.flatten(theirs)[0], np.float32).reshape(len(images), -1)
     if outputs.shape[1] == 1 and scores.shape[1] == 2:
-        inside = ((outputs >= 0) & (outputs <= 1)).all()
+        inside = said != LOGITS and ((outputs >= 0) & (outputs <= 1)).all()
         one = outputs if inside else 1 / (1 + np.exp(-outputs))
         outputs = np.concatenate([1 - one, one], axis=1)
     if outputs.shape != scores.shape:

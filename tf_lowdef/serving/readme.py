@@ -118,6 +118,7 @@ def write_readme(
     mark: bool,
     limit: Size,
     compiled_for: Sequence[int] = (),
+    range_said: bool = True,
 ) -> bool:
     """Write the README unless there is one that is not ours; return whether it was written."""
     file = root / README
@@ -147,7 +148,7 @@ def write_readme(
         top_names=TOP_NAMES,
         defended_row=_defended_row(height, width) if pixels else "",
         valid_row=f"\n| `{VALID}` | bool, (batch,): whether the image is good |" if mark else "",
-        range_note=_range_note(network),
+        range_note=_range_note(network, range_said),
         bad=(_MARKED if mark else _FAILED).format(valid=VALID),
         pillow=pillow_version,
         limit_height=limit[0],
@@ -170,7 +171,9 @@ def _describe_layer(layer: object) -> str:
     return f"{type(layer).__name__}{settings}"
 
 
-def _range_note(network: Network) -> str:
+def _range_note(network: Network, range_said: bool) -> str:
+    if not range_said:
+        return "; nobody said that the model takes this, it is assumed"
     mapped = [layer for layer in all_layers(network.model) if layer.name == RESCALING]
     return "; mapped to what the model takes" if mapped else ""
 
