@@ -444,8 +444,9 @@ def check_attack_folder(kind: Kind) -> str:
             (folder / "in" / f"class {label}").mkdir(parents=True, exist_ok=True)
             plane = image[..., 0] if kind.shape[2] == 1 else image
             Image.fromarray(plane).save(folder / "in" / f"class {label}" / f"{number:02d}.png")
-        model = adapt(kind) if _needs_shape(kind.build()) else kind.build()
-        said = {} if _needs_shape(kind.build()) else kind.said
+        unknown = _needs_shape(kind.build())
+        model = adapt(kind) if unknown else kind.build()
+        said = {} if unknown else kind.said
         attack_folder(model, folder / "in", folder / "out", FGSM(4), batch_size=20, **said)
         for number, (image, label) in enumerate(zip(images, labels, strict=True)):
             file = folder / "out" / f"class {label}" / f"{number:02d}.png"
@@ -461,7 +462,7 @@ def check_attack_folder(kind: Kind) -> str:
         _same(before, kind.probabilities(images).argmax(axis=1), "classes before")
         if not kind.said:
             return "right"
-        untold = adapt(dataclasses.replace(kind, input_range=(0, 255), outputs=None)) if _needs_shape(model) else model
+        untold = adapt(dataclasses.replace(kind, input_range=(0, 255), outputs=None)) if unknown else model
         return _untold(lambda: attack_folder(untold, folder / "in", folder / "again", FGSM(4), batch_size=20))
 
 

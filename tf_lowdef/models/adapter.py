@@ -15,7 +15,7 @@ from tf_lowdef.layers import ImageLayer
 from tf_lowdef.models.adapter_layers import LogProbabilities, ToGrey, TwoLogits
 from tf_lowdef.models.cutting import split_defence
 from tf_lowdef.models.doubts import kept_head, remember
-from tf_lowdef.models.heads import HEADS, LOGITS, SIGMOID, SOFTMAX, find_head, is_graph
+from tf_lowdef.models.heads import HEADS, LOGITS, OF_SIGMOIDS, SIGMOID, SOFTMAX, find_head, is_graph
 from tf_lowdef.models.input_range import PIXELS, RESCALING, InputRange, declared_range, parse_input_range
 from tf_lowdef.models.networks import as_network, sample_images
 
@@ -55,7 +55,8 @@ def as_classifier(
 
     Returns:
         A ``keras.Model`` from float32 in [0, 255], shape (batch, height, width, channels), to logits, shape (batch,
-        classes). One output becomes two, for class 0 and class 1, whose softmax is its sigmoid.
+        classes). One output becomes two, for class 0 and class 1, whose softmax is its sigmoid; several sigmoids become
+        their logits, each of one class against the rest.
 
     Raises:
         TypeError: `model` is no Keras model or layer.
@@ -166,10 +167,11 @@ def _tail(network: Any, within: InputRange, head: str | None, said: str | None) 
         raise ValueError(_one_number(network))
     known = head or said
     kind, doubts = (known, []) if known is not None else _judge_outputs(network, within)
+    several = [keras.layers.Identity(name=OF_SIGMOIDS)] if kind == SIGMOID and not one else []
     if head is None and kind != LOGITS:
         behind = LogProbabilities(kind, dtype="float32", name="log_probabilities")
-        return [*flat, behind], [*doubts, kept_head(network.name, kind)]
-    return [*flat, TwoLogits(dtype="float32", name="two_logits")] if one else flat, doubts
+        return [*flat, behind, *several], [*doubts, kept_head(network.name, kind)]
+    return [*flat, *([TwoLogits(dtype="float32", name="two_logits")] if one else several)], doubts
 
 
 def _judge_outputs(network: Any, within: InputRange) -> tuple[str, list[str]]:

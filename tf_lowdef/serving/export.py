@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tf_lowdef.attacks.model_fn import are_probabilities
 from tf_lowdef.models import as_classifier, load_model
 from tf_lowdef.models.adapter import in_colour, range_is_said
 from tf_lowdef.models.doubts import range_doubt
@@ -21,7 +20,7 @@ from tf_lowdef.serving.decode import at_least, check_limit
 from tf_lowdef.serving.expected import write_expected
 from tf_lowdef.serving.layout import check_free, check_version, model_name, new_version, write_config
 from tf_lowdef.serving.network import static_size, take_apart
-from tf_lowdef.serving.own_scale import check_own_scale
+from tf_lowdef.serving.own_scale import check_own_scale, has_sigmoids
 from tf_lowdef.serving.readme import write_readme
 from tf_lowdef.serving.reference import make_expected, reference
 from tf_lowdef.serving.refusals import check_answers, check_ops, check_scores
@@ -125,8 +124,8 @@ def export(
     pixels, files = choose_samples(images, network.size, limit, seed)
     scores = check_scores(network, reference(network, pixels.astype(np.float32))[1])
     names = _class_names(class_names, scores.shape[1])
-    probabilities = are_probabilities(scores)
-    serving = Serving(network, names, probabilities, defended_pixels=defended_pixels, mark=mark, limit=limit, xla=xla)
+    sigmoids = has_sigmoids(classifier)
+    serving = Serving(network, names, sigmoids, defended_pixels=defended_pixels, mark=mark, limit=limit, xla=xla)
     signatures = serving.signatures()
     for function in signatures.values():
         check_ops(network, function.graph.as_graph_def())
@@ -136,12 +135,12 @@ def export(
         pixels,
         files,
         names=names,
-        probabilities=probabilities,
+        sigmoids=sigmoids,
         with_pixels=with_pixels,
         with_valid=mark,
     )
     check_answers(network, signatures, expected)
-    check_own_scale(whole, input_range, pixels, scores, outputs)
+    check_own_scale(whole, input_range, pixels, scores, said=outputs, sigmoids=sigmoids)
     with new_version(root, version) as folder:
         tf.saved_model.save(serving.module, str(folder), signatures=signatures)
         check_ops(network, read_meta_graph(folder).graph_def)
@@ -154,7 +153,7 @@ def export(
         network,
         classes=len(names),
         top=top,
-        probabilities=probabilities,
+        sigmoids=sigmoids,
         pixels=with_pixels,
         mark=mark,
         limit=limit,
