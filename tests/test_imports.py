@@ -20,6 +20,7 @@ LIGHT = [
     "from tf_lowdef.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass",
     "from tf_lowdef.cli.main import main\ntry: main(['export', '--help'])\nexcept SystemExit: pass",
     "from tf_lowdef.cli.main import main\ntry: main(['serve-check', '--help'])\nexcept SystemExit: pass",
+    "from tf_lowdef.cli.main import main\ntry: main(['certify', '--help'])\nexcept SystemExit: pass",
     "from tf_lowdef.cli.main import main\ntry: main(['evaluate', '--help'])\nexcept SystemExit: pass",
 ]
 

@@ -1,4 +1,5 @@
 from . import attacks as attacks
+from . import certification as certification
 from . import data as data
 from . import defences as defences
 from . import evaluation as evaluation
@@ -14,6 +15,8 @@ from . import studies as studies
 from . import threats as threats
 from . import webp as webp
 from ._version import __version__ as __version__
+from .certification import SmoothedClassifier as SmoothedClassifier
+from .certification import certify as certify
 from .defences import Defence as Defence
 from .evaluation import evaluate as evaluate
 from .layers import BitDepthLayer as BitDepthLayer

@@ -6,7 +6,7 @@ import difflib
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin
 
@@ -27,10 +27,12 @@ class Form:
     Attributes:
         keys: Each key with the types that its value may have: int, float, bool, str, Range, NoneType.
         first: The key that a value without one is for, where it stands first; None if there is none.
+        words: Words that may stand before everything else, with a colon behind them, and the key of each: ``l2:0.5``.
     """
 
     keys: Mapping[str, tuple[type, ...]]
     first: str | None = None
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 def kinds_of(hint: Any) -> tuple[type, ...]:
@@ -58,7 +60,12 @@ def parse_spec(text: str, kind: str, forms: Mapping[str, Form]) -> tuple[str, di
         raise ValueError(f"Unknown {kind} {name!r}.{_instead(name, forms)} Received: {text!r}")
     form = forms[name]
     values: dict[str, Any] = {}
-    for position, argument in enumerate(rest[0].split(",") if rest else []):
+    arguments = rest[0].split(",") if rest else []
+    word, colon, behind = arguments[0].partition(":") if rest else ("", "", "")
+    if word in form.words:
+        values[form.words[word]] = word
+        arguments = [behind, *arguments[1:]] if colon else arguments[1:]
+    for position, argument in enumerate(arguments):
         key, equals, value = argument.partition("=")
         if not equals:
             if position or form.first is None:

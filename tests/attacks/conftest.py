@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 CLASSES = 4
 SIDE = 16
@@ -20,6 +21,41 @@ class Task:
     model: Any
     images: np.ndarray
     labels: np.ndarray
+
+
+LINEAR_SHAPE, LINEAR_CLASSES = (8, 8, 3), 4
+
+
+class Linear:
+    """A linear classifier, whose smallest adversarial perturbations are known; its images never meet the box."""
+
+    """Scores that are linear in the pixels; far from black and white the box is never met."""
+
+    def __init__(self, count: int = 6) -> None:
+        rng = np.random.default_rng(0)
+        self._weights = rng.normal(size=(np.prod(LINEAR_SHAPE), LINEAR_CLASSES)).astype(np.float32)
+        self.images = rng.integers(90, 160, (count, *LINEAR_SHAPE)).astype(np.uint8)
+        self.scores = self(self.images.astype(np.float32)).numpy()
+        self.labels = self.scores.argmax(1)
+
+    def __call__(self, x: Any) -> Any:
+        return tf.reshape((x - 127) / 255, [-1, self._weights.shape[0]]) @ self._weights
+
+    def nearest(self, norm: str) -> np.ndarray:
+        """Return each image's distance to the nearest boundary, in grey levels."""
+        found = []
+        for scores, label in zip(self.scores, self.labels, strict=True):
+            steps = (self._weights - self._weights[:, [label]]) / 255
+            lengths = abs(steps).sum(0) if norm == "Linf" else np.linalg.norm(steps, axis=0)
+            gaps = np.delete((scores[label] - scores), label) / np.delete(lengths, label)
+            found.append(gaps.min())
+        return np.array(found)
+
+
+@pytest.fixture(scope="session")
+def linear() -> type[Linear]:
+    """The class of linear classifiers, from a number of images."""
+    return Linear
 
 
 def draw(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

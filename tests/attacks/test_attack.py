@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tf_lowdef.attacks import APGDCE, APGDDLR, APGDT, BIM, CW, FGSM, MIM, PGD, Attack, DeepFool, Square
+from tf_lowdef.attacks import APGDCE, APGDDLR, APGDT, BIM, CW, FGSM, MIM, MPGD, PGD, Attack, DeepFool, Square
 from tf_lowdef.attacks.spec import ATTACKS
 
 BOUNDED = {
@@ -17,6 +17,7 @@ BOUNDED = {
     "bim": lambda epsilon: BIM(epsilon, steps=3),
     "pgd": lambda epsilon: PGD(epsilon, steps=3),
     "mim": lambda epsilon: MIM(epsilon, steps=3),
+    "mpgd": lambda epsilon: MPGD(epsilon, steps=3, classes=1),
     "apgd-ce": lambda epsilon: APGDCE(epsilon, steps=5),
     "apgd-dlr": lambda epsilon: APGDDLR(epsilon, steps=5),
     "apgd-t": lambda epsilon: APGDT(epsilon, steps=3),
@@ -28,6 +29,7 @@ ROWS = {
     "bim best": BIM(steps=3, keep="best"),
     "bim targeted": BIM(8, steps=5, targeted=True),
     "pgd restarted": PGD(steps=2, restarts=2),
+    "mpgd restarted": MPGD(8, steps=3, restarts=2, classes=2),
     "apgd-ce last": APGDCE(steps=5, keep="last"),
     "cw": CW(steps=15, binary_search_steps=3, initial_const=1),
     "cw floats": CW(steps=15, binary_search_steps=3, initial_const=1, survive_rounding=False),
@@ -180,7 +182,7 @@ def test_a_useless_gradient_changes_nothing_and_is_told(task, attack: Attack, fa
     assert result.zero_gradient.all()
     assert not result.success.any()
     assert (result.nonfinite_gradient == np.isnan(factor)).all()
-    if not attack.name.startswith(("pgd", "apgd")):  # which start elsewhere
+    if not attack.name.startswith(("pgd", "apgd", "mpgd")):  # which start elsewhere
         np.testing.assert_array_equal(result.images, task.images[:4])
 
 

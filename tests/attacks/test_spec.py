@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tf_lowdef.attacks import APGDCE, APGDDLR, APGDT, BIM, CW, FGSM, MIM, PGD, DeepFool, Square, parse_attack
+from tf_lowdef.attacks import APGDCE, APGDDLR, APGDT, BIM, CW, FGSM, MIM, MPGD, PGD, DeepFool, Square, parse_attack
 
 GOOD = {
     "fgsm:4": FGSM(4),
@@ -18,6 +18,7 @@ GOOD = {
     "mim:8,decay=0.5": MIM(8, decay=0.5),
     "pgd:4,steps=100,restarts=5,keep=best": PGD(4, steps=100, restarts=5, keep="best"),
     "bim:4,targeted=true": BIM(4, targeted=True),
+    "mpgd:4,steps=40,restarts=2,classes=9": MPGD(4, steps=40, restarts=2, classes=9),
     "apgd-ce:4": APGDCE(4),
     "apgd-ce:8,keep=last,targeted=true": APGDCE(8, targeted=True, keep="last"),
     "apgd-dlr:4,steps=50,restarts=2,rho=0.5": APGDDLR(4, 50, 2, 0.5),
@@ -32,7 +33,7 @@ GOOD = {
     "deepfool:overshoot=0.05,steps=30,candidates=5": DeepFool(0.05, 30, 5),
 }
 BAD = {
-    "": "There are: fgsm, bim, pgd, mim, deepfool, ",
+    "": "There are: fgsm, bim, pgd, mim, mpgd, deepfool, ",
     "bimm:4": "Did you mean 'bim'",
     "bim:4,step=3": "Did you mean 'steps'",
     "bim:4,colour=3": "There are: epsilon, step_size, steps",

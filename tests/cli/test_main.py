@@ -1,3 +1,5 @@
+import shlex
+
 import pytest
 
 from tf_lowdef import __version__
@@ -10,12 +12,20 @@ def test_help_lists_every_command(run_cli):
     assert all(f"  {name}" in outcome.out for name in COMMANDS)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help_with_an_example(name, run_cli):
-    outcome = run_cli(name, "--help")
+@pytest.mark.parametrize("columns", [60, 80])
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_every_help_has_examples_that_can_be_pasted(name, columns, run_cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    outcome = run_cli(*name.split(), "--help")
     assert outcome.code == 0
-    assert f"tf-lowdef {name}" in outcome.out.split("Example", 1)[1]
-    assert COMMANDS[name] in " ".join(outcome.out.split())
+    assert "\b" not in outcome.out
+    assert "\\b" not in outcome.out
+    assert COMMANDS.get(name, "") in " ".join(outcome.out.split())
+    text = outcome.out.split("Examples:\n")[1]
+    assert max(map(len, text.splitlines())) <= columns
+    commands = [shlex.split(line, comments=True) for line in text.replace("\\\n", " ").splitlines()]
+    for command in filter(None, commands):
+        assert command[:2] == ["tf-lowdef", name or "evaluate"]
 
 
 def test_version(run_cli):

@@ -288,7 +288,7 @@ def test_not_a_number_keeps_what_was_done(run, undisturbed, tmp_path, monkeypatc
 def test_a_model_whose_output_is_not_a_number_says_so(model, nan_model, dataset, tmp_path):
     poisoned = nan_model(model, dataset[0][9])
     for _ in range(2):
-        with pytest.raises(ValueError, match="The model's output is NaN or infinite for image 1 of a batch of 8"):
+        with pytest.raises(ValueError, match="The model's output is NaN or infinite for the clean image '09'"):
             evaluate(poisoned, dataset, ["fgsm:1"], ["none"], out=tmp_path / "run", batch_size=8)
         assert units(tmp_path / "run") == ["selection/batch-00000.npz"]
         assert {path.name for path in (tmp_path / "run").iterdir()} == {"done"}

@@ -7,16 +7,21 @@ import numpy as np
 import pytest
 
 from tf_lowdef import load_demo
-from tf_lowdef.evaluation.sweep import Accuracies, SweepRow, choose, first_half, settings, sweep
+from tf_lowdef.evaluation.sweep import choose, first_half, settings, sweep
+from tf_lowdef.report import write_report
 from tf_lowdef.report.sweep_report import sweep_table, verdict, write_sweep
 from tf_lowdef.results import Results
+from tf_lowdef.results.sweep import Accuracies, Sweep, SweepRow
 
 EMPTY = Results({"warnings": []}, [])
 
 
-def row(defence, clean, oblivious, adaptive, size=10_000.0, time=5.0, unreliable=None):
-    half = Accuracies(50, clean, oblivious, adaptive, (max(adaptive - 0.1, 0), min(adaptive + 0.1, 1)))
-    return SweepRow(defence, size, time, half, dataclasses.replace(half, clean=clean - 0.01), unreliable)
+def row(defence, clean, oblivious, adaptive, size=10_000.0, time=5.0, unreliable=None, surely=0.0):
+    drop = 0.9 - clean
+    ends = (max(adaptive - 0.1, 0), min(adaptive + 0.1, 1))
+    half = Accuracies(50, clean, oblivious, adaptive, ends, drop, (drop - surely, drop + surely))
+    other = dataclasses.replace(half, clean=clean - 0.01, drop=drop + 0.01)
+    return SweepRow(defence, size, time, half, other, unreliable)
 
 
 BARE = row("none", 0.90, 0.0, 0.0, 150_000.0, 0.0)
@@ -30,6 +35,17 @@ def test_the_best_adaptive_accuracy_within_the_drop():
     assert choose(rows, 0, EMPTY).chosen is None
     assert "`webp:60`" in verdict(found)
     assert "No setting keeps clean accuracy within 0 points" in verdict(choose(rows, 0, EMPTY))
+
+
+def test_the_choice_goes_by_what_is_shown_and_says_what_it_cost():
+    rows = [BARE, row("webp:60", 0.89, 0.5, 0.3, surely=0.05), row("webp:90", 0.895, 0.3, 0.2, surely=0.01)]
+    found = choose(rows, 2, EMPTY)
+    assert (found.chosen, found.sure) == ("webp:90", True)
+    assert "it costs 1.5 points, 95 % interval -0.5 to 1.5)" in verdict(found)
+    unsure = choose(rows, 1, EMPTY)
+    assert (unsure.chosen, unsure.sure) == ("webp:60", False)
+    assert "too few to show that any setting costs at most 1 point." in verdict(unsure)
+    assert "it costs 2.0 points, 95 % interval -4.0 to 6.0, more than was allowed" in verdict(unsure)
 
 
 def test_nothing_survives_is_said_and_oblivious_accuracy_ranks():
@@ -93,6 +109,9 @@ def test_a_small_sweep(tmp_path):
     stored = json.loads((tmp_path / "run" / "sweep.json").read_text())
     assert stored["chosen"] == found.chosen
     assert stored["rows"][0]["defence"] == "none"
+    assert Sweep.load(tmp_path / "run", found.results) == found
+    write_report(found.results, tmp_path / "run")
+    assert "Which settings" in (tmp_path / "run" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

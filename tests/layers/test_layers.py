@@ -36,6 +36,10 @@ LAYERS = [
     pytest.param(WebPLayer, {"quality": 33.5, "gradient": "none", "codec": "pillow"}, False, id="webp-no-gradient"),
     pytest.param(WebPLayer, {"lossless": True}, False, id="webp-lossless"),
     pytest.param(WebPLayer, {"quality": 40, "method": 0, "codec": "graph"}, True, id="webp-graph"),
+    pytest.param(WebPLayer, {"quality": 40, "gradient": "dct"}, False, id="webp-dct"),
+    pytest.param(RandomWebPLayer, {"quality": (20, 90), "gradient": "dct"}, False, id="webp-random-dct"),
+    pytest.param(JPEGLayer, {"quality": 40, "gradient": "smoothed"}, False, id="jpeg-smoothed"),
+    pytest.param(TotalVariationLayer, {"iterations": 5, "gradient": "smoothed"}, True, id="tv-smoothed"),
     pytest.param(FlipLayer, {}, True, id="flip"),
     pytest.param(FlipLayer, {"mode": "both"}, True, id="flip-both"),
     pytest.param(JPEGLayer, {"quality": 40}, False, id="jpeg"),
@@ -220,6 +224,9 @@ def test_gradient_passes_unless_stopped(cls, arguments, jit, images):
     gradient = tape.gradient(score, x)
     if arguments.get("gradient") == "none":
         assert gradient is None
+    elif layer.get_config().get("gradient") in ("smoothed", "dct"):
+        assert np.isfinite(gradient).all()
+        assert np.abs(gradient).sum() < np.abs(weight).sum()  # noise is what they do not pass on
     elif issubclass(cls, PixelLayer) or layer.get_config().get("gradient") == "straight_through":
         np.testing.assert_array_equal(gradient, weight)
     else:  # the derivative along one direction, over so small a step that no order among neighbours changes

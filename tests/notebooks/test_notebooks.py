@@ -60,7 +60,15 @@ def shown(cell):
 
 
 def test_there_are_notebooks():
-    assert {path.stem for path in NOTEBOOKS} == {"adaptive", "own_model", "paper", "quickstart", "serving", "why_flip"}
+    assert {path.stem for path in NOTEBOOKS} == {
+        "adaptive",
+        "certify",
+        "own_model",
+        "paper",
+        "quickstart",
+        "serving",
+        "why_flip",
+    }
 
 
 @each_notebook

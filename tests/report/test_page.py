@@ -156,7 +156,7 @@ def test_the_size_is_kept_by_leaving_examples_out(tmp_path, monkeypatch):
 
 
 def test_the_markdown_holds_the_same_tables(tmp_path):
-    setting = {"norm": "Linf", "epsilon": 4.0, "doubling_takes": 0.004}
+    setting = {"norm": "Linf", "epsilon": 4.0, "another_takes": 0.004}
     results = make_results(unreliable="masked gradients")
     cascade = Row("adaptive", "pgd:4", "none", 3, 1, 1 / 3, (0, 1), setting=setting, conditional=True, attacked=3)
     results = dataclasses.replace(results, rows=[*results.rows, cascade])

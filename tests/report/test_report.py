@@ -78,7 +78,7 @@ def test_picture_has_a_mark_for_every_row(results, tmp_path):
 
 @pytest.fixture
 def all_threats(results):
-    adaptive = {"norm": "Linf", "epsilon": 4, "budget": "standard", "doubling_takes": 0.004}
+    adaptive = {"norm": "Linf", "epsilon": 4, "budget": "standard", "another_takes": 0.004}
     flags = (1.0, 0.0)
     more = [
         Row("transfer", "bim:4", "webp:60", 10, 7, 0.7, (0.6, 0.8), setting={"epsilon": 4}, attacked=9),

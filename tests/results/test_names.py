@@ -4,6 +4,7 @@ import pickle
 
 import pytest
 
+from tf_lowdef.bounds import L2, LINF, Bound
 from tf_lowdef.results import AttackName, DefenceName
 from tf_lowdef.results.names import now_called
 
@@ -33,7 +34,8 @@ def test_attacks(text, family, epsilon, kind):
 
 
 def test_the_worst_case_is_spelled_once():
-    assert (AttackName.worst(4.0), AttackName.worst(0.5)) == ("worst:4", "worst:0.5")
+    bounds = (Bound(LINF, 4.0), Bound(L2, 0.5))
+    assert tuple(map(AttackName.worst, bounds)) == ("worst:4", "worst:l2:0.5")
 
 
 @pytest.mark.parametrize(

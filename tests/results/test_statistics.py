@@ -60,9 +60,28 @@ def test_bootstrap_is_the_normal_interval_of_many_images():
 
 def test_accuracy_intervals():
     assert accuracy_interval(np.array([1.0, 0, 1])) == wilson_interval(2, 3)
-    assert accuracy_interval(np.full(10, 0.5)) == wilson_interval(5, 10)
+    assert accuracy_interval(np.zeros(10)) == wilson_interval(0, 10)
     low, high = accuracy_interval(np.linspace(0, 1, 11))
     assert 0.2 < low < 0.5 < high < 0.8
+
+
+KINDS = {
+    "nearly all lost": (0.015, lambda rng, n: np.where(rng.random(n) < 0.03, rng.binomial(10, 0.5, n) / 10, 0)),
+    "few draws survive": (0.03, lambda rng, n: np.where(rng.random(n) < 0.1, rng.binomial(10, 0.3, n) / 10, 0)),
+    "nearly all held": (0.9215, lambda rng, n: np.where(rng.random(n) < 0.97, rng.binomial(10, 0.95, n) / 10, 0)),
+    "skew": (1 / 21, lambda rng, n: rng.binomial(10, rng.beta(0.1, 2, n)) / 10),
+    "all in between": (0.5, lambda rng, n: rng.binomial(10, rng.beta(2, 2, n)) / 10),
+    "two kinds": (0.5, lambda rng, n: rng.binomial(10, rng.beta(0.5, 0.5, n)) / 10),
+}
+
+
+@pytest.mark.parametrize(("mean", "draw"), KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("n", [30, 100])
+def test_intervals_of_means_over_draws_cover_near_zero_too(mean, draw, n):
+    rng = np.random.default_rng(0)
+    ends = np.array([accuracy_interval(draw(rng, n)) for _ in range(1000)])
+    covered = (ends[:, 0] <= mean) & (mean <= ends[:, 1])
+    assert covered.mean() >= 0.94  # of 95, with 1,000 times
 
 
 def test_comparison_of_plain_defences():

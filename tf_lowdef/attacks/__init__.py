@@ -16,7 +16,10 @@ from tf_lowdef.attacks.cleverhans_attacks import BIM, FGSM, MIM, PGD
 from tf_lowdef.attacks.cw import CW
 from tf_lowdef.attacks.deepfool import deepfool
 from tf_lowdef.attacks.deepfool_attack import DeepFool
+from tf_lowdef.attacks.fab import FAB
+from tf_lowdef.attacks.hopskipjump import HopSkipJump
 from tf_lowdef.attacks.model_fn import outputs_are_probabilities
+from tf_lowdef.attacks.mpgd import MPGD
 from tf_lowdef.attacks.result import AttackResult
 from tf_lowdef.attacks.spec import parse_attack
 from tf_lowdef.attacks.square import Square
@@ -27,12 +30,15 @@ __all__ = [
     "APGDT",
     "BIM",
     "CW",
+    "FAB",
     "FGSM",
     "MIM",
+    "MPGD",
     "PGD",
     "Attack",
     "AttackResult",
     "DeepFool",
+    "HopSkipJump",
     "Square",
     "deepfool",
     "outputs_are_probabilities",

@@ -1,4 +1,4 @@
-"""Auto-PGD in the L-infinity norm (Croce and Hein 2020, algorithm 1), with its three losses."""
+"""Auto-PGD in the L-infinity and the L2 norm (Croce and Hein 2020, algorithm 1), with its three losses."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from tf_lowdef.attacks.ball import Ball
 from tf_lowdef.attacks.batch import PaddedBatch
 from tf_lowdef.attacks.deepfool import rank_classes
 from tf_lowdef.attacks.losses import Loss, cross_entropy, dlr, loss_and_gradient, target_cross_entropy, target_dlr
 from tf_lowdef.attacks.model_fn import ModelFn
-from tf_lowdef.attacks.randomness import uniform_start
-from tf_lowdef.attacks.result import WHITE, Bools, Floats, Ints
+from tf_lowdef.attacks.result import Bools, Floats, Ints
 from tf_lowdef.attacks.walk import Point, Tally, Walk
+from tf_lowdef.bounds import LINF
 from tf_lowdef.validation import check_integer, check_number
 
 FIRST_STEP = 2.0
@@ -83,6 +84,7 @@ class AutoPGD(Walk):
     steps: int = 100
     restarts: int = 1
     rho: float = 0.75
+    norm: str = field(default=LINF, kw_only=True)
     keep: str = field(default="best", kw_only=True)
 
     def __post_init__(self) -> None:
@@ -93,7 +95,7 @@ class AutoPGD(Walk):
 
     @property
     def actual_step_size(self) -> float:
-        """The first step in grey levels."""
+        """The first step, of the same unit as epsilon."""
         return FIRST_STEP * self.epsilon
 
     @property
@@ -108,12 +110,13 @@ class AutoPGD(Walk):
     def walk(self, model_fn: ModelFn, batch: PaddedBatch, number: int, tally: Tally) -> Iterator[Point]:
         """Yield the points of one round, or with `keep="last"` its best one alone; see `Walk.walk`."""
         aimed = self.aimed(batch, number)
-        start = uniform_start(batch.pixels, self.epsilon, batch.seed, f"apgd {number}")
-        state = ApgdState(start, *self._look(model_fn, aimed, start, tally), self.actual_step_size)
+        ball = self.ball
+        start = ball.start(batch.pixels, batch.seed, f"apgd {number}")
+        state = ApgdState(start, *self._look(model_fn, aimed, start, tally), FIRST_STEP * ball.radius)
         checks = checkpoints(self.steps)
         last = 0
         for step in range(1, self.steps + 1):
-            point = self._next(batch.pixels, state, first=step == 1)
+            point = _next(ball, batch.pixels, state, first=step == 1)
             state.move(point, *self._look(model_fn, aimed, point, tally))
             tally.steps += 1
             if self.keep == "best":
@@ -124,26 +127,22 @@ class AutoPGD(Walk):
         if self.keep == "last":
             yield state.best, None
 
-    def _next(self, clean: Floats, state: ApgdState, first: bool) -> Floats:
-        """Return the next point: a step up the gradient's sign, drawn on by the step before."""
-        ahead = self._project(clean, state.here + state.size * np.sign(state.gradient))
-        if first:
-            return ahead
-        momentum = np.float32(MOMENTUM)
-        new = state.here + momentum * (ahead - state.here) + (1 - momentum) * (state.here - state.before)
-        return self._project(clean, new)
-
-    def _project(self, clean: Floats, points: Floats) -> Floats:
-        """Return the nearest points within epsilon and the box."""
-        epsilon = np.float32(self.epsilon)
-        inside: Floats = np.clip(np.clip(points, clean - epsilon, clean + epsilon), 0, np.float32(WHITE))
-        return inside
-
     def _look(self, model_fn: ModelFn, batch: PaddedBatch, points: Floats, tally: Tally) -> tuple[Floats, Floats]:
         """Return the loss and its gradient at some points."""
         function = loss_and_gradient(self.raised_loss)
         _, losses, gradient = model_fn.compiled(function, points, batch.labels, batch.aim)
         return losses.numpy(), tally.gradient(gradient)
+
+
+def _next(ball: Ball, clean: Floats, state: ApgdState, first: bool) -> Floats:
+    """Return the next point: a step uphill, drawn on by the step before."""
+    ahead = ball.project(clean, state.here + state.size * ball.uphill(state.gradient))
+    if first:
+        return ahead
+    momentum = np.float32(MOMENTUM)
+    return ball.project(
+        clean, state.here + momentum * (ahead - state.here) + (1 - momentum) * (state.here - state.before)
+    )
 
 
 def _number(losses: Floats) -> Floats:
@@ -156,10 +155,11 @@ class APGDCE(AutoPGD):
     """Auto-PGD on the cross-entropy (Croce and Hein 2020, algorithm 1).
 
     Args:
-        epsilon: L-infinity bound in grey levels, 0 to 255.
+        epsilon: The bound, in grey levels, 0 to 255; in L2 with pixels in [0, 1], and to be said.
         steps: How many a round; each is a forward and a backward pass, and one such pass comes before them.
         restarts: How many rounds, each from another start; images that one has fooled take no part in the next.
         rho: The part of the steps between two checks in which the loss has to rise for the step size to stay.
+        norm: ``"linf"`` or ``"l2"``.
         targeted: Whether a target class is to be predicted; see `Attack`.
         keep: ``"best"`` rounded point of all, or ``"last"``: of the unrounded ones that of the highest loss.
     """
@@ -183,8 +183,7 @@ class APGDDLR(AutoPGD):
     It needs logits, and three classes or more; four for a targeted attack.
 
     Args:
-        epsilon: L-infinity bound in grey levels, 0 to 255.
-        steps, restarts, rho, targeted, keep: As in `APGDCE`.
+        epsilon, steps, restarts, rho, norm, targeted, keep: As in `APGDCE`.
     """
 
     name: ClassVar[str] = "apgd-dlr"
@@ -212,8 +211,7 @@ class APGDT(AutoPGD):
     2020, section 5: nine). Any wrong class is a success. It needs logits, and four classes or more.
 
     Args:
-        epsilon: L-infinity bound in grey levels, 0 to 255.
-        steps, rho, keep: As in `APGDCE`.
+        epsilon, steps, rho, norm, keep: As in `APGDCE`.
         restarts: How often all classes are tried.
         classes: How many are tried; all wrong ones where the model has fewer.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -12,12 +11,14 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from tf_lowdef.attacks.ball import Ball, ball_of
 from tf_lowdef.attacks.batch import PaddedBatch, pad
-from tf_lowdef.attacks.losses import cross_entropy, evaluate_loss, target_cross_entropy
+from tf_lowdef.attacks.losses import cross_entropy, evaluate_loss, margin, target_cross_entropy, target_margin
 from tf_lowdef.attacks.model_fn import Model, ModelFn, are_probabilities, as_model_fn
 from tf_lowdef.attacks.randomness import draw_targets
 from tf_lowdef.attacks.result import WHITE, AttackResult, Floats, Perturbed, l2_norms, linf_norms
 from tf_lowdef.attacks.victim import as_victim, warn_of_images
+from tf_lowdef.bounds import L2, LINF, Bound, check_bound, check_norm
 from tf_lowdef.specs import format_value
 from tf_lowdef.validation import (
     Labels,
@@ -32,6 +33,14 @@ from tf_lowdef.validation import (
 Progress = Callable[[int, int], object]
 
 
+class Unsaid(float):
+    """An epsilon that nobody asked for."""
+
+
+EPSILON = Unsaid(4)
+"""The default in grey levels. In L2 there is none: what is usual depends on the images' size."""
+
+
 class Attack(ABC):
     """An attack on the true label, or towards a target: a frozen dataclass with `run`, and a row in `spec.py`.
 
@@ -43,7 +52,6 @@ class Attack(ABC):
     """
 
     name: ClassVar[str]
-    norm: ClassVar[str]
     loss: ClassVar[str]
     minimal_norm: ClassVar[bool] = False
     """Whether the attack seeks the smallest perturbation rather than the best one within epsilon."""
@@ -133,6 +141,7 @@ class Attack(ABC):
         logits = model_fn.logits(rounded)
         predictions = logits.argmax(axis=1)
         loss = cross_entropy if batch.targets is None else target_cross_entropy
+        measure = margin if batch.targets is None else target_margin
         nonfinite = np.zeros(len(rounded), bool) if found.nonfinite_gradient is None else found.nonfinite_gradient
         values: dict[str, npt.NDArray[Any]] = {
             "images": rounded.astype(np.uint8),
@@ -146,6 +155,8 @@ class Attack(ABC):
             "zero_gradient": found.zero_gradient,
             "loss_start": evaluate_loss(loss, batch.logits, batch.labels, batch.aim),
             "loss_end": evaluate_loss(loss, logits, batch.labels, batch.aim),
+            "margin_start": evaluate_loss(measure, batch.logits, batch.labels, batch.aim),
+            "margin_end": evaluate_loss(measure, logits, batch.labels, batch.aim),
             "nonfinite_gradient": nonfinite,
         }
         if self.minimal_norm:
@@ -157,14 +168,12 @@ class Attack(ABC):
 
     def _rounded(self, clean: Floats, adversarial: Floats) -> Floats:
         """Return whole grey levels in the box, within epsilon of `clean` if the attack has one."""
-        rounded = np.clip(np.rint(adversarial), 0, WHITE)
         # Failed arithmetic must not become a pixel: where it is not finite, the clean pixel stays.
-        rounded = np.where(np.isfinite(adversarial), rounded, clean)
+        finite: Floats = np.where(np.isfinite(adversarial), adversarial, clean)
         if self.epsilon is not None:
-            whole = math.floor(self.epsilon)
-            rounded = np.clip(rounded, clean - whole, clean + whole)
-        result: Floats = rounded.astype(np.float32)
-        return result
+            return self.ball.rounded(clean, finite)
+        nearest: Floats = np.clip(np.rint(finite), 0, WHITE).astype(np.float32)
+        return nearest
 
     def _check_outputs(self, outputs: Floats) -> None:
         """Refuse or warn about a model that ends in a softmax."""
@@ -185,10 +194,42 @@ class Attack(ABC):
             raise ValueError(f"{type(self).__name__} needs logits. {text}")
         warnings.warn(f"{text}; gradients through a softmax vanish and make it look robust.", UserWarning, stacklevel=4)
 
+    def check_bound(self) -> None:
+        """Check the parameters `norm`, which may be capitalised as anyone likes, and `epsilon`."""
+        if any(field.name == "norm" for field in parameters(type(self))):
+            object.__setattr__(self, "norm", check_norm(self.norm))
+        if self.norm == L2 and isinstance(self.epsilon, Unsaid):
+            raise ValueError(
+                f"`epsilon` has to be said in L2, of images with pixels in [0, 1], such as {self.name}:l2:0.5"
+            )
+        if self.epsilon is not None:
+            check_bound(self.norm, self.epsilon)
+
     @property
     def epsilon(self) -> float | None:
-        """The bound of the perturbation in grey levels, or None."""
+        """The bound of the perturbation, in Linf in grey levels, in L2 with pixels in [0, 1]; or None."""
         return None
+
+    @property
+    def norm(self) -> str:
+        """``"Linf"`` or ``"L2"``; a parameter of attacks that work in both."""
+        return LINF
+
+    @property
+    def bound(self) -> Bound | None:
+        """Norm and epsilon, or None."""
+        return None if self.epsilon is None else Bound(self.norm, self.epsilon)
+
+    @property
+    def ball(self) -> Ball:
+        """What lies within the bound.
+
+        Raises:
+            ValueError: There is none.
+        """
+        if self.bound is None:
+            raise ValueError(f"{self.spec} has no epsilon")
+        return ball_of(self.bound)
 
     @property
     def aims(self) -> bool:
@@ -208,15 +249,17 @@ class Attack(ABC):
 
     @property
     def spec(self) -> str:
-        """The attack as `parse_attack` reads it: its name, its epsilon, and what differs from the defaults."""
-        parts = []
+        """The attack as `parse_attack` reads it: its name, norm and epsilon, and what differs from the defaults."""
+        name, parts = self.name, []
         for field in parameters(type(self)):
             value = getattr(self, field.name)
             if field.name == "epsilon":
                 parts.append(format_value(value))
+            elif field.name == "norm":
+                name += "" if value == field.default else f":{value.lower()}"
             elif value != field.default:
                 parts.append(f"{field.name}={format_value(value)}")
-        return self.name + (":" + ",".join(parts) if parts else "")
+        return name + (":" + ",".join(parts) if parts else "")
 
     def describe(self) -> dict[str, Any]:
         """Return what the attack is, for a report: plain values under the keys that every attack has."""
@@ -256,5 +299,6 @@ def _empty(pixels: Pixels, attack: Attack) -> AttackResult:
     ints, floats, bools = np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, bool)
     extra: dict[str, Any] = {"float_success": bools, "float_l2": floats} if attack.minimal_norm else {}
     extra |= {"targets": ints} if attack.aims else {}
-    extra |= {"loss_start": floats, "loss_end": floats, "nonfinite_gradient": bools}
+    extra |= dict.fromkeys(("loss_start", "loss_end", "margin_start", "margin_end"), floats)
+    extra |= {"nonfinite_gradient": bools}
     return AttackResult(pixels, bools, ints, ints, floats, floats, ints, ints, bools, **extra)

@@ -1,10 +1,11 @@
-"""FGSM, BIM, PGD and MIM in the L-infinity norm, over cleverhans.tf2, in grey levels on [0, 255].
+"""FGSM, BIM, PGD and MIM in the L-infinity norm, PGD in L2 too, over cleverhans.tf2, on pixels in [0, 255].
 
 Of cleverhans' attacks these run on current TensorFlow (its CarliniWagner and SPSA do not).
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -16,9 +17,9 @@ from cleverhans.tf2.utils import clip_eta, optimize_linear
 from tf_lowdef.attacks.batch import PaddedBatch
 from tf_lowdef.attacks.losses import cross_entropy_gradient
 from tf_lowdef.attacks.model_fn import ModelFn
-from tf_lowdef.attacks.randomness import uniform_start
 from tf_lowdef.attacks.result import WHITE, Floats
 from tf_lowdef.attacks.walk import Point, Tally, Walk
+from tf_lowdef.bounds import GREATEST_L2, L2, LINF
 from tf_lowdef.validation import check_integer, check_number
 
 BIM_STEP = 0.25
@@ -31,9 +32,9 @@ NO_DIVISION_BY_ZERO = 1e-12
 
 
 def sign_step(
-    model_fn: Any, here: Any, x: Any, aim: Any, uphill: Any, size: Any, epsilon: Any
+    model_fn: Any, here: Any, x: Any, aim: Any, uphill: Any, size: Any, epsilon: Any, *, order: float = np.inf
 ) -> tuple[Any, Any, Any, Any, Any]:
-    """Take one step along the sign of the gradient, for `ModelFn.compiled`.
+    """Take one step along the sign of the gradient, or in L2 along the gradient, for `ModelFn.compiled`.
 
     One graph from the pixels to the next ones: between its operations nothing is copied or waits for Python.
 
@@ -45,6 +46,7 @@ def sign_step(
         uphill: 1 or -1.
         size: Of the step, in grey levels.
         epsilon: In grey levels.
+        order: Of the norm, infinity or 2.
 
     Returns:
         The new points; the gradient, uphill, with zero where it is not a number; the logits of the points before; and,
@@ -53,7 +55,11 @@ def sign_step(
     gradient, logits = cross_entropy_gradient(model_fn, here, aim)
     gradient, useful, nonfinite = clean_gradient(gradient)
     gradient = uphill * gradient
-    return _stepped(here, x, gradient, size, epsilon), gradient, logits, useful, nonfinite
+    return _stepped(here, x, gradient, size, epsilon, order), gradient, logits, useful, nonfinite
+
+
+_STEPS: dict[str, Any] = {LINF: sign_step, L2: functools.partial(sign_step, order=2)}
+"""One function a norm, for ever: `ModelFn.compiled` finds what it has traced by it."""
 
 
 def momentum_step(
@@ -78,10 +84,10 @@ def clean_gradient(gradient: Any) -> tuple[Any, Any, Any]:
     return gradient, tf.reduce_any(gradient != 0.0, axes), ~tf.reduce_all(finite, axes)
 
 
-def _stepped(here: Any, x: Any, direction: Any, size: Any, epsilon: Any) -> Any:
+def _stepped(here: Any, x: Any, direction: Any, size: Any, epsilon: Any, order: float = np.inf) -> Any:
     """Return the points a step further, in the ball and in the box, by cleverhans' own functions."""
-    stepped = here + optimize_linear(direction, size, np.inf)
-    return tf.clip_by_value(x + clip_eta(stepped - x, np.inf, epsilon), 0.0, WHITE)
+    stepped = here + optimize_linear(direction, size, order)
+    return tf.clip_by_value(x + clip_eta(stepped - x, order, epsilon), 0.0, WHITE)
 
 
 def _as_array(points: Any) -> Floats:
@@ -102,7 +108,7 @@ class GradientSign(Walk):
 
     @property
     def actual_step_size(self) -> float:
-        """The step in grey levels, with the default filled in."""
+        """The step, of the same unit as epsilon, with the default filled in."""
         return self.epsilon
 
     def start(self, batch: PaddedBatch, number: int) -> Floats:  # noqa: ARG002 - a subclass starts elsewhere
@@ -115,12 +121,14 @@ class GradientSign(Walk):
         Returns:
             The new points, the direction, the logits of the points before, and the flags of `clean_gradient`.
         """
-        return model_fn.compiled(sign_step, here, x, aim, *self._numbers)  # type: ignore[no-any-return]
+        return model_fn.compiled(_STEPS[self.norm], here, x, aim, *self._numbers)  # type: ignore[no-any-return]
 
     @property
     def _numbers(self) -> tuple[Any, ...]:
-        """Uphill or down, step and epsilon, as tensors: one trace serves all attacks of this kind."""
-        return tuple(np.float32(number) for number in (-1 if self.aims else 1, self.actual_step_size, self.epsilon))
+        """Uphill or down, step and epsilon in grey levels: one trace serves all attacks of this kind."""
+        radius = self.ball.radius
+        step = self.actual_step_size * (radius / self.epsilon)
+        return tuple(np.float32(number) for number in (-1 if self.aims else 1, step, radius))
 
     def walk(self, model_fn: ModelFn, batch: PaddedBatch, number: int, tally: Tally) -> Iterator[Point]:
         """Yield the points of one round, each once the next step has met its logits; see `Walk.walk`."""
@@ -161,7 +169,7 @@ class IterativeSign(GradientSign):
         super().__post_init__()
         check_integer("steps", self.steps, 1)
         if self.step_size is not None:
-            check_number("step_size", self.step_size, 0, WHITE)
+            check_number("step_size", self.step_size, 0, WHITE if self.norm == LINF else GREATEST_L2)
 
     @property
     def actual_step_size(self) -> float:
@@ -186,16 +194,19 @@ class BIM(IterativeSign):
 
 @dataclass(frozen=True)
 class PGD(IterativeSign):
-    """Projected gradient descent (Madry et al. 2018, section 2.1): BIM from random starts.
+    """Projected gradient descent (Madry et al. 2018, section 2.1) from random starts, in L-infinity or L2.
+
+    In L2 a step goes along the gradient instead of its sign, at the length of a step.
 
     A start is uniform in the epsilon ball and drawn from the seed and the image's own pixels, so that it does not
     depend on the batch or on the image's place in it. Images that a round has fooled take no part in the next.
 
     Args:
-        epsilon: L-infinity bound in grey levels, 0 to 255.
-        step_size: In grey levels; None is 2.5 epsilon / steps.
+        epsilon: The bound, in grey levels, 0 to 255; in L2 with pixels in [0, 1], and to be said.
+        step_size: As epsilon; None is 2.5 epsilon / steps.
         steps: How many a round.
         restarts: How many rounds, each from another start; the best of their results is kept.
+        norm: ``"linf"`` or ``"l2"``.
         targeted: Whether a target class is to be predicted; see `Attack`.
         keep: ``"last"`` or ``"best"`` of a round's points; see `Walk`.
     """
@@ -204,6 +215,7 @@ class PGD(IterativeSign):
 
     steps: int = 40
     restarts: int = 1
+    norm: str = field(default=LINF, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -211,12 +223,12 @@ class PGD(IterativeSign):
 
     @property
     def actual_step_size(self) -> float:
-        """The step in grey levels, with the default filled in."""
+        """The step, of the same unit as epsilon, with the default filled in."""
         return PGD_REACH * self.epsilon / self.steps if self.step_size is None else self.step_size
 
     def start(self, batch: PaddedBatch, number: int) -> Floats:
         """Return a random point of each image's epsilon ball, inside the box."""
-        return uniform_start(batch.pixels, self.epsilon, batch.seed, f"start {number}" if number else "")
+        return self.ball.start(batch.pixels, batch.seed, f"start {number}" if number else "")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from tf_lowdef.attacks.attack import Attack
 from tf_lowdef.attacks.batch import PaddedBatch
 from tf_lowdef.attacks.losses import loss_and_gradient, margin, target_margin
 from tf_lowdef.attacks.model_fn import ModelFn
-from tf_lowdef.attacks.result import WHITE, Bools, Floats, Perturbed, l2_norms
+from tf_lowdef.attacks.result import WHITE, Bools, Floats, Perturbed
+from tf_lowdef.attacks.smallest import Smallest
 from tf_lowdef.attacks.walk import Tally
 from tf_lowdef.validation import check_flag, check_integer, check_number
 
@@ -41,21 +42,6 @@ class Adam:
         self._square += np.float32(1 - SQUARE_DECAY) * (gradient**2 - self._square)
         rate = self._rate * np.sqrt(1 - SQUARE_DECAY**self._time) / (1 - MEAN_DECAY**self._time)
         self.variable -= np.float32(rate) * self._mean / (np.sqrt(self._square) + np.float32(ADAM_EPSILON))
-
-
-class Smallest:
-    """The nearest image so far that fools, for each image."""
-
-    def __init__(self, clean: Floats) -> None:
-        self._clean = clean
-        self.images: Floats = clean.copy()
-        self._l2: Floats = np.full(len(clean), np.inf, np.float32)
-
-    def offer(self, points: Floats, fools: Bools) -> None:
-        """Keep those of the points that fool and are nearer."""
-        l2 = l2_norms(points - self._clean)
-        nearer = fools & (l2 < self._l2)
-        self.images[nearer], self._l2[nearer] = points[nearer], l2[nearer]
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,14 @@ def dlr(logits: Any, labels: Any, targets: Any) -> Any:  # noqa: ARG001
 def target_dlr(logits: Any, labels: Any, targets: Any) -> Any:
     """Return the targeted difference of logits ratio (Croce and Hein 2020, equation 7); four classes or more."""
     highest = tf.math.top_k(logits, 4).values
-    gap = tf.gather(logits, targets, batch_dims=1) - tf.gather(logits, labels, batch_dims=1)
-    return gap / (highest[:, 0] - (highest[:, 2] + highest[:, 3]) / 2 + NO_DIVISION_BY_ZERO)
+    return logit_gap(logits, labels, targets) / (
+        highest[:, 0] - (highest[:, 2] + highest[:, 3]) / 2 + NO_DIVISION_BY_ZERO
+    )
+
+
+def logit_gap(logits: Any, labels: Any, targets: Any) -> Any:
+    """Return how far the target's logit stands above the true one."""
+    return tf.gather(logits, targets, batch_dims=1) - tf.gather(logits, labels, batch_dims=1)
 
 
 def margin(logits: Any, labels: Any, targets: Any) -> Any:  # noqa: ARG001
@@ -132,7 +138,7 @@ def _unscaled(gradient: Any, scale: Any) -> Any:
 
 
 # One function a loss, for ever: `ModelFn.compiled` finds what it has traced by it.
-_LOSSES: tuple[Loss, ...] = (cross_entropy, target_cross_entropy, dlr, target_dlr, margin, target_margin)
+_LOSSES: tuple[Loss, ...] = (cross_entropy, target_cross_entropy, dlr, target_dlr, margin, target_margin, logit_gap)
 _GRADIENTS = {loss: functools.partial(_loss_and_gradient, loss=loss) for loss in _LOSSES}
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tf_lowdef.layers import is_randomised
 from tf_lowdef.layers.compiled import compiled, infer, remembered
 
 Model = Callable[..., Any]
@@ -35,6 +36,12 @@ class ModelFn:
                 f"A model must return logits of shape (images, classes). Received: shape={tuple(logits.shape)}"
             )
         return logits
+
+    @property
+    def draws(self) -> bool:
+        """Whether the model is known to draw random numbers, so that another call may give other logits."""
+        model = self._get_model()
+        return bool(getattr(model, "draws_anew", False)) or is_randomised(model)
 
     def compiled(self, function: Callable[..., Any], *arrays: Any) -> Any:
         """Call `function(self, *arrays)` as a graph, traced once for all batch sizes: see `tf_lowdef.layers.compiled`.

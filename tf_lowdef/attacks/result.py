@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from tf_lowdef.files import csv_text, write_png, write_text
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
+TABLE = "attack.csv"
 WHITE = 255.0
 """The highest grey level of 8 bits; L2 norms are those of images divided by it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AttackResult:
     """The adversarial images of `n` clean ones, and what they cost.
 
@@ -38,6 +44,9 @@ class AttackResult:
         loss_start: float32, (n,): the cross-entropy of the true label, in nats, at the clean image; for a targeted
             attack minus that of the target. The attack wants it high.
         loss_end: float32, (n,): the same at `images`. Where it is not above `loss_start`, the attack got nowhere.
+        margin_start: float32, (n,): how far the best wrong logit stands above the true one at the clean image (for a
+            targeted attack, the target's above the best other). Unlike the cross-entropy it never saturates.
+        margin_end: float32, (n,): the same at `images`.
         nonfinite_gradient: bool, (n,): the attack met a gradient with NaN or infinity in it.
     """
 
@@ -55,6 +64,8 @@ class AttackResult:
     targets: Ints | None = None
     loss_start: Floats | None = None
     loss_end: Floats | None = None
+    margin_start: Floats | None = None
+    margin_end: Floats | None = None
     nonfinite_gradient: Bools | None = None
 
     @property
@@ -62,6 +73,51 @@ class AttackResult:
         """bool, (n,): whether any pixel of the image was changed. An attack that moves none says nothing."""
         moved: Bools = self.linf > 0
         return moved
+
+    def __repr__(self) -> str:
+        """Return how many images there are, how many attacks succeeded, and how far they moved the images."""
+        count = len(self.images)
+        if not count:
+            return "AttackResult(no images)"
+        aim = "" if self.targets is None else ", targeted"
+        return (
+            f"AttackResult({count} images of {' x '.join(map(str, self.images.shape[1:]))}, "
+            f"{int(self.success.sum())} successes{aim}, median L2 {np.median(self.l2):.3g}, "
+            f"Linf at most {self.linf.max():.3g} grey levels)"
+        )
+
+    def save(self, folder: str | os.PathLike[str], names: Sequence[str] | None = None) -> None:
+        """Write the images as PNGs, and ``attack.csv`` with a line for each: what became of it, and how far it moved.
+
+        Args:
+            folder: Made where it is not there; files in it that have the same names are an error.
+            names: Of the files, without suffix; ``0000`` and so on without.
+
+        Raises:
+            FileExistsError: One of the files is there already; nothing is written then.
+            ValueError: There are not as many different names as images, or a name is a path that leaves the folder.
+        """
+        count = len(self.images)
+        names = [f"{number:04d}" for number in range(count)] if names is None else list(names)
+        if len(set(names)) != count:
+            raise ValueError(f"`names` must be {count} different names, one an image. Received: {len(set(names))}")
+        root = Path(folder)
+        paths = [root / f"{name}.png" for name in names]
+        outside = [name for name in names if name != Path(name).name]
+        if outside:
+            raise ValueError(f"`names` must be of files inside the folder. Received: {outside[0]!r}")
+        there = next((path for path in [*paths, root / TABLE] if path.exists()), None)
+        if there is not None:
+            raise FileExistsError(f"{there} is there already; nothing was written. Give another folder")
+        for path, image in zip(paths, self.images, strict=True):
+            write_png(path, image)
+        columns = {
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if each.name != "images" and getattr(self, each.name) is not None
+        }
+        rows = [[name, *(values[place].item() for values in columns.values())] for place, name in enumerate(names)]
+        write_text(root / TABLE, csv_text([["image", *columns], *rows]))
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,16 @@ from tf_lowdef.attacks.attack import Attack, parameters
 from tf_lowdef.attacks.cleverhans_attacks import BIM, FGSM, MIM, PGD
 from tf_lowdef.attacks.cw import CW
 from tf_lowdef.attacks.deepfool_attack import DeepFool
+from tf_lowdef.attacks.fab import FAB
+from tf_lowdef.attacks.hopskipjump import HopSkipJump
+from tf_lowdef.attacks.mpgd import MPGD
 from tf_lowdef.attacks.square import Square
+from tf_lowdef.bounds import form_of
 from tf_lowdef.specs import Form, kinds_of, parse_spec
 
 ATTACKS: dict[str, type[Attack]] = {
-    attack.name: attack for attack in (FGSM, BIM, PGD, MIM, DeepFool, CW, APGDCE, APGDDLR, APGDT, Square)
+    attack.name: attack
+    for attack in (FGSM, BIM, PGD, MIM, MPGD, DeepFool, CW, APGDCE, APGDDLR, APGDT, FAB, Square, HopSkipJump)
 }
 
 
@@ -21,8 +26,8 @@ def parse_attack(spec: str) -> Attack:
     """Return the attack that a specification names; `Attack.spec` is the way back.
 
     Args:
-        spec: ``NAME[:EPSILON][,key=value...]``, with epsilon in grey levels: ``fgsm:4``, ``bim:4,steps=20``,
-            ``deepfool``, ``deepfool:survive_rounding=false``.
+        spec: ``NAME[:NORM][:EPSILON][,key=value...]``, with epsilon in grey levels: ``fgsm:4``, ``bim:4,steps=20``,
+            ``deepfool``, ``deepfool:survive_rounding=false``; in L2 with pixels in [0, 1]: ``pgd:l2:0.5``.
 
     Raises:
         TypeError: `spec` is not a string.
@@ -39,4 +44,4 @@ def _form(attack: type[Attack]) -> Form:
     """Return an attack's keys and their types, in order."""
     hints = get_type_hints(attack)
     keys = {field.name: kinds_of(hints[field.name]) for field in parameters(attack)}
-    return Form(keys, "epsilon" if "epsilon" in keys else None)
+    return form_of(keys)

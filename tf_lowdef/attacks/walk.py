@@ -5,16 +5,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from tf_lowdef.attacks.attack import Attack
+from tf_lowdef.attacks.attack import EPSILON, Attack
 from tf_lowdef.attacks.batch import PaddedBatch
 from tf_lowdef.attacks.losses import Loss, cross_entropy, evaluate_loss, target_cross_entropy
 from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.result import Bools, Floats, Ints, Perturbed
-from tf_lowdef.validation import check_choice, check_epsilon, check_flag
+from tf_lowdef.validation import check_choice, check_flag
 
 KEEP = ("last", "best")
 
@@ -50,11 +50,11 @@ class Tally:
         self.useful |= array.any(axis=axes)
         return array
 
-    def count(self, useful: Bools, nonfinite: Bools) -> None:
-        """Count one pass whose gradient has been looked at already."""
-        self.queries += 1
-        self.useful |= useful
-        self.nonfinite |= nonfinite
+    def count(self, useful: Bools, nonfinite: Bools, indices: Ints | slice = slice(None)) -> None:
+        """Count one pass of all images, or of some, whose gradient has been looked at already."""
+        self.queries[indices] += 1
+        self.useful[indices] |= useful
+        self.nonfinite[indices] |= nonfinite
 
     def add(self, indices: Ints, part: Tally) -> None:
         """Add what a part of the images met."""
@@ -105,7 +105,7 @@ class Keeper:
 
 @dataclass(frozen=True)
 class Walk(Attack):
-    """An attack that walks inside the L-infinity ball of radius epsilon, in one round or several.
+    """An attack that walks inside the ball of radius epsilon, in one round or several.
 
     In the first round every image is attacked, in the next ones those that no rounded point has fooled yet. With
     `keep="last"` a single round's last point is the result, unjudged; of several rounds' last points, the best. With
@@ -114,13 +114,11 @@ class Walk(Attack):
     point of whole grey levels has been met by the gradient's own.
     """
 
-    norm: ClassVar[str] = "Linf"
-
-    epsilon: float = 4.0
+    epsilon: float = EPSILON
     keep: str = field(default="last", kw_only=True)
 
     def __post_init__(self) -> None:
-        check_epsilon("epsilon", self.epsilon)
+        self.check_bound()
         check_flag("targeted", self.aims)
         check_choice("keep", self.keep, KEEP)
 

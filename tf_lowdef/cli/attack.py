@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.folder_console import folder_run, report
 from tf_lowdef.cli.options import (
     aim,
@@ -23,7 +24,9 @@ from tf_lowdef.cli.types import LabelsName
 from tf_lowdef.text import printable
 
 
-@click.command(name="attack")
+@click.command(
+    name="attack", epilog=examples("tf-lowdef attack photos -o adversarial --model MobileNetV2 --attack deepfool")
+)
 @click.argument("source", type=click.Path(exists=True), metavar="DIR|CSV")
 @click.option("-o", "--out", type=click.Path(), required=True, help="Folder for the PNGs and attack.csv.")
 @model_options
@@ -75,7 +78,7 @@ def command(
     gpus_per_worker: float | None,
     cpus_per_worker: int | None,
 ) -> int:
-    r"""Make adversarial images of the images of a folder.
+    """Make adversarial images of the images of a folder.
 
     Images are resized to the model's input, attacked, rounded to 8 bits and written as lossless PNG; each is read back
     and classified again. attack.csv says what became of each. Labels come from a CSV (file,label) or from class
@@ -84,10 +87,6 @@ def command(
 
     What is there already is not done again: the same command goes on where it was stopped. Exit code 1 if a file
     failed; failed.csv says which and why.
-
-    \b
-    Example:
-      tf-lowdef attack photos -o adversarial --model MobileNetV2 --attack deepfool
     """
     if model is None and weights is not None:
         raise click.UsageError("--weights needs --model.")

@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
+from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.options import (
     OUT_HELP,
+    QUIET,
     aim,
     check_model_options,
     check_specs,
@@ -16,6 +18,7 @@ from tf_lowdef.cli.options import (
     names_option,
     open_classifier,
     open_classifier_and_data,
+    output_options,
     pop_ray_options,
     ray_options,
     restart_option,
@@ -28,7 +31,14 @@ from tf_lowdef.text import printable
 from tf_lowdef.threats import THREATS
 
 
-@click.command(name="evaluate")
+@click.command(
+    name="evaluate",
+    epilog=examples(
+        "tf-lowdef evaluate --model MobileNetV2 --weights imagenet --data images.csv --attack fgsm:4 "
+        "--attack bim:4 --defence none --defence webp:60+flip --threat oblivious --threat adaptive "
+        "--budget quick"
+    ),
+)
 @model_options
 @names_option
 @click.option(
@@ -85,6 +95,7 @@ from tf_lowdef.threats import THREATS
 @targeted_option
 @ray_options()
 @restart_option
+@output_options
 @seed_option
 @click.pass_context
 def command(
@@ -100,18 +111,13 @@ def command(
     surrogate: str | None,
     surrogate_weights: str | None,
     surrogate_input_range: Any,
+    output: str | None,
     **options: Any,
 ) -> None:
-    r"""Attack a classifier, put defences in front of it, compare.
+    """Attack a classifier, put defences in front of it, compare.
 
     Without arguments: the embedded classifier and its images, offline. A run that was stopped goes on where it stopped
     when the same command is given again with its folder as --out.
-
-    \b
-    Example:
-      tf-lowdef evaluate --model MobileNetV2 --weights imagenet --data images.csv \
-        --attack fgsm:4 --attack bim:4 --defence none --defence webp:60+flip \
-        --threat oblivious --threat adaptive --budget quick
     """
     check_model_options(model, weights, data, input_range, outputs)
     cluster = pop_ray_options(options)
@@ -141,7 +147,7 @@ def command(
         attacks = aim(attacks)
     other = None if surrogate is None else open_classifier(surrogate, surrogate_weights, surrogate_input_range)
     with working_folder(out) as folder:
-        with say_how_to_go_on(folder), show_progress() as progress:
+        with say_how_to_go_on(folder), show_progress(output != QUIET) as progress:
             results = evaluate(
                 classifier,
                 images,
@@ -159,4 +165,4 @@ def command(
         except (OSError, ValueError) as error:  # the results are there, and worth more than their pictures
             click.echo(f"Warning: no gallery: {printable(error)}", err=True)
         write_report(results, folder)
-    show_results(results, str(folder))
+    show_results(results, str(folder), output)

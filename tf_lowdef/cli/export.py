@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.options import (
     check_model_options,
     open_classifier,
@@ -23,7 +24,14 @@ from tf_lowdef.text import printable
 DEFAULT_DEFENCE = "webp:60+flip"
 
 
-@click.command(name="export")
+@click.command(
+    name="export",
+    epilog=examples(
+        "tf-lowdef export MobileNetV2 --defence webp:60+flip --labels classes.txt --out served/mobilenet",
+        "tf-lowdef export defended.keras --out served/mine --version 2",
+        "tf-lowdef export --defence webp:60,method=2+flip --xla --batch-size 1 --batch-size 16 --out served/fast",
+    ),
+)
 @click.argument("model", type=ModelName(), required=False, metavar="[NAME|FILE]")
 @click.option("-o", "--out", required=True, type=click.Path(), help="Folder of the model; its name is the model's.")
 @click.option(
@@ -91,18 +99,12 @@ def command(
     max_image_size: tuple[int, int] | None,
     seed: int,
 ) -> None:
-    r"""Write a defended classifier for TensorFlow Serving.
+    """Write a defended classifier for TensorFlow Serving.
 
     The model is one of keras.applications by name, or anybody's .keras or .h5 file; without one, the embedded
     classifier. It is served pixels in [0, 255], whatever its own range. WebP becomes stock TensorFlow operations, whose
     pixels are checked against Pillow's. Beside the model lie models.config and a README with the command that serves
     it.
-
-    \b
-    Example:
-      tf-lowdef export MobileNetV2 --defence webp:60+flip --labels classes.txt --out served/mobilenet
-      tf-lowdef export defended.keras --out served/mine --version 2
-      tf-lowdef export --defence webp:60,method=2+flip --xla --batch-size 1 --batch-size 16 --out served/fast
     """
     a_file = model is not None and Path(model).exists()
     if weights is not None and (model is None or a_file):

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import click
 
+from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.folder_console import folder_run, report
 
-EXAMPLE = """\b
-Examples:
-  tf-lowdef flip photos                   photos/a.png -> photos/a_f.png
-  tf-lowdef flip photos -o flipped        photos/a.png -> flipped/a.png
-  tf-lowdef flip cat.jpg -o cat.png       a file, in another format
-  tf-lowdef flip photos --mode vertical   photos/a.png -> photos/a_fv.png
-"""
+EXAMPLES = examples(
+    "tf-lowdef flip photos # photos/a.png -> photos/a_f.png",
+    "tf-lowdef flip photos -o flipped # photos/a.png -> flipped/a.png",
+    "tf-lowdef flip cat.jpg -o cat.png # a file, in another format",
+    "tf-lowdef flip photos --mode vertical # photos/a.png -> photos/a_fv.png",
+)
 
 
-@click.command(epilog=EXAMPLE)
+@click.command(epilog=EXAMPLES)
 @click.argument("source", type=click.Path(exists=True))
 @click.option("-o", "--out", type=click.Path(), help="File or folder for the result. Default: beside each original.")
 @click.option(

@@ -10,13 +10,16 @@ from typing import Any
 
 import click
 
+from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.terminal import guard_output, obey_sigterm, plain_warnings
 from tf_lowdef.text import printable
 
 COMMANDS = {
     "evaluate": "Attack a classifier, put defences in front of it, compare.",
     "sweep": "Find the WebP settings that are worth their cost.",
+    "certify": "Prove within which L2 radius no attacker can change the answers.",
     "report": "Make the report of a run again from its folder.",
+    "compare": "Show two or more runs side by side.",
     "attack": "Make adversarial images of the images of a folder.",
     "flip": "Mirror the images of a folder (with its subfolders), or one image.",
     "webp": "Encode the images of a folder (with its subfolders), or one image, as WebP.",
@@ -62,16 +65,17 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    epilog=examples("tf-lowdef evaluate --attack bim:4 --defence none --defence webp:60+flip"),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
-    """Put WebP and flip in front of an image classifier, and measure what that defence is worth.
-
-    Example: tf-lowdef evaluate --attack bim:4 --defence none --defence webp:60+flip
-    """
+    """Put WebP and flip in front of an image classifier, and measure what that defence is worth."""
     del debug  # looked for by main, which catches the errors
 
 

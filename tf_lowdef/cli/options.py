@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+JSON, QUIET = "json", "quiet"
+
 LOCAL = "local"
 """The address that means this machine, as to Ray itself."""
 
@@ -27,6 +29,15 @@ seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show
 restart_option = click.option(
     "--restart", is_flag=True, help="Move a run that is in the folder already aside (NAME.1, NAME.2 ...)."
 )
+
+
+def output_options(command: F) -> F:
+    """Give a command ``--json`` and ``--quiet``: its argument `output` is one of them, or None for tables."""
+    as_json = "Print the rows on standard output as JSON, and nothing else there."
+    silent = "Print nothing but warnings and errors; the run's folder holds the rest."
+    command = click.option("--json", "output", flag_value=JSON, help=as_json)(command)
+    return click.option("--quiet", "output", flag_value=QUIET, help=silent)(command)
+
 
 targeted_option = click.option(
     "--targeted", is_flag=True, help="Aim at a wrong class, drawn for each image, as targeted=true in every --attack."

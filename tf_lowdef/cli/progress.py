@@ -1,40 +1,21 @@
-"""Progress on the terminal; silent where standard error is none."""
+"""Progress on the terminal, and what a stopped run says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from tf_lowdef.jobs import DONE, Folder
+from tf_lowdef.jobs.progress import Progress, shown
 from tf_lowdef.text import printable
 
 
-@contextmanager
-def show_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a function that shows what is being done, how many steps of it are done, and how many there are."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left:"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        tasks = {}
-
-        def update(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what, total=total)
-            progress.update(tasks[what], completed=done, total=total)
-
-        yield update
+def show_progress(wanted: bool = True) -> AbstractContextManager[Progress]:
+    """Yield what shows how far the work is: bars, or a line a minute where standard error is no terminal."""
+    return shown(wanted)
 
 
 @contextmanager

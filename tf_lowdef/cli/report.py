@@ -6,22 +6,19 @@ import os
 
 import click
 
+from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.types import RunFolder
 from tf_lowdef.text import printable
 
 
-@click.command(name="report")
+@click.command(name="report", epilog=examples("tf-lowdef report runs/first --open"))
 @click.argument("run", type=RunFolder(), metavar="RUN")
 @click.option("--open", "show", is_flag=True, help="Open the page in the browser.")
 def command(run: str, show: bool) -> None:
-    r"""Make the report of a run again from its folder.
+    """Make the report of a run again from its folder.
 
     Writes report.html, report.md and accuracy.png; needs neither the model nor the images. A run's folder that is
     incomplete, from another version or edited by hand gives a report of the rest, which says what is missing.
-
-    \b
-    Example:
-      tf-lowdef report runs/first --open
     """
     from tf_lowdef.jobs import working_folder
     from tf_lowdef.results import Results

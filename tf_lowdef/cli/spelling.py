@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from tf_lowdef.bounds import form_of
 from tf_lowdef.specs import Form, Range, kinds_of, parse_spec
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -54,7 +55,7 @@ def attack_forms() -> dict[str, Form]:
         for line in each.body:
             if isinstance(line, ast.AnnAssign) and ast.unparse(line.target) == "name" and line.value is not None:
                 keys = _merged(each, classes, _fields)
-                forms[str(ast.literal_eval(line.value))] = Form(keys, "epsilon" if "epsilon" in keys else None)
+                forms[str(ast.literal_eval(line.value))] = form_of(keys)
     return forms
 
 

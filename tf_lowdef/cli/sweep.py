@@ -6,14 +6,17 @@ from typing import Any
 
 import click
 
+from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.options import (
     OUT_HELP,
+    QUIET,
     check_model_options,
     check_specs,
     default_run_folder,
     model_options,
     names_option,
     open_classifier_and_data,
+    output_options,
     pop_ray_options,
     ray_options,
     restart_option,
@@ -25,7 +28,10 @@ from tf_lowdef.cli.types import DataName
 FLIPS = {"no": (False,), "yes": (True,), "both": (False, True)}
 
 
-@click.command(name="sweep")
+@click.command(
+    name="sweep",
+    epilog=examples("tf-lowdef sweep --quality 40 --quality 60 --method 4 --attack bim:4 --max-clean-drop 2"),
+)
 @model_options
 @names_option
 @click.option("--data", type=DataName(), metavar="CSV|DIR", help="As for evaluate.")
@@ -73,6 +79,7 @@ FLIPS = {"no": (False,), "yes": (True,), "both": (False, True)}
 @click.option("-o", "--out", type=click.Path(file_okay=False), help=OUT_HELP)
 @ray_options()
 @restart_option
+@output_options
 @seed_option
 @click.pass_context
 def command(
@@ -86,17 +93,14 @@ def command(
     labels: str | None,
     out: str | None,
     flip: str,
+    output: str | None,
     **options: Any,
 ) -> None:
-    r"""Find the WebP settings that are worth their cost.
+    """Find the WebP settings that are worth their cost.
 
     Each is tried against attackers who know of it and who do not. The choice is made on one half of the images, and
     what is said of it measured on the other. Without --model: the embedded classifier and its images, offline. A sweep
     that was stopped goes on where it stopped when the same command is given again with its folder as --out.
-
-    \b
-    Example:
-      tf-lowdef sweep --quality 40 --quality 60 --method 4 --attack bim:4 --max-clean-drop 2
     """
     check_model_options(model, weights, data, input_range, outputs)
     cluster = pop_ray_options(options)
@@ -117,7 +121,7 @@ def command(
     if options.pop("restart"):
         move_aside(out)
     with working_folder(out) as folder:
-        with say_how_to_go_on(folder), show_progress() as progress:
+        with say_how_to_go_on(folder), show_progress(output != QUIET) as progress:
             found = sweep(
                 classifier,
                 images,
@@ -130,4 +134,4 @@ def command(
             )
         write_report(found.results, folder)
         write_sweep(found, folder)
-    show_sweep(found, str(folder))
+    show_sweep(found, str(folder), output)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tf_lowdef.cli.options import JSON
+from tf_lowdef.files import csv_text
 from tf_lowdef.report import accuracy_table, conclusion, legend
+from tf_lowdef.report.certified import alpha_note, certified_table, chosen_note
+from tf_lowdef.report.glance import short_table
+from tf_lowdef.report.side_by_side import differences_of_runs, side_by_side
 from tf_lowdef.report.sweep_report import sweep_table, verdict
 from tf_lowdef.results import Results
 from tf_lowdef.results.table import Table as TextTable
@@ -17,29 +26,47 @@ from tf_lowdef.text import printable
 from tf_lowdef.threats import THREATS
 
 if TYPE_CHECKING:
-    from tf_lowdef.evaluation.sweep import Sweep
+    from tf_lowdef.results.sweep import Sweep
 
 MIN_WIDTH = 100
 """Columns to assume where the output is no terminal, so that a table in a log is not folded."""
 
+ANY_WIDTH = 10_000
+"""Columns enough for every table, to find out what one needs."""
 
-def show_results(results: Results, folder: str) -> None:
-    """Print warnings, one table a threat model, and where the files are."""
+
+def show_results(results: Results, folder: str, output: str | None = None) -> None:
+    """Print warnings, one table a threat model, and where the files are; or the rows as JSON, or nothing."""
+    if output is not None:
+        _print_json(output, [row.as_dict() for row in results.rows])
+        _say_warnings(results)
+        return
     console = _console(results)
-    skipped = results.run["skipped"]
-    if skipped:
-        console.print(f"[bold red]{len(skipped)} images could not be read and were skipped:[/]", highlight=False)
-        for item in skipped:
-            console.print(f"  {printable(item['reason'])}", markup=False, highlight=False)
     _show_accuracy(console, results)
-    console.print(f"\n{printable(conclusion(results))}", markup=False, highlight=False)
-    console.print()
-    for what, name in (("Picture: ", "accuracy.png"), ("Page:    ", "report.html"), ("Report:  ", "report.md")):
-        console.print(what + printable(os.path.join(folder, name)), markup=False, highlight=False, soft_wrap=True)
+    _show_end(console, results, folder)
 
 
-def show_sweep(found: Sweep, folder: str) -> None:
-    """Print warnings, a row a setting, what to take, and where the files are."""
+def show_certified(results: Results, folder: str) -> None:
+    """Print warnings, a row a smoothed classifier, what is proved, and where the files are."""
+    console = _console(results)
+    caption = "\n".join(filter(None, [chosen_note(results), alpha_note(results)]))
+    table = Table(
+        title="Certified accuracy in %, with 95 % interval; L2 radii and sigma for images in [0, 1]",
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+    )
+    _fill(table, certified_table(results))
+    console.print(table)
+    _show_end(console, results, folder)
+
+
+def show_sweep(found: Sweep, folder: str, output: str | None = None) -> None:
+    """Print warnings, a row a setting, what to take, and where the files are; or the settings as JSON, or nothing."""
+    if output is not None:
+        _print_json(output, [dataclasses.asdict(row) for row in found.rows])
+        _say_warnings(found.results)
+        return
     console = _console(found.results)
     table = Table(title="Top-1 accuracy on the half that had no part in the choice", title_justify="left")
     _fill(table, sweep_table(found))
@@ -51,13 +78,57 @@ def show_sweep(found: Sweep, folder: str) -> None:
     )
 
 
-def _console(results: Results) -> Console:
-    """Return a console wide enough for a table, after printing the warnings on it."""
+def _show_end(console: Console, results: Results, folder: str) -> None:
+    """Print what the numbers say, and where the files are."""
+    console.print(f"\n{printable(conclusion(results))}", markup=False, highlight=False)
+    console.print()
+    for what, name in (("Picture: ", "accuracy.png"), ("Page:    ", "report.html"), ("Report:  ", "report.md")):
+        console.print(what + printable(os.path.join(folder, name)), markup=False, highlight=False, soft_wrap=True)
+
+
+def show_side_by_side(runs: Mapping[str, Results], as_csv: bool = False) -> None:
+    """Print a line for every attack and defence that two runs have, and what else differs between the runs."""
+    content = side_by_side(runs)
+    if as_csv:
+        click.echo(csv_text([content.columns, *content.rows]), nl=False)
+        return
+    console = _wide()
+    if not content.rows:
+        console.print("No attack and defence stands in two of the runs.", highlight=False)
+    table = Table(title="Top-1 accuracy in %, with its 95 % interval", title_justify="left")
+    _fill(table, content)
+    console.print(table)
+    for difference in differences_of_runs(runs):
+        console.print(f"The runs differ in {printable(difference)}", markup=False, highlight=False)
+
+
+def _print_json(output: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    if output == JSON:
+        click.echo(json.dumps(rows, indent=1, allow_nan=False))
+
+
+def _say_warnings(results: Results) -> None:
+    for warning in results.warnings:
+        click.echo(f"Warning: {printable(warning)}", err=True)
+
+
+def _wide() -> Console:
     console = Console()
     if not console.is_terminal:
         console.width = max(console.width, MIN_WIDTH)
+    return console
+
+
+def _console(results: Results) -> Console:
+    """Return a console wide enough for a table, after printing on it the warnings, and what was skipped."""
+    console = _wide()
     for warning in results.warnings:
         console.print(f"[bold red]Warning:[/] {escape(printable(warning))}", highlight=False)
+    skipped = results.run["skipped"]
+    if skipped:
+        console.print(f"[bold red]{len(skipped)} images could not be read and were skipped:[/]", highlight=False)
+        for item in skipped:
+            console.print(f"  {printable(item['reason'])}", markup=False, highlight=False)
     return console
 
 
@@ -69,13 +140,20 @@ def _fill(table: Table, content: TextTable) -> None:
 
 
 def _show_accuracy(console: Console, results: Results) -> None:
+    """Print every accuracy where the terminal is wide enough for it, or else what matters at a glance."""
     threats = results.threats
-    table = Table(
-        title=f"Top-1 accuracy in %, {results.n} images, threat: {', '.join(threats) or 'none'}",
-        caption="\n".join([legend(results), *(THREATS[threat].caveat for threat in threats)]).strip(),
-        title_justify="left",
-        caption_justify="left",
-    )
-    _fill(table, accuracy_table(results))
-    table.columns[0].no_wrap = True
+    caveats = [THREATS[threat].caveat for threat in threats]
+    title = f"Top-1 accuracy in %, {results.n} images, threat: {', '.join(threats) or 'none'}"
+    table = _accuracies(title, accuracy_table(results), [legend(results), *caveats])
+    if console.measure(table, options=console.options.update(width=ANY_WIDTH)).minimum > console.width:
+        notes = ["95 % intervals in brackets. Every attack by itself: see the page.", legend(results), *caveats]
+        table = _accuracies(title, short_table(results), notes)
     console.print(table)
+
+
+def _accuracies(title: str, content: TextTable, notes: Sequence[str]) -> Table:
+    caption = "\n".join(filter(None, notes))
+    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
+    _fill(table, content)
+    table.columns[0].no_wrap = True
+    return table

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.folder_console import folder_run, report
 from tf_lowdef.cli.options import ray_options, read_ray_options
 
@@ -18,15 +19,14 @@ if TYPE_CHECKING:
 DEFAULT_OUT = "webp-converted"
 """The output folder where none is given, as in the paper's batch tool."""
 
-EXAMPLE = """\b
-Examples:
-  tf-lowdef webp in.png -o out.webp -q 60    as cwebp -q 60 in.png -o out.webp
-  tf-lowdef webp photos -o small -q 60       photos/a.png -> small/a.webp
-  tf-lowdef webp photos -o seen --decode     photos/a.png -> seen/a.png, as a classifier behind WebP sees it
-"""
+EXAMPLES = examples(
+    "tf-lowdef webp in.png -o out.webp -q 60 # as cwebp -q 60 in.png -o out.webp",
+    "tf-lowdef webp photos -o small -q 60 # photos/a.png -> small/a.webp",
+    "tf-lowdef webp photos -o seen --decode # photos/a.png -> seen/a.png, as a classifier sees it",
+)
 
 
-@click.command(epilog=EXAMPLE)
+@click.command(epilog=EXAMPLES)
 @click.argument("source", type=click.Path(exists=True))
 @click.option(
     "-o", "--out", type=click.Path(), help=f"File or folder for the result. Default: {DEFAULT_OUT}, or beside the file."

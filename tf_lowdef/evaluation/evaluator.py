@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from functools import partial
@@ -17,23 +17,26 @@ from tf_lowdef.evaluation.attackers.one_model import OneModelAttacker
 from tf_lowdef.evaluation.images.reading import read_images
 from tf_lowdef.evaluation.images.selection import select_images
 from tf_lowdef.evaluation.images.spool import Spool
-from tf_lowdef.evaluation.judging.checks import check_labels, clean_accuracy_warnings, probability_warnings
+from tf_lowdef.evaluation.judging.checks import (
+    check_labels,
+    clean_accuracy_warnings,
+    few_images_warnings,
+    probability_warnings,
+)
 from tf_lowdef.evaluation.judging.outcomes import Outcome
 from tf_lowdef.evaluation.judging.refusals import mark, unreliable_warnings
 from tf_lowdef.evaluation.judging.rows import compare_rows, group_by_defence, to_rows, worst_cases
-from tf_lowdef.evaluation.models.opening import doubts, open_classifier, open_data
+from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier, open_data
 from tf_lowdef.evaluation.models.predict import class_count
 from tf_lowdef.evaluation.models.remote import write_recipe
 from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.evaluation.plan import Plan, check_surrogate, make_plan
 from tf_lowdef.evaluation.provenance import describe_identity, describe_model, describe_run
 from tf_lowdef.jobs import Folder, LocalRunner, Runner, fingerprint, open_run, working_folder
+from tf_lowdef.jobs.progress import Progress, shown
 from tf_lowdef.jobs.ray import RayOptions, RayRunner
 from tf_lowdef.results import Results
 from tf_lowdef.threats import OBLIVIOUS, THREATS
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many steps of it are done, and how many there are."""
 
 DEFAULT_ATTACKS = ("fgsm:4", "bim:4", "deepfool")
 DEFAULT_DEFENCES = ("none", "flip", "webp:60", "webp:60+flip")
@@ -58,16 +61,17 @@ def evaluate(
     outputs: str | None = None,
     labels: str | os.PathLike[str] | None = None,
     ray: RayOptions | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     command: str | None = None,
 ) -> Results:
     """Attack a classifier, put defences in front of it, and count what each of them is worth.
 
     The oblivious attacker attacks the bare classifier, once with each attack, and every defence is tried on his images.
     That flatters any defence. The adaptive one attacks each defended classifier through its own gradient; the worst of
-    all examples of an image within epsilon then counts (rows ``"worst:EPSILON"``). The transfer attacker attacks
-    another classifier. An image that is misclassified clean counts as an error of the defence under every attack of
-    the adaptive one. Numbers that the attack's failure may explain are marked (`Row.unreliable`).
+    all examples of an image within epsilon then counts (rows ``"worst:EPSILON"``, in L2
+    ``"worst:l2:EPSILON"``). The transfer attacker attacks another classifier. An image that is misclassified clean
+    counts as an error of the defence under every attack of the adaptive one. Numbers that the attack's failure may
+    explain are marked (`Row.unreliable`).
 
     An image goes through these steps, all at the model's input size: decode, resize (Pillow, bicubic), attack, round
     to 8 bits, defend, classify.
@@ -79,7 +83,8 @@ def evaluate(
             or by wnid; a split of TensorFlow Datasets, written ``"tfds:NAME/SPLIT"``; a ``tf.data.Dataset``; rows as of
             Hugging Face's ``datasets``; or a pair of arrays (images, labels): see
             :func:`tf_lowdef.data.load.load_data`.
-        attacks: Texts such as ``"bim:4"`` (epsilons in grey levels of 255), or :class:`Attack` objects.
+        attacks: Texts such as ``"bim:4"`` (epsilons in grey levels of 255) or ``"pgd:l2:0.5"`` (in L2 of pixels in
+            [0, 1]), or :class:`Attack` objects.
         defences: Texts such as ``"webp:60+flip"``, Keras layers from images to images, sequences of layers, or pairs
             (name, layers): :func:`tf_lowdef.defences.make_defence`.
         threat: Some of ``"oblivious"``, ``"transfer"`` and ``"adaptive"``.
@@ -89,8 +94,8 @@ def evaluate(
         limit: Use at most this many images.
         only_correct: Use only images that the bare model classifies correctly.
         batch_size: Images in a forward pass.
-        budget: What the adaptive attacker tries besides `attacks`, at each of their epsilons (4 if they have none):
-            ``"quick"``, which is no robustness claim, or ``"standard"``; None adds nothing.
+        budget: What the adaptive attacker tries besides `attacks`, at each of their epsilons and norms (4 in Linf if
+            they have none): ``"quick"``, which is no robustness claim, or ``"standard"``; None adds nothing.
         surrogate: For the transfer threat: another classifier of the same images and classes; one that does not take
             pixels in [0, 255] goes through ``as_classifier`` first.
         input_range: What the model takes pixels as, such as ``(0, 1)`` or ``"caffe"``, see ``as_classifier``; float
@@ -101,7 +106,8 @@ def evaluate(
         labels: A file with the names of the classes in the order of the model's outputs, one a line.
         ray: Where Ray's workers do the units; None does them in this process. Counts and
             images are the same.
-        progress: Called as the work goes on.
+        progress: Called as the work goes on, with what is being done, how many steps of it are done and how many there
+            are. None shows bars in a terminal or a notebook, False nothing.
         command: The command line that asked for this, for the report.
 
     Returns:
@@ -120,7 +126,7 @@ def evaluate(
     """
     clock = time.perf_counter()
     plan = make_plan(attacks, defences, threat, budget)
-    _check_counts(limit, batch_size)
+    check_counts(limit, batch_size)
     model = open_classifier(model, data, input_range, outputs)
     surrogate = None if surrogate is None else open_classifier(surrogate, data)
     check_surrogate(surrogate, model, plan.threats)
@@ -129,7 +135,7 @@ def evaluate(
     images = open_data(model, data, labels, input_range)
     check_labels(images.labels, list(images.names), classes)
     for each in (model, surrogate):
-        unsure += [] if each is None else doubts(each, images)
+        unsure += [] if each is None else find_doubts(each, images)
     settings = {"limit": limit, "only_correct": only_correct, "batch_size": batch_size}
     identity = describe_identity(model, surrogate, images, {**plan.describe(), **settings}, seed)
     site = RunModels(
@@ -140,7 +146,7 @@ def evaluate(
         store = None if place is None else exits.enter_context(open_run(place, identity))
         runner = exits.enter_context(RayRunner(ray, write_recipe(site), store)) if ray else LocalRunner(store)
         started = datetime.now(timezone.utc) if store is None else store.started
-        folder, report = None if store is None else store.folder, progress or (lambda *_: None)
+        folder, report = None if store is None else store.folder, exits.enter_context(shown(progress))
         selection = select_images(
             images,
             site,
@@ -159,8 +165,9 @@ def evaluate(
         if plan.adaptive and plan.budget.label is not None:
             warnings.append(plan.budget.label)
         spool = read_images(images, selection, batch_size, folder, runner)
+        warnings += few_images_warnings(len(spool), bool(plan.adaptive))
         outcomes = _attack(site, plan, spool, out is not None, runner, report)
-        rows = to_rows(outcomes, spool.resolution, seed)
+        rows = to_rows(outcomes, spool.resolution)
         run = describe_run(model, images, selection, started) | {
             "command": command,
             "arguments": {
@@ -173,7 +180,7 @@ def evaluate(
             "seconds": round(time.perf_counter() - clock + runner.earlier, 3),
             "warnings": warnings + unreliable_warnings(rows),
         }
-        results = Results(run, rows, tuple(compare_rows(rows, seed)), tuple(spool.names), spool.labels.tolist())
+        results = Results(run, rows, tuple(compare_rows(rows, seed)), tuple(spool.names), labels=spool.labels.tolist())
         if folder is not None:
             results.save(folder)
     return results
@@ -187,19 +194,18 @@ def _attack(site: RunModels, plan: Plan, spool: Spool, keep: bool, runner: Runne
     grid = OneModelAttacker(site, spool, keep=keep, runner=runner, progress=steps.add)
     clean = grid.clean()
     others = [outcome for threat in threats for outcome in grid.attacked(threat, plan.attacks)]
-    mark(others)
     found, worst, by_defence = [*clean, *others], [], group_by_defence(others)
     for threat in plan.adaptive:
         steps = _Counter(report, "Attacking defended models")
         attacker = AdaptiveAttacker(
-            threat, site, spool, plan.attacks, plan.budget, plan.epsilons, keep=keep, runner=runner, progress=steps.add
+            threat, site, spool, plan.attacks, plan.budget, plan.bounds, keep=keep, runner=runner, progress=steps.add
         )
         steps.total = attacker.stages * len(plan.defences) * len(spool)
         for each in clean:
             attacked = attacker.attack(each.defence, each)
             mark(attacked.outcomes)
             worst += worst_cases(
-                threat, each, by_defence.get(each.defence, []), attacked, plan.epsilons, plan.budget.name
+                threat, each, by_defence.get(each.defence, []), attacked, plan.bounds, plan.budget.name
             )
             found += attacked.outcomes
     return [*found, *worst]
@@ -216,7 +222,8 @@ class _Counter:
         self._report(self._what, self._done, self.total)
 
 
-def _check_counts(limit: int | None, batch_size: int) -> None:
+def check_counts(limit: int | None, batch_size: int) -> None:
+    """Raise ValueError for numbers of images that are none."""
     if limit is not None and limit < 1:
         raise ValueError(f"`limit` must be a positive number of images. Received: limit={limit}")
     if batch_size < 1:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tf_lowdef.attacks import Attack, parse_attack
+from tf_lowdef.bounds import Bound
 from tf_lowdef.defences import Defence, name_defences
-from tf_lowdef.evaluation.attackers.budgets import Budget, epsilons_of, find_budget
+from tf_lowdef.evaluation.attackers.budgets import Budget, bounds_of, find_budget
 from tf_lowdef.evaluation.models.predict import class_count, input_size
 from tf_lowdef.results import CLEAN
 from tf_lowdef.threats import THREATS, Threat
@@ -23,14 +24,14 @@ class Plan:
         attacks: By name.
         defences: By name.
         budget: What the adaptive attacker may spend.
-        epsilons: In grey levels, ascending: where worst cases are reported and the budget's attacks are tried.
+        bounds: In order: where worst cases are reported and the budget's attacks are tried.
     """
 
     threats: tuple[str, ...]
     attacks: dict[str, Attack]
     defences: dict[str, Defence]
     budget: Budget
-    epsilons: list[float]
+    bounds: list[Bound]
 
     @property
     def adaptive(self) -> list[Threat]:
@@ -52,7 +53,8 @@ class Plan:
         """Return every attack of the budget."""
         if not self.adaptive:
             return []
-        return [attack for epsilon in self.epsilons for attack in self.budget.cascade(epsilon, classes)]
+        checks = [attack for bound in self.bounds if (attack := self.budget.check(bound, classes)) is not None]
+        return [attack for bound in self.bounds for attack in self.budget.cascade(bound, classes)] + checks
 
 
 def make_plan(
@@ -80,7 +82,7 @@ def make_plan(
         by_attack,
         name_defences(defences),
         find_budget(budget),
-        epsilons_of(list(by_attack.values())),
+        bounds_of(list(by_attack.values())),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from tf_lowdef.data.image_data import ImageData
 from tf_lowdef.evaluation.images.selection import Selection
+from tf_lowdef.evaluation.models.predict import class_count
 from tf_lowdef.evaluation.versions import versions
 from tf_lowdef.jobs import Folder, hold_run, local_path, move_remote
 from tf_lowdef.models.identity import hash_weights, identify
@@ -37,7 +38,7 @@ def move_aside(out: Folder) -> Path | str | None:
 
 
 def describe_identity(
-    model: Any, surrogate: Any, data: ImageData, arguments: dict[str, Any], seed: int
+    model: Any, surrogate: Any, data: ImageData, arguments: dict[str, Any], seed: int, tool: str = "evaluate"
 ) -> dict[str, Any]:
     """Return all that decides a run's results and is known before it: a folder's run goes on only with the same.
 
@@ -47,7 +48,7 @@ def describe_identity(
     for name, label in zip(data.names, data.labels.tolist(), strict=True):
         listed.update(f"{name}\0{label}\0".encode("utf-8", "surrogateescape"))
     return {
-        "tool": "evaluate",
+        "tool": tool,
         "arguments": {**arguments, "seed": seed},
         "model": identify(model),
         "surrogate": None if surrogate is None else identify(surrogate),
@@ -75,6 +76,10 @@ def describe_run(model: Any, data: ImageData, selection: Selection, started: dat
     }
 
 
-def describe_model(model: Any) -> dict[str, str]:
-    """Return a model's name and the hash of its weights."""
-    return {"name": getattr(model, "name", type(model).__name__), "weights_sha256": hash_weights(model)}
+def describe_model(model: Any) -> dict[str, Any]:
+    """Return a model's name, the hash of its weights and how many classes it tells apart."""
+    return {
+        "name": getattr(model, "name", type(model).__name__),
+        "weights_sha256": hash_weights(model),
+        "classes": class_count(model),
+    }

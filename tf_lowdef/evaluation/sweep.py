@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,15 +14,17 @@ import numpy.typing as npt
 
 from tf_lowdef.attacks import Attack
 from tf_lowdef.evaluation.costs import webp_costs
-from tf_lowdef.evaluation.evaluator import Progress, evaluate
+from tf_lowdef.evaluation.evaluator import evaluate
 from tf_lowdef.evaluation.images.selection import stack
 from tf_lowdef.evaluation.models.opening import open_classifier, open_data
-from tf_lowdef.files import write_text
+from tf_lowdef.evaluation.plan import name_attacks
 from tf_lowdef.jobs import Folder, working_folder
+from tf_lowdef.jobs.progress import Progress
 from tf_lowdef.jobs.ray import RayOptions
 from tf_lowdef.layers import WebPLayer, defence_spec, parse_defence
 from tf_lowdef.results import BARE, Results, Row
-from tf_lowdef.results.statistics import wilson_interval
+from tf_lowdef.results.statistics import compare_paired, wilson_interval
+from tf_lowdef.results.sweep import Accuracies, Sweep, SweepRow
 from tf_lowdef.threats import ADAPTIVE, OBLIVIOUS
 
 FLIP = "flip"
@@ -39,86 +38,6 @@ SURVIVES = 0.05
 """The share of the bare model's clean accuracy up to which nothing counts as surviving, as in a report's conclusion."""
 
 Flags = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Accuracies:
-    """Of one half of the images.
-
-    Attributes:
-        n: How many.
-        clean: Top-1 accuracy on clean images.
-        oblivious: Mean over the attacks of an attacker who does not know of the defence.
-        adaptive: Mean over the epsilons of the worst case.
-        adaptive_ci95: Wilson's interval of `adaptive` for `n` images.
-    """
-
-    n: int
-    clean: float
-    oblivious: float
-    adaptive: float
-    adaptive_ci95: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class SweepRow:
-    """One setting.
-
-    Attributes:
-        defence: Such as ``"webp:60+flip"``.
-        bytes_per_image: Of a WebP file; of uncompressed pixels where there is no WebP.
-        ms_per_image: To encode and decode on one thread; 0 where there is no WebP.
-        selection: On the half that the choice is made on.
-        report: On the other half.
-        unreliable: Why the adaptive accuracy is only an upper bound, and does not rank; None where nothing speaks
-            against it.
-        on_front: Whether no other setting is at least as good in clean and ranking accuracy, bytes and milliseconds,
-            and better in one of them, on the selection half.
-    """
-
-    defence: str
-    bytes_per_image: float
-    ms_per_image: float
-    selection: Accuracies
-    report: Accuracies
-    unreliable: str | None
-    on_front: bool = False
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """What a sweep found.
-
-    Attributes:
-        rows: One for each setting; the bare model first.
-        ranked_by: ``"adaptive"``, or ``"oblivious"`` where nothing survives the attacker who knows of the defence.
-        max_clean_drop: In points.
-        chosen: The setting it would take, None if none keeps enough clean accuracy.
-        results: Of the evaluation behind it.
-    """
-
-    rows: Sequence[SweepRow]
-    ranked_by: str
-    max_clean_drop: float
-    chosen: str | None
-    results: Results
-
-    def row(self, defence: str) -> SweepRow:
-        """Return one setting; KeyError where there is none."""
-        for row in self.rows:
-            if row.defence == defence:
-                return row
-        raise KeyError(f"no setting {defence!r}")
-
-    def save(self, folder: Folder) -> None:
-        """Write ``sweep.json``, whole or not at all."""
-        content = {
-            "chosen": self.chosen,
-            "ranked_by": self.ranked_by,
-            "max_clean_drop": self.max_clean_drop,
-            "rows": [dataclasses.asdict(row) for row in self.rows],
-        }
-        write_text(Path(folder) / "sweep.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def sweep(
@@ -139,15 +58,17 @@ def sweep(
     outputs: str | None = None,
     labels: str | os.PathLike[str] | None = None,
     ray: RayOptions | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     command: str | None = None,
 ) -> Sweep:
     """Try every quality, method and flip against every attack, oblivious and adaptive, and choose.
 
     The images are cut into two halves by the seed. The choice is made on the first: of the settings on the Pareto front
-    that cost at most `max_clean_drop` points of clean accuracy, the one of the highest adaptive accuracy. All that is
-    said of it is measured on the second, since the best of many on the same images looks better than it is. Where
-    nothing survives the attacker who knows of the defence, the oblivious accuracy ranks, and `ranked_by` says so.
+    that cost at most `max_clean_drop` points of clean accuracy by the upper end of the paired 95 % interval (or, where
+    so few images show that of none, by the cost itself; `Sweep.sure` tells), the one of the highest adaptive accuracy.
+    All that is said of it is measured on the second, since the best of many on the same images looks better than it
+    is. Where nothing survives the attacker who knows of the defence, the oblivious accuracy ranks, and `ranked_by`
+    says so.
 
     Args:
         model: As in :func:`tf_lowdef.evaluate`.
@@ -177,6 +98,9 @@ def sweep(
         raise ValueError(f"`max_clean_drop` must be 0 to 100 points. Received: max_clean_drop={max_clean_drop}")
     if limit is not None:
         first_half(limit, seed)  # before hours of work
+    norms = {attack.bound.norm for attack in name_attacks(attacks).values() if attack.bound is not None}
+    if len(norms) > 1:
+        raise ValueError(f"A sweep ranks by means over attacks, so that these must be of one norm. Received: {attacks}")
     threats = (OBLIVIOUS, ADAPTIVE)
     model = open_classifier(model, data, input_range, outputs)
     images = open_data(model, data, labels, input_range)
@@ -203,7 +127,7 @@ def first_half(count: int, seed: int) -> Flags:
         ValueError: There are fewer than two.
     """
     if count < 2:
-        raise ValueError(f"A sweep needs two images or more, one for each half. Received: {count}")
+        raise ValueError(f"A choice needs two images or more, one for each half. Received: {count}")
     first = np.zeros(count, bool)
     first[np.random.default_rng(seed).permutation(count)[: (count + 1) // 2]] = True
     return first
@@ -235,12 +159,14 @@ def choose(rows: Sequence[SweepRow], max_clean_drop: float, results: Results) ->
     ranked_by = ADAPTIVE if survives else OBLIVIOUS
     front = {row.defence for row in believed if not any(_dominates(other, row, ranked_by) for other in believed)}
     marked = [dataclasses.replace(row, on_front=row.defence in front) for row in rows]
-    lowest = bare.selection.clean - max_clean_drop / 100 - 1e-9
-    allowed = [row for row in marked if row.on_front and row.defence != BARE and row.selection.clean >= lowest]
+    most = max_clean_drop / 100 + 1e-9
+    within = [row for row in marked if row.on_front and row.defence != BARE and row.selection.drop <= most]
+    shown = [row for row in within if row.selection.drop_ci95[1] <= most]
+    allowed = shown or within
     best = max(
         allowed, key=lambda row: (_merit(row, ranked_by), row.selection.clean, -row.bytes_per_image), default=None
     )
-    return Sweep(marked, ranked_by, max_clean_drop, best.defence if best else None, results)
+    return Sweep(marked, ranked_by, max_clean_drop, best.defence if best else None, results, bool(shown))
 
 
 def _merit(row: SweepRow, ranked_by: str) -> float:
@@ -272,8 +198,14 @@ def _accuracies(results: Results, defence: str, half: Flags) -> Accuracies:
     oblivious, worst = results.select(threat=OBLIVIOUS, defence=defence), results.select(kind="worst", defence=defence)
     n, adaptive = int(half.sum()), _mean(worst, half)
     interval = wilson_interval(round(adaptive * n), n)
-    return Accuracies(n, _mean(clean, half), _mean(oblivious, half), adaptive, interval)
+    bare, mine = (_shares(results.select(kind="clean", defence=each)[0], half) for each in (BARE, defence))
+    cost = compare_paired(bare, mine)
+    return Accuracies(n, _mean(clean, half), _mean(oblivious, half), adaptive, interval, cost.difference, cost.interval)
+
+
+def _shares(row: Row, half: Flags) -> npt.NDArray[np.float64]:
+    return np.array(row.per_image, np.float64)[half]
 
 
 def _mean(rows: Sequence[Row], half: Flags) -> float:
-    return float(np.mean([np.array(row.per_image, np.float64)[half] for row in rows])) if rows else 0.0
+    return float(np.mean([_shares(row, half) for row in rows])) if rows else 0.0

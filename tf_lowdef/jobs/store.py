@@ -36,7 +36,7 @@ _WRITERS = 8
 
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
-_AGAIN = "take another folder, or --restart, which moves this run aside"
+_AGAIN = "take another folder, or move this one away (--restart does, on the command line)"
 
 
 class Store:
@@ -166,7 +166,8 @@ def _refuse_others(root: Path, shown: str) -> None:
         if not entries and all(path.name == LOCK or is_temporary(path) for path in inside):
             return
     raise FileExistsError(
-        f"{shown}: holds files already; a run is written to a new or empty folder (--restart moves the old one aside)"
+        f"{shown}: holds files already; a run is written to a new or empty folder (--restart, on the command line, "
+        "moves the old one aside)"
     )
 
 

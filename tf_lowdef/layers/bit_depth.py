@@ -25,7 +25,7 @@ class BitDepthLayer(PixelLayer):
 
     Args:
         bits: 1 to 8 bits a channel; 8 only rounds.
-        gradient: ``"straight_through"`` or ``"none"``; see :class:`PixelLayer`.
+        gradient: ``"straight_through"``, ``"smoothed"`` or ``"none"``; see :class:`PixelLayer`.
         value_range: The values that stand for black and full.
         **kwargs: ``name``, ``dtype`` and ``trainable``.
 

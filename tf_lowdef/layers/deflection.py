@@ -9,15 +9,11 @@ import tensorflow as tf
 
 from tf_lowdef.layers import wavelet
 from tf_lowdef.layers.draws import RandomisedLayer, draw_uniform, to_integers
-from tf_lowdef.layers.float_layer import FloatLayer
+from tf_lowdef.layers.float_layer import STEPPED_GRADIENTS, FloatLayer
 from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.grey import GREY
+from tf_lowdef.layers.ycbcr import RGB, YCBCR
 from tf_lowdef.validation import check_integer, check_number
-
-YCBCR = ((0.299, -0.168736, 0.5), (0.587, -0.331264, -0.418688), (0.114, 0.5, -0.081312))
-"""From RGB to luma and chroma (ITU-R BT.601, full range, as in JPEG; T.871 section 7), one column each."""
-RGB = ((1.0, 1.0, 1.0), (0.0, -0.344136, 1.772), (1.402, -0.714136, 0.0))
-"""The way back (T.871 section 7)."""
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
@@ -38,7 +34,7 @@ class PixelDeflectionLayer(RandomisedLayer, FloatLayer):
         window: How far the replacement may be, in pixels along each axis, at least 1.
         sigma: The noise's standard deviation for the wavelets, in grey levels; the paper's is 0.04 of 255. 0 leaves the
             wavelets out.
-        gradient: ``"straight_through"``, ``"exact"`` or ``"none"``; see :class:`FloatLayer`.
+        gradient: ``"straight_through"``, ``"smoothed"``, ``"exact"`` or ``"none"``; see :class:`FloatLayer`.
         value_range: The values that stand for black and full.
         seed: See :class:`RandomisedLayer`.
         **kwargs: ``name``, ``dtype`` and ``trainable``.
@@ -54,6 +50,7 @@ class PixelDeflectionLayer(RandomisedLayer, FloatLayer):
     """
 
     compiles = True
+    gradients = STEPPED_GRADIENTS
 
     def __init__(
         self,

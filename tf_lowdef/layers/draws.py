@@ -18,6 +18,9 @@ from tf_lowdef.validation import check_integer
 _SEED, _COPY = 1_000_003, 7_368_787
 """Primes that keep the keys of layers with other seeds, and of an image's copies, apart from one another."""
 
+HASH_SCALE = 1024
+"""Images are hashed in steps of 1/1024 of a grey level: an attack's steps are larger."""
+
 _KEYS: contextvars.ContextVar[Any] = contextvars.ContextVar("tf_lowdef_draw_keys", default=None)
 
 
@@ -110,6 +113,37 @@ def draw_uniform(keys: tf.Tensor, shape: Any) -> tf.Tensor:
     if tf.executing_eagerly():
         return _draw_in_graph(keys, tf.convert_to_tensor(shape, tf.int32))
     return _draw(keys, shape)
+
+
+def draw_normal(keys: tf.Tensor, shape: Any) -> tf.Tensor:
+    """Return float32 numbers of the standard normal distribution, `shape` of them for each key; shape (batch, *shape).
+
+    Philox, as in :func:`draw_uniform`, and TensorFlow's own way from its numbers to normal ones (Box and Muller 1958),
+    which is another under XLA.
+
+    Args:
+        keys: int64, shape (batch, 2).
+        shape: Of one image's numbers: a sequence of integers, or a tensor.
+    """
+    static = tf.TensorShape(tf.get_static_value(tf.convert_to_tensor(shape, tf.int32), partial=True))
+    return tf.map_fn(
+        lambda key: tf.random.stateless_normal(shape, key, alg="philox"),
+        keys,
+        fn_output_signature=tf.TensorSpec(static, tf.float32),
+    )
+
+
+def hash_keys(images: tf.Tensor) -> tf.Tensor:
+    """Return int64 keys of shape (batch, 2) that follow from each image alone, and are others for another image.
+
+    Args:
+        images: float32 in grey levels, shape (batch, height, width, channels).
+    """
+    whole = tf.cast(tf.round(tf.stop_gradient(images) * HASH_SCALE), tf.int64)
+    flat = tf.reshape(whole, [tf.shape(images)[0], -1])
+    # A sum with random odd weights, modulo 2 ** 64, is a hash.
+    weights = tf.random.stateless_uniform([tf.shape(flat)[1], 2], [17, 29], None, None, tf.int64, alg="philox")
+    return tf.matmul(flat, 2 * weights + 1)
 
 
 def _draw(keys: tf.Tensor, shape: Any) -> tf.Tensor:

@@ -9,9 +9,12 @@ import tensorflow as tf
 from tf_lowdef.layers.compiled import call_compiled
 from tf_lowdef.layers.image_layer import ImageLayer
 from tf_lowdef.layers.pixel_layer import check_dtype, check_value_range
+from tf_lowdef.layers.surrogates import smooth
 from tf_lowdef.validation import check_choice
 
 FLOAT_GRADIENTS = ("exact", "straight_through", "none")
+STEPPED_GRADIENTS = ("smoothed", "exact", "straight_through", "none")
+"""Of layers whose derivative is not the best guide; the strongest first."""
 
 
 class FloatLayer(ImageLayer):
@@ -24,7 +27,8 @@ class FloatLayer(ImageLayer):
     Args:
         gradient: ``"exact"`` is the transformation's own; ``"straight_through"`` takes the identity in its place, as
             BPDA does (Athalye et al. 2018, section 4.1), which is sometimes the stronger one for an attacker;
-            ``"none"`` stops it.
+            ``"none"`` stops it. Some layers offer ``"smoothed"`` too: the identity without its high frequencies
+            (:func:`tf_lowdef.layers.surrogates.smooth`).
         value_range: The two values, lower first, that stand for black (0) and full (255).
         **kwargs: ``name``, ``dtype`` and ``trainable``, as every Keras layer has them.
 
@@ -67,11 +71,13 @@ class FloatLayer(ImageLayer):
         if self.gradient == "exact":
             return self.to_compute_dtype(call_compiled(self, "_in_range", images))
 
-        @tf.custom_gradient  # not x + stop_gradient(y - x), whose sum rounds and would change the values
-        def straight_through(x: tf.Tensor) -> Any:
-            return call_compiled(self, "_in_range", x), tf.identity
+        backward = smooth if self.gradient == "smoothed" else tf.identity
 
-        return self.to_compute_dtype(straight_through(images))
+        @tf.custom_gradient  # not x + stop_gradient(y - x), whose sum rounds and would change the values
+        def approximated(x: tf.Tensor) -> Any:
+            return call_compiled(self, "_in_range", x), backward
+
+        return self.to_compute_dtype(approximated(images))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the same layer again."""

@@ -29,7 +29,7 @@ class JPEGLayer(PixelLayer):
 
     Args:
         quality: 0 (smallest file) to 100, an integer.
-        gradient: ``"straight_through"`` or ``"none"``; see :class:`PixelLayer`.
+        gradient: ``"straight_through"``, ``"smoothed"`` or ``"none"``; see :class:`PixelLayer`.
         value_range: The values that stand for black and full.
         **kwargs: ``name``, ``dtype`` and ``trainable``.
 

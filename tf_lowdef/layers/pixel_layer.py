@@ -9,9 +9,12 @@ import tensorflow as tf
 
 from tf_lowdef.layers.compiled import call_compiled
 from tf_lowdef.layers.image_layer import ImageLayer
+from tf_lowdef.layers.surrogates import smooth
 from tf_lowdef.validation import check_choice
 
-GRADIENTS = ("straight_through", "none")
+PIXEL_GRADIENTS = ("smoothed", "straight_through", "none")
+WEBP_GRADIENTS = ("dct", *PIXEL_GRADIENTS)
+"""The strongest first: in this order an attacker tries them."""
 
 
 class PixelLayer(ImageLayer):
@@ -23,7 +26,8 @@ class PixelLayer(ImageLayer):
 
     Args:
         gradient: ``"straight_through"`` passes the gradient on unchanged, as BPDA does with the identity (Athalye et
-            al. 2018, section 4.1); ``"none"`` stops it.
+            al. 2018, section 4.1); ``"smoothed"`` smooths it, which leaves out the high frequencies that most such
+            steps remove (:func:`tf_lowdef.layers.surrogates.smooth`); ``"none"`` stops it.
         value_range: The two values, lower first, that stand for black (0) and full (255).
         **kwargs: ``name``, ``dtype`` and ``trainable``, as every Keras layer has them.
 
@@ -39,6 +43,9 @@ class PixelLayer(ImageLayer):
         tf.errors.InvalidArgumentError: From the call, for NaN or infinity.
     """
 
+    gradients: tuple[str, ...] = PIXEL_GRADIENTS
+    """What `gradient` may be."""
+
     def __init__(
         self,
         gradient: str = "straight_through",
@@ -46,7 +53,7 @@ class PixelLayer(ImageLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.gradient = check_choice("gradient", gradient, GRADIENTS)
+        self.gradient = check_choice("gradient", gradient, self.gradients)
         self.value_range = check_value_range(value_range)
         check_dtype(self)
 
@@ -68,10 +75,25 @@ class PixelLayer(ImageLayer):
             return call_compiled(self, "_transform", tf.stop_gradient(images))
 
         @tf.custom_gradient  # not x + stop_gradient(y - x), whose sum rounds and would change the values
-        def straight_through(x: tf.Tensor) -> Any:
-            return call_compiled(self, "_transform", x), lambda upstream: tf.cast(upstream, x.dtype)
+        def approximated(x: tf.Tensor) -> Any:
+            out = call_compiled(self, "_transform", x)
+            return out, lambda upstream: tf.cast(self.approximate_gradient(x, out, upstream), x.dtype)
 
-        return straight_through(images)
+        return approximated(images)
+
+    def approximate_gradient(self, images: tf.Tensor, out: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:  # noqa: ARG002
+        """Return what stands for the derivative, times `upstream`: the identity, smoothed where that was asked for.
+
+        Args:
+            images: What the layer got, in `value_range`.
+            out: What it made of that.
+            upstream: The gradients at its output.
+        """
+        return smooth(tf.cast(upstream, tf.float32)) if self.gradient == "smoothed" else upstream
+
+    def to_grey_levels(self, images: tf.Tensor) -> tf.Tensor:
+        """Return images in `value_range` as whole grey levels in float32."""
+        return tf.cast(self._to_whole(images), tf.float32)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the same layer again."""

@@ -13,7 +13,8 @@ from tf_lowdef.layers.draws import RandomisedLayer, draw_integers
 from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.grey import through_rgb
 from tf_lowdef.layers.image_layer import Shape
-from tf_lowdef.layers.pixel_layer import PixelLayer
+from tf_lowdef.layers.pixel_layer import WEBP_GRADIENTS, PixelLayer
+from tf_lowdef.layers.surrogates import webp_gradient
 from tf_lowdef.specs import Range
 from tf_lowdef.threads import for_each
 from tf_lowdef.validation import check_integer
@@ -35,7 +36,7 @@ class RandomWebPLayer(RandomisedLayer, PixelLayer):
     Args:
         quality: The lowest and the highest quality, whole numbers from 0 to 100.
         method: libwebp's effort, 0 (fast) to 6 (slow).
-        gradient: ``"straight_through"`` or ``"none"``; see :class:`PixelLayer`.
+        gradient: ``"straight_through"``, ``"smoothed"``, ``"dct"`` or ``"none"``; see :class:`WebPLayer`.
         value_range: The values that stand for black and full.
         num_threads: Images coded at a time; None means one per core.
         seed: See :class:`RandomisedLayer`.
@@ -53,6 +54,8 @@ class RandomWebPLayer(RandomisedLayer, PixelLayer):
             of their range.
     """
 
+    gradients = WEBP_GRADIENTS
+
     def __init__(
         self,
         quality: Range | Sequence[int] = (40, 80),
@@ -69,6 +72,13 @@ class RandomWebPLayer(RandomisedLayer, PixelLayer):
         self.num_threads = pillow.check_num_threads(num_threads)
         self.randomised = self.quality[0] < self.quality[1]
         self.supports_jit = self._graph_is_able()
+
+    def approximate_gradient(self, images: tf.Tensor, out: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+        """Return what stands for the derivative, times `upstream`: that of the middle of the range of qualities."""
+        if self.gradient != "dct":
+            return super().approximate_gradient(images, out, upstream)
+        seen, made = self.to_grey_levels(images), self.to_grey_levels(out)
+        return webp_gradient(seen, made, upstream, sum(self.quality) // 2, self.method)
 
     def check_shape(self, shape: Shape) -> None:
         """Raise ValueError unless `shape` can be a batch of RGB images that WebP can hold."""

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_lowdef.layers.borders import convolve
 from tf_lowdef.layers.draws import RandomisedLayer, draw_uniform
-from tf_lowdef.layers.float_layer import FloatLayer
+from tf_lowdef.layers.float_layer import STEPPED_GRADIENTS, FloatLayer
 from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.parts import in_parts
 from tf_lowdef.validation import check_integer, check_number
@@ -48,7 +48,7 @@ class TotalVariationLayer(RandomisedLayer, FloatLayer):
             a square that is not halved, is 3.8.
         drop: The probability with which a value is dropped, 0 or more and below 1; the paper's is 0.5.
         iterations: 1 or more.
-        gradient: ``"straight_through"``, ``"exact"`` or ``"none"``; see :class:`FloatLayer`.
+        gradient: ``"straight_through"``, ``"smoothed"``, ``"exact"`` or ``"none"``; see :class:`FloatLayer`.
         value_range: The values that stand for black and full.
         seed: See :class:`RandomisedLayer`.
         **kwargs: ``name``, ``dtype`` and ``trainable``.
@@ -64,6 +64,7 @@ class TotalVariationLayer(RandomisedLayer, FloatLayer):
     """
 
     compiles = True
+    gradients = STEPPED_GRADIENTS
 
     def __init__(
         self,

@@ -12,7 +12,8 @@ from tf_lowdef.layers.codec_scope import check_codec, choose_codec, jit_compiles
 from tf_lowdef.layers.forms import grammar
 from tf_lowdef.layers.grey import through_rgb
 from tf_lowdef.layers.image_layer import Shape
-from tf_lowdef.layers.pixel_layer import PixelLayer
+from tf_lowdef.layers.pixel_layer import WEBP_GRADIENTS, PixelLayer
+from tf_lowdef.layers.surrogates import webp_gradient
 from tf_lowdef.validation import check_flag
 from tf_lowdef.webp import pillow
 
@@ -47,7 +48,8 @@ class WebPLayer(PixelLayer):
             as each from the source. 4 is what cwebp and Pillow use.
         lossless: Whether to use the lossless codec, which leaves every 8-bit pixel as it is.
         codec: ``"auto"``, ``"pillow"`` or ``"graph"``.
-        gradient: ``"straight_through"`` or ``"none"``; see :class:`PixelLayer`.
+        gradient: ``"straight_through"``, ``"smoothed"`` or ``"none"``, see :class:`PixelLayer`; or ``"dct"``: soft
+            rounding in the codec's own transform (:func:`tf_lowdef.layers.surrogates.webp_gradient`).
         value_range: The values that stand for black and full, such as (-1, 1) in front of a plain
             ``keras.applications.MobileNetV2``.
         num_threads: Images coded at a time; None means one per core.
@@ -67,6 +69,8 @@ class WebPLayer(PixelLayer):
     Example:
         >>> model = keras.Sequential([WebPLayer(60), FlipLayer(), load_application("MobileNetV2")])
     """
+
+    gradients = WEBP_GRADIENTS
 
     def __init__(
         self,
@@ -88,6 +92,13 @@ class WebPLayer(PixelLayer):
         if codec == "graph":
             self._check_graph()
         self.supports_jit = codec == "graph" or (codec == "auto" and self._graph_is_able())
+
+    def approximate_gradient(self, images: tf.Tensor, out: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+        """Return what stands for the derivative, times `upstream`; see :class:`PixelLayer`."""
+        if self.gradient != "dct" or self.lossless:
+            return super().approximate_gradient(images, out, upstream)
+        seen, made = self.to_grey_levels(images), self.to_grey_levels(out)
+        return webp_gradient(seen, made, upstream, self.quality, self.method)
 
     def check_shape(self, shape: Shape) -> None:
         """Raise ValueError unless `shape` can be a batch of RGB images that WebP can hold."""

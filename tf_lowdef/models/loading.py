@@ -10,6 +10,8 @@ from zipfile import BadZipFile
 
 import keras
 
+_REGISTERING = ("tf_lowdef.layers", "tf_lowdef.certification")
+"""Packages whose classes a file may hold."""
 MODEL_FILES = (".keras", ".h5", ".hdf5")
 
 
@@ -27,7 +29,8 @@ def load_model(path: str | os.PathLike[str]) -> Any:
         ValueError: It is not the file of a whole model, or holds what cannot be loaded safely.
     """
     file = check_model_file(path)
-    import_module("tf_lowdef.layers")  # loading a file does not import the package that registered its layers
+    for module in _REGISTERING:  # loading a file does not import what registered its classes
+        import_module(module)
     try:
         return keras.models.load_model(file, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError, BadZipFile) as error:

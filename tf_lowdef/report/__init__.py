@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 from tf_lowdef.files import atomic_path
+from tf_lowdef.report.certified import certified_table
 from tf_lowdef.report.conclusion import conclusion
-from tf_lowdef.report.markdown import legend, to_markdown, write_markdown
+from tf_lowdef.report.markdown import CURVE, legend, to_markdown, write_markdown
 from tf_lowdef.report.page import write_page
 from tf_lowdef.report.table import attack_table, comparison_table
 from tf_lowdef.results import Results
@@ -17,6 +18,7 @@ from tf_lowdef.results.plot import draw_over
 __all__ = [
     "accuracy_table",
     "attack_table",
+    "certified_table",
     "comparison_table",
     "conclusion",
     "draw_over",
@@ -29,8 +31,14 @@ __all__ = [
 
 
 def write_report(results: Results, folder: str | os.PathLike[str]) -> None:
-    """Write ``report.md``, ``accuracy.png`` and ``report.html`` into a run's folder, each whole or not at all."""
+    """Write ``report.md``, ``accuracy.png`` and ``report.html`` into a run's folder, each whole or not at all.
+
+    Where something was certified, ``certified.png`` too.
+    """
     with atomic_path(Path(folder) / "accuracy.png") as temporary:
         results.plot().savefig(temporary, dpi=150, format="png")
+    if results.certified:
+        with atomic_path(Path(folder) / CURVE) as temporary:
+            results.plot_certified().savefig(temporary, dpi=150, format="png")
     write_markdown(results, Path(folder) / "report.md")
     write_page(results, folder)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from tf_lowdef.bounds import in_order
+from tf_lowdef.report.certified import certified_sentence
 from tf_lowdef.results import BARE, Results, Row
 from tf_lowdef.threats import ADAPTIVE, OBLIVIOUS, THREATS
 from tf_lowdef.threats.adaptive import NO_CLAIM
 
 NO = "does not hold"
+
+UNKNOWN = "is not known to hold"
+FEWEST = 10
+"""Images below which nothing is said to hold: of nine that all hold, the interval still reaches down to 70 %."""
 
 NOTHING, LITTLE, PART = 0.05, 0.3, 0.9
 """Shares of the clean accuracy up to which a defence does not hold, hardly holds, and holds in part."""
@@ -16,34 +22,49 @@ def conclusion(results: Results) -> str:
     """Return in words what holds against whom, and what does not.
 
     It is about the defence that the package is for, WebP and a flip, or else the best against an attacker who does not
-    know of it; and about epsilon 4, or else the smallest.
+    know of it; and about epsilon 4, or else the smallest, in Linf where that was tried. What is proved of a smoothed
+    classifier stands at its end.
 
     Args:
         results: With rows of any threats.
     """
-    epsilon, defence = results.epsilon, results.subject
+    proved = certified_sentence(results)
+    if proved is None:
+        return _under_attack(results)
+    attacked = any(row.kind != "clean" for row in results.rows)
+    return f"{_under_attack(results)} {proved}" if attacked else proved
+
+
+def _under_attack(results: Results) -> str:
+    """Say what holds against attacks that were tried."""
+    bound, defence = results.bound, results.subject
     known, unknown = results.worst(defence), results.strongest(defence)
-    where = "" if epsilon is None else f" at epsilon {epsilon:g}"
+    where = "" if bound is None else f" at {bound.said}"
     name = "The bare model" if defence == BARE else f"`{defence}`"
     row = known or unknown
     if row is None:
         return f"Only clean images were tried: nothing is said of any attack on {name}."
     if defence == BARE:
-        return f"{name}{where} {_bare(row, results)}."
+        return " ".join([f"{name}{where} {_bare(row, results)}.", *_at_most(results, row)])
     parts = [_unknowing(unknown, results)] if unknown is not None else []
     one_who_does = unknown is not None and unknown.threat == OBLIVIOUS  # of whom "does not know of it" was said
     parts.append(_knowing(known, results, "one who does" if one_who_does else THREATS[ADAPTIVE].who))
     text = f"{name}{where} " + ", and ".join(parts) + "."
-    return " ".join([text, *([] if known is None else _others(results, known))])
+    return " ".join([text, *_at_most(results, row), *([] if known is None else _others(results, known))])
 
 
 def holds(row: Row, results: Results) -> str:
-    """Return a verb phrase for how much of the clean accuracy a defence keeps in a row."""
+    """Return a verb phrase for how much of the clean accuracy a defence keeps in a row.
+
+    Where a model guesses on clean images, or there are too few of them, it is not known to hold whatever the row says.
+    """
     clean = results.clean(row.defence)
     whole = 1.0 if clean is None else clean.top1
     kept = row.top1 / whole if whole else 0.0
     if kept <= NOTHING:
         return NO
+    if row.n < FEWEST or (clean is not None and clean.ci95[0] <= _chance(results)):
+        return UNKNOWN
     if kept <= LITTLE:
         return "hardly holds"
     return "holds in part" if kept <= PART else "holds"
@@ -53,18 +74,55 @@ def _percent(row: Row) -> str:
     return f"{100 * row.top1:.0f} %"
 
 
+def _counted(row: Row) -> str:
+    """Return an accuracy with how many images it is of, and its interval."""
+    low, high = row.ci95
+    return f"{_percent(row)} of {row.n} images, 95 % interval {100 * low:.0f} to {100 * high:.0f}"
+
+
+def _chance(results: Results) -> float:
+    """Return the accuracy of guessing; 0 where the number of classes is not known."""
+    classes = (results.run.get("model") or {}).get("classes")
+    return 1 / classes if isinstance(classes, int) and classes > 0 else 0.0
+
+
+def _at_most(results: Results, row: Row) -> list[str]:
+    """Say what is left at the largest epsilon that was tried, and why nothing can be said of a model that guesses."""
+    found, clean, chance = [], results.clean(row.defence), _chance(results)
+    if clean is not None and clean.ci95[0] <= chance:
+        found.append(
+            f"On clean images it is right on {_counted(clean)}: guessing would be right on {100 * chance:.0f} %."
+        )
+    bounds = in_order(each.bound for each in results.rows if each.bound is not None)
+    largest = {bound.norm: bound for bound in bounds}  # the last of each norm
+    for norm, bound in largest.items():
+        if bound == row.bound:
+            continue
+        beyond = (results.worst if row.kind == "worst" else results.strongest)(row.defence, bound.epsilon, norm)
+        if beyond is not None and beyond.bound == bound:
+            doubt = "" if beyond.unreliable is None else ", unreliable"
+            found.append(f"At {bound.said}, the largest that was tried, {_percent(beyond)} are left{doubt}.")
+    return found
+
+
+def _claim(row: Row, verdict: str) -> str:
+    """Return what stands behind a number that is no claim of robustness."""
+    adaptive = row.kind == "worst"
+    return "" if verdict == NO or (adaptive and row.setting.get("budget") == "standard") else "; " + NO_CLAIM
+
+
 def _bare(row: Row, results: Results) -> str:
     """Say how the bare model fares where there is nothing else; it hides nothing from an attacker."""
-    verdict = holds(row, results) if row.unreliable is None else "is not known to hold"
+    verdict = holds(row, results) if row.unreliable is None else UNKNOWN
     doubt = "" if row.unreliable is None else f", unreliable: {row.unreliable}"
-    return f"{verdict} ({_percent(row)} of {row.n} images under {row.attack}{doubt})"
+    return f"{verdict} ({_counted(row)}, under {row.attack}{doubt}{_claim(row, verdict)})"
 
 
 def _unknowing(row: Row, results: Results) -> str:
     who = THREATS[row.threat or OBLIVIOUS].who
     if row.unreliable is not None:
-        return f"is not known to hold against {who} ({_percent(row)} under {row.attack}, unreliable: {row.unreliable})"
-    return f"{holds(row, results)} against {who} ({_percent(row)} of {row.n} images under {row.attack})"
+        return f"{UNKNOWN} against {who} ({_percent(row)} under {row.attack}, unreliable: {row.unreliable})"
+    return f"{holds(row, results)} against {who} ({_counted(row)}, under {row.attack})"
 
 
 def _knowing(row: Row | None, results: Results, who: str) -> str:
@@ -76,8 +134,7 @@ def _knowing(row: Row | None, results: Results, who: str) -> str:
             f"upper bound and unreliable ({row.unreliable})"
         )
     verdict = holds(row, results)
-    claim = verdict == NO or row.setting.get("budget") == "standard"
-    return f"{verdict} against {who} ({_percent(row)} in the worst case{'' if claim else '; ' + NO_CLAIM})"
+    return f"{verdict} against {who} ({_counted(row)}, in the worst case{_claim(row, verdict)})"
 
 
 def _others(results: Results, ours: Row) -> list[str]:

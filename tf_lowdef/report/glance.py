@@ -10,7 +10,7 @@ from tf_lowdef.results.table import MISSING, Table
 
 def glance_caption(results: Results) -> str:
     """Return what the table holds, in words."""
-    where = "" if results.epsilon is None else f", epsilon {results.epsilon:g}"
+    where = "" if results.bound is None else f", {results.bound.said}"
     return (
         f"Top-1 accuracy in % with its 95 % interval{where}. Attacker does not know: the attack that does most harm, "
         "named beside it. Attacker knows: the worst example of every image. Last column: how many points "
@@ -29,6 +29,21 @@ def glance_table(results: Results) -> Table:
             for line in headline_lines(results)
         ],
     )
+
+
+def short_table(results: Results) -> Table:
+    """Return the same for a narrow terminal: accuracies with the ends of their intervals, and the attack."""
+    lines = headline_lines(results)
+    columns = ["defence", *(cell.label for cell in lines[0].cells)] if lines else ["defence"]
+    return Table(columns, [[line.defence, *(_short(cell) for cell in line.cells)] for line in lines])
+
+
+def _short(cell: Cell) -> str:
+    if cell.row is None:
+        return MISSING
+    low, high = (f"{100 * end:.0f}" for end in cell.row.ci95)
+    text = accuracy_text(cell.row, intervals=False)
+    return f"{text if cell.row.unreliable else f'{text} ({low}-{high})'} {cell.note}".strip()
 
 
 def _text(cell: Cell) -> str:

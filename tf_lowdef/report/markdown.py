@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from tf_lowdef.files import write_text
+from tf_lowdef.report.certified import CERTIFIED, TRIED, alpha_note, certified_table, chosen_note, tried_table
 from tf_lowdef.report.conclusion import conclusion
 from tf_lowdef.report.facts import facts
 from tf_lowdef.report.glance import glance_caption, glance_table
 from tf_lowdef.report.page_tables import doubts
 from tf_lowdef.report.ranking import AT_SETTINGS, matched_ranking, setting_ranking
-from tf_lowdef.report.table import attack_table, cascade_table, comparison_table, doubling_table, rest_table
+from tf_lowdef.report.table import another_table, attack_table, cascade_table, comparison_table, rest_table
 from tf_lowdef.results import Results
 from tf_lowdef.results.accuracy import accuracy_table
 from tf_lowdef.results.table import markdown_table
@@ -34,6 +35,7 @@ def to_markdown(results: Results) -> str:
     why = [f"- {markdown_text(doubt)}" for doubt in doubts(results)]
     parts += ["Why some numbers are unreliable:\n\n" + "\n".join(why)] if why else []
     parts += ["![Top-1 accuracy of every defence against every attack](accuracy.png)"]
+    parts += _certified(results)
     parts += _ranking(results)
     rest = rest_table(results)
     parts += ["## What else was measured", REST, markdown_table(rest)] if rest.rows else []
@@ -49,6 +51,17 @@ def to_markdown(results: Results) -> str:
         parts += [markdown_table(comparison_table(results))]
     parts += ["## What was run", *_run(run)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _certified(results: Results) -> list[str]:
+    """Return what is proved of smoothed classifiers, and what there was to choose from."""
+    table, tried = certified_table(results), tried_table(results)
+    if not table.rows:
+        return []
+    notes = " ".join(filter(None, [CERTIFIED, chosen_note(results), alpha_note(results)]))
+    parts = ["## Certified", markdown_prose(notes), markdown_table(table)]
+    parts += [f"![Certified accuracy over the L2 radius]({CURVE})"]
+    return [*parts, TRIED, markdown_table(tried)] if tried.rows else parts
 
 
 def legend(results: Results) -> str:
@@ -77,6 +90,9 @@ def _ranking(results: Results) -> list[str]:
     return [*parts, markdown_prose(matched), markdown_table(at_matched)] if at_matched.rows else parts
 
 
+CURVE = "certified.png"
+"""The picture of certified accuracy over the radius, in a run's folder."""
+
 _SPENT = "What the attacks were, how many images they were tried on, defence after defence, and how long that took."
 
 _COMPARED = (
@@ -94,11 +110,11 @@ def _cascade(results: Results) -> list[str]:
         "Conditional: each of these attacks was tried only on the images that those before it had left at the same "
         "epsilon. Of these still classified correctly:"
     )
-    doubled = doubling_table(results)
-    return [text, markdown_table(table), *([DOUBLED, markdown_table(doubled)] if doubled.rows else [])]
+    another = another_table(results)
+    return [text, markdown_table(table), *([ANOTHER, markdown_table(another)] if another.rows else [])]
 
 
-DOUBLED = "What twice the steps of PGD still took from the worst case, in points of accuracy."
+ANOTHER = "What an attack of another kind, tried last, still took from the worst case, in points of accuracy."
 
 REST = "What was measured of each row besides."
 

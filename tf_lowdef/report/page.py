@@ -13,17 +13,20 @@ from markupsafe import Markup, escape
 
 from tf_lowdef.files import write_bytes
 from tf_lowdef.report import page_tables
+from tf_lowdef.report.certified import CERTIFIED, TRIED, alpha_note, certified_table, chosen_note, tried_table
 from tf_lowdef.report.conclusion import conclusion
 from tf_lowdef.report.facts import facts
 from tf_lowdef.report.glance import glance_caption
-from tf_lowdef.report.markdown import DOUBLED, REST
-from tf_lowdef.report.page_charts import epsilon_curves, headline_chart
+from tf_lowdef.report.markdown import ANOTHER, REST
+from tf_lowdef.report.page_charts import certified_chart, epsilon_curves, headline_chart
 from tf_lowdef.report.page_pictures import Shown, display_note, show
 from tf_lowdef.report.ranking import AT_SETTINGS, matched_ranking, setting_ranking
-from tf_lowdef.report.table import attack_table, cascade_table, doubling_table, rest_table
+from tf_lowdef.report.sweep_report import sweep_note, sweep_table, verdict
+from tf_lowdef.report.table import another_table, attack_table, cascade_table, minimal_table, rest_table
 from tf_lowdef.results import Results
 from tf_lowdef.results.accuracy import SIGNIFICANT
 from tf_lowdef.results.gallery import Gallery
+from tf_lowdef.results.sweep import Sweep
 from tf_lowdef.results.table import MISSING, Table, unique
 from tf_lowdef.threats import THREATS, knows_defence
 
@@ -51,21 +54,23 @@ def write_page(results: Results, folder: str | os.PathLike[str]) -> Path:
     """
     path = Path(folder) / PAGE
     examples, notes = _examples(Path(folder))
-    page = to_html(results, examples, notes)
+    swept = Sweep.load(folder, results)
+    page = to_html(results, examples, notes, swept)
     while len(page) > MAX_BYTES and examples:
         examples = examples[: min(len(examples) - 1, len(examples) * MAX_BYTES // len(page))]
-        page = to_html(results, examples, [*notes, "Some examples are left out: the page would be too large."])
+        page = to_html(results, examples, [*notes, "Some examples are left out: the page would be too large."], swept)
     write_bytes(path, page)
     return path
 
 
-def to_html(results: Results, examples: list[Shown], gallery_notes: list[str]) -> bytes:
+def to_html(results: Results, examples: list[Shown], gallery_notes: list[str], swept: Sweep | None = None) -> bytes:
     """Return the page as UTF-8.
 
     Args:
         results: What came out.
         examples: What the gallery shows.
         gallery_notes: How its images were chosen, or why there are none.
+        swept: The sweep that the run was for; the page then begins with which setting it would take.
     """
     environment = Environment(
         loader=PackageLoader("tf_lowdef.report"),
@@ -75,7 +80,7 @@ def to_html(results: Results, examples: list[Shown], gallery_notes: list[str]) -
         lstrip_blocks=True,
     )
     environment.filters |= {"code": with_code, "told": page_tables.difference}
-    text = environment.get_template("page.html.j2").render(_context(results, examples, gallery_notes))
+    text = environment.get_template("page.html.j2").render(_context(results, examples, gallery_notes, swept))
     return text.encode("utf-8", "replace")  # names of files that are no UTF-8
 
 
@@ -110,8 +115,9 @@ def _examples(folder: Path) -> tuple[list[Shown], list[str]]:
     return shown, notes
 
 
-def _context(results: Results, examples: list[Shown], gallery_notes: list[str]) -> dict[str, Any]:
-    first, *others = _FIRST.split(conclusion(results), maxsplit=1)
+def _context(results: Results, examples: list[Shown], gallery_notes: list[str], swept: Sweep | None) -> dict[str, Any]:
+    said = conclusion(results) if swept is None else verdict(swept)
+    first, *others = _FIRST.split(said, maxsplit=1)
     columns, compared = page_tables.accuracy_columns(results), results.compared(results.subject)
     lines = page_tables.accuracy_lines(results, columns)
     run = results.run
@@ -126,6 +132,7 @@ def _context(results: Results, examples: list[Shown], gallery_notes: list[str]) 
         "model": run.get("model", {}).get("name", "an unknown model"),
         "subject": results.subject,
         "glance": glance_caption(results),
+        "sweep": None if swept is None else (sweep_table(swept), sweep_note(swept), conclusion(results)),
         "chart": headline_chart(results),
         "headlines": page_tables.headline_lines(results),
         "columns": columns,
@@ -136,6 +143,7 @@ def _context(results: Results, examples: list[Shown], gallery_notes: list[str]) 
         "differences": page_tables.differences(results),
         "against": unique(each.second for each in compared),
         "methods": unique(each.method for each in compared),
+        "certified": _certified(results),
         "rankings": _rankings(results),
         "rest": (rest_table(results), REST),
         "curves": epsilon_curves(results),
@@ -147,9 +155,24 @@ def _context(results: Results, examples: list[Shown], gallery_notes: list[str]) 
             if threat in THREATS
         ],
         "cascade": cascade_table(results),
-        "doubled": (doubling_table(results), DOUBLED),
+        "minimal": minimal_table(results),
+        "another": (another_table(results), ANOTHER),
         "facts": facts(run),
         "command": run.get("command"),
+    }
+
+
+def _certified(results: Results) -> dict[str, Any] | None:
+    """Return what is proved of smoothed classifiers; None where nothing was certified."""
+    table = certified_table(results)
+    if not table.rows:
+        return None
+    return {
+        "caption": CERTIFIED,
+        "table": table,
+        "notes": [note for note in (chosen_note(results), alpha_note(results)) if note],
+        "chart": certified_chart(results),
+        "tried": (tried_table(results), TRIED),
     }
 
 

@@ -12,7 +12,9 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tf_lowdef.bounds import LINF, UNITS, Bound
 from tf_lowdef.results import Results, Row
+from tf_lowdef.results.certified_plot import draw_certified
 from tf_lowdef.results.plot import COLOURS, style_of
 
 INK = "#010203"
@@ -47,7 +49,7 @@ def headline_chart(results: Results) -> Chart | None:
         ("attacker does not know of it", "s", COLOURS[5], results.strongest),
         ("attacker knows of it", "D", COLOURS[4], results.worst),
     ]
-    defences, epsilon = results.defences, results.epsilon
+    defences, bound = results.defences, results.bound
     shown = [kind for kind in kinds if any(kind[3](each) is not None for each in defences)]
     if len(shown) < 2:
         return None
@@ -63,7 +65,7 @@ def headline_chart(results: Results) -> Chart | None:
     axes.set_xlabel("top-1 accuracy (%)")
     _dress(axes, "x")
     figure.legend(loc="outside upper left", ncols=1, frameon=False, labelcolor=INK, fontsize=9)
-    where = "" if epsilon is None else f" at epsilon {epsilon:g}"
+    where = "" if bound is None else f" at {bound.said}"
     caption = (
         f"Look at how far the marks of one defence lie apart: what it keeps of its clean accuracy{where} against each "
         "attacker. Lines are 95 % intervals; hollow marks are unreliable, upper bounds."
@@ -84,8 +86,28 @@ def epsilon_curves(results: Results) -> Curves:
         if len(epsilons) > 1:
             charts.append(_curve(results, threat, name, rows, epsilons))
         else:
-            missing.append(f"{name} ({threat}, epsilon {epsilons[0]:g})")
+            missing.append(f"{name} ({threat}, {Bound(rows[0].norm or LINF, epsilons[0]).said})")
     return Curves(charts, missing)
+
+
+def certified_chart(results: Results) -> Chart:
+    """Return certified accuracy over the L2 radius, a line with its band for each smoothed classifier."""
+    figure = Figure(figsize=(WIDTH, WIDTH), layout="constrained")
+    axes = figure.subplots()
+    shown = draw_certified(axes, results, INK)
+    axes.set_ylabel("certified accuracy (%)")
+    axes.set_ylim(-3, 103)
+    _dress(axes, "y")
+    figure.legend(loc="outside lower left", ncols=1, frameon=False, labelcolor=INK, fontsize=9)
+    caption = (
+        "Look at how far a line goes before it falls: below it no attacker within that radius gets, whoever he is. "
+        "Bands are 95 % intervals over images; each line ends where its draws can prove no more."
+    )
+    lines = [
+        f"{each.name}: " + ", ".join(f"{100 * point.share:.0f} % at {point.radius:g}" for point in each.points)
+        for each in shown
+    ]
+    return Chart(_svg(figure, "certified"), caption, f"Certified accuracy over the radius. {'; '.join(lines)}.")
 
 
 def _curve(results: Results, threat: str, name: str, rows: list[Row], epsilons: list[float]) -> Chart:
@@ -111,7 +133,7 @@ def _curve(results: Results, threat: str, name: str, rows: list[Row], epsilons: 
         said.append(f"{defence}: {ends}")
     axes.set_title(f"{name}, {threat}", color=INK, loc="left", fontsize=11)
     axes.set_xticks([0.0, *epsilons], ["clean", *(f"{each:g}" for each in epsilons)])
-    axes.set_xlabel("epsilon (grey levels of 255)")
+    axes.set_xlabel(f"epsilon ({UNITS[rows[0].norm or LINF]})")
     axes.set_ylabel("top-1 accuracy (%)")
     axes.set_ylim(-3, 103)
     _dress(axes, "y")

@@ -54,12 +54,12 @@ def cascade_table(results: Results) -> Table:
     )
 
 
-def doubling_table(results: Results) -> Table:
-    """Return what twice the steps still took from the worst cases, in points; no rows where that was not tried."""
+def another_table(results: Results) -> Table:
+    """Return what an attack of another kind still took from worst cases, in points; no rows where none was tried."""
     rows = [
-        [row.defence, number(row.epsilon), f"{100 * row.setting['doubling_takes']:.1f}"]
+        [row.defence, MISSING if row.bound is None else str(row.bound), f"{100 * row.setting['another_takes']:.1f}"]
         for row in results.rows
-        if row.setting.get("doubling_takes") is not None
+        if row.setting.get("another_takes") is not None
     ]
     return Table(["defence", "epsilon", "points"], rows)
 
@@ -93,6 +93,16 @@ def attack_table(results: Results, threat: str) -> Table:
             for row in (first[attack] for attack in attacks)
         ],
     )
+
+
+def minimal_table(results: Results) -> Table:
+    """Return how small a perturbation fools each defence: a row an attack that knows of it and seeks the smallest."""
+    rows = [row for row in results.rows if row.median_minimal_l2 is not None and knows_defence(row.threat)]
+    defences = unique(row.defence for row in rows)
+    cells = {(row.attack, row.defence): number(row.median_minimal_l2, 3) for row in rows}
+    attacks = unique(row.attack for row in rows)
+    lines = [[attack, *(cells.get((attack, each), MISSING) for each in defences)] for attack in attacks]
+    return Table(["attack", *defences], lines)
 
 
 def rest_table(results: Results) -> Table:

@@ -12,11 +12,12 @@ from functools import cache
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from tf_lowdef.results.certificate import Certificate
 from tf_lowdef.results.comparison import Comparison
 from tf_lowdef.results.names import CLEAN
 from tf_lowdef.results.row import PER_IMAGE, Row
 
-SETTING_NUMBERS = ("epsilon", "steps", "step_size", "restarts", "doubling_takes")
+SETTING_NUMBERS = ("epsilon", "steps", "step_size", "restarts", "doubling_takes", "another_takes")
 """The values of a setting that reports format as numbers."""
 
 ROUNDING = 1e-6
@@ -81,6 +82,23 @@ def as_comparison(value: Any, note: Note) -> Comparison:
     found = read_as(Comparison, _without_threat(value))
     _check_interval((found.difference, found.difference), -1.0, 1.0)
     _check_interval(found.ci95, -1.0, 1.0)
+    return found
+
+
+def as_certificate(value: Any, note: Note) -> Certificate:
+    """Return what a smoothed classifier is certified for.
+
+    Raises:
+        ValueError: It cannot be used; the text says why.
+    """
+    del note
+    found = read_as(Certificate, value)
+    if not found.name.isprintable():
+        raise ValueError(f"its name holds characters that cannot be shown: {found.name!r}")
+    for point in found.points:
+        _check_interval(point.ci95, 0.0, 1.0)
+        if not point.ci95[0] - ROUNDING <= point.share <= point.ci95[1] + ROUNDING:
+            raise ValueError(f"impossible numbers: {point.share:g} outside of its interval")
     return found
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from tf_lowdef.bounds import LINF, NORMS, Bound
+
 CLEAN = "none"
 """The attack of the rows of clean images."""
 
@@ -27,15 +29,21 @@ class AttackName(str):
     __slots__ = ()
 
     @classmethod
-    def worst(cls, epsilon: float) -> AttackName:
-        """Return the name of the worst case within an epsilon, in grey levels."""
-        return cls(f"{WORST}:{epsilon:g}")
+    def worst(cls, bound: Bound) -> AttackName:
+        """Return the name of the worst case within a bound: ``"worst:4"``, ``"worst:l2:0.5"``."""
+        return cls(f"{WORST}:{bound}")
 
     @property
     def family(self) -> str:
         """The text without the epsilon: ``"bim,steps=20"``; attacks that differ in it alone have the same."""
         head, _, rest = self._parts()
         return head + (rest or "")
+
+    @property
+    def norm(self) -> str | None:
+        """The norm in the text, or ``"Linf"`` where it names none but an epsilon; None where it names neither."""
+        _, _, word = self._parts()[0].partition(":")
+        return NORMS.get(word) or (None if self.epsilon is None else LINF)
 
     @property
     def epsilon(self) -> float | None:

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tf_lowdef.bounds import LINF, Bound, in_order
 from tf_lowdef.results.accuracy import accuracy_table
+from tf_lowdef.results.certificate import Certificate
 from tf_lowdef.results.classes import read_class_names
 from tf_lowdef.results.comparison import Comparison
-from tf_lowdef.results.names import BARE, WORST, DefenceName, Kind
+from tf_lowdef.results.names import BARE, AttackName, DefenceName, Kind
 from tf_lowdef.results.row import Row
 from tf_lowdef.results.run_folder import read_run, write_run
 from tf_lowdef.results.table import html_table, unique
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-PREFERRED_EPSILON = 4.0
-"""The epsilon that a report puts first, in grey levels."""
+PREFERRED_BOUND = Bound(LINF, 4.0)
+"""What a report puts first."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Results:
         rows: One for each attack and defence.
         comparisons: Of every two defences under each attack; unreliable and conditional rows are not compared.
         images: Names of the images, in the order of the rows' `per_image`.
+        certified: What smoothed classifiers are certified for: see :func:`tf_lowdef.certify`.
         labels: Their classes, in the same order; none where these are not known.
     """
 
@@ -41,6 +44,7 @@ class Results:
     rows: Sequence[Row]
     comparisons: Sequence[Comparison] = ()
     images: Sequence[str] = ()
+    certified: Sequence[Certificate] = ()
     labels: Sequence[int] = ()
 
     @property
@@ -69,10 +73,18 @@ class Results:
         return unique(row.threat for row in self.rows if row.threat is not None)
 
     @property
+    def bound(self) -> Bound | None:
+        """The norm and epsilon that a report puts first; None where there is none.
+
+        4 grey levels, or else the smallest epsilon in Linf; one in L2 where nothing was tried in Linf.
+        """
+        known = in_order(row.bound for row in self.rows if row.bound is not None)
+        return PREFERRED_BOUND if PREFERRED_BOUND in known else next(iter(known), None)
+
+    @property
     def epsilon(self) -> float | None:
-        """The epsilon that a report puts first: 4 grey levels, or else the smallest; None where there is none."""
-        known = sorted({row.epsilon for row in self.rows if row.epsilon is not None})
-        return PREFERRED_EPSILON if PREFERRED_EPSILON in known else next(iter(known), None)
+        """The epsilon of `bound`."""
+        return None if self.bound is None else self.bound.epsilon
 
     @property
     def subject(self) -> DefenceName:
@@ -105,6 +117,7 @@ class Results:
         attack: str | None = None,
         defence: str | None = None,
         epsilon: float | None = None,
+        norm: str | None = None,
         conditional: bool | None = None,
     ) -> list[Row]:
         """Return the rows of which all of this is true, in order; None asks nothing.
@@ -114,12 +127,13 @@ class Results:
             threat: Such as ``"adaptive"``; clean images have none.
             attack: Such as ``"bim:4"``.
             defence: Such as ``"webp:60+flip"``.
-            epsilon: In grey levels.
+            epsilon: In grey levels; in L2 of images with pixels in [0, 1].
+            norm: ``"Linf"`` or ``"L2"``.
             conditional: Whether the rows are of images that the attacks before had left.
         """
         asked = {
             "kind": kind, "threat": threat, "attack": attack, "defence": defence, "epsilon": epsilon,
-            "conditional": conditional,
+            "norm": norm, "conditional": conditional,
         }  # fmt: skip
         wanted = {name: value for name, value in asked.items() if value is not None}
         return [row for row in self.rows if all(getattr(row, name) == value for name, value in wanted.items())]
@@ -128,7 +142,7 @@ class Results:
         """Return a defence's row of clean images, None where there is none."""
         return next(iter(self.select(kind="clean", defence=defence)), None)
 
-    def strongest(self, defence: str, epsilon: float | None = None) -> Row | None:
+    def strongest(self, defence: str, epsilon: float | None = None, norm: str = LINF) -> Row | None:
         """Return the most harmful attack of those who do not know of a defence; a reliable one, if there is one.
 
         Of these attackers the one who knows most counts: the oblivious one, or where only he was tried, the one who
@@ -136,26 +150,28 @@ class Results:
 
         Args:
             defence: Its name.
-            epsilon: In grey levels; None means `Results.epsilon`. Where nothing was tried at it, any counts.
+            epsilon: None means `Results.bound`. Where nothing was tried at it, any counts.
+            norm: Of `epsilon`.
         """
-        epsilon = self.epsilon if epsilon is None else epsilon
+        bound = self.bound if epsilon is None else Bound(norm, epsilon)
         for threat in (name for name, threat in THREATS.items() if not threat.knows_defence):
             rows = self.select(threat=threat, defence=defence, conditional=False)
             if rows:
-                rows = [row for row in rows if row.epsilon == epsilon] or rows
+                rows = [row for row in rows if row.bound == bound] or rows
                 return min(rows, key=lambda row: (row.unreliable is not None, row.top1))
         return None
 
-    def worst(self, defence: str, epsilon: float | None = None) -> Row | None:
+    def worst(self, defence: str, epsilon: float | None = None, norm: str = LINF) -> Row | None:
         """Return the worst case of a defence against an attacker who knows of it, None where that was not tried.
 
         Args:
             defence: Its name.
-            epsilon: In grey levels; None means `Results.epsilon`.
+            epsilon: None means `Results.bound`.
+            norm: Of `epsilon`.
         """
-        epsilon = self.epsilon if epsilon is None else epsilon
+        bound = self.bound if epsilon is None else Bound(norm, epsilon)
         rows = self.select(kind="worst", defence=defence)
-        return next((row for row in rows if row.attack.family == WORST and row.epsilon == epsilon), None)
+        return next((row for row in rows if bound is not None and row.attack == AttackName.worst(bound)), None)
 
     def compared(self, defence: str) -> list[Comparison]:
         """Return the comparisons of a defence with others, each turned so that this defence is the first."""
@@ -164,6 +180,7 @@ class Results:
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write ``run.json``, ``results.json``, ``results.csv`` and ``correct.csv``, each whole or not at all.
 
+        Where something was certified, ``certified.csv`` too: a line an image, with its class, radius and draws.
         ``correct.csv`` has a line an image, with its label and the name of its class, and a column a row: what
         `Row.per_image` holds, empty for None. JSON has no infinity: an infinite norm is the text ``"inf"``.
         """
@@ -203,6 +220,12 @@ class Results:
         from tf_lowdef.results.plot import accuracy_figure
 
         return accuracy_figure(self)
+
+    def plot_certified(self) -> Figure:
+        """Return certified accuracy over the L2 radius, with its 95 % band: a Matplotlib figure."""
+        from tf_lowdef.results.certified_plot import certified_figure
+
+        return certified_figure(self)
 
     def __repr__(self) -> str:
         attacks = len({(row.threat, row.attack) for row in self.select(kind="attack")})

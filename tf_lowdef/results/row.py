@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from tf_lowdef.bounds import LINF, Bound
 from tf_lowdef.results.names import AttackName, DefenceName, Kind, row_name
 
 HEADING, DIGITS = "heading", "digits"
@@ -32,7 +33,7 @@ class Row:
     Attributes:
         threat: What the attacker knows, such as ``"oblivious"``; None for clean images, which nobody attacks.
         attack: Such as ``"bim:4"``; ``"none"`` for clean images; ``"worst:4"`` for the worst example of every image
-            within epsilon, whoever made it. Any text may be given.
+            within epsilon, whoever made it; ``"worst:l2:0.5"`` likewise in L2. Any text may be given.
         defence: Such as ``"webp:60+flip"``; ``"none"`` for the bare model. Any text may be given.
         n: Images counted.
         correct: Of these, classified correctly by the defended model; a mean over draws where it is randomised.
@@ -103,9 +104,23 @@ class Row:
 
     @property
     def epsilon(self) -> float | None:
-        """The attack's bound, as the setting has it, or else the name; None where the attack seeks the smallest."""
+        """The attack's bound, as the setting has it, or else the name; None where the attack seeks the smallest.
+
+        In grey levels; where `norm` is ``"L2"``, of images with pixels in [0, 1].
+        """
         found: float | None = self.setting.get("epsilon", self.attack.epsilon)
         return found
+
+    @property
+    def norm(self) -> str | None:
+        """``"Linf"`` or ``"L2"``, as the setting has it, or else the name; None where neither tells."""
+        found: str | None = self.setting.get("norm", self.attack.norm)
+        return found
+
+    @property
+    def bound(self) -> Bound | None:
+        """Norm and epsilon; None where there is no epsilon. Rows of different norms are never compared."""
+        return None if self.epsilon is None else Bound(self.norm or LINF, self.epsilon)
 
     @property
     def name(self) -> str:

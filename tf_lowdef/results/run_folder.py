@@ -1,5 +1,7 @@
 """The one writer and the one reader of a run's ``run.json``, ``results.json``, ``results.csv`` and ``correct.csv``.
 
+Where something was certified, ``certified.csv`` is among them.
+
 The folder that is read may be incomplete, from another version, or edited by hand.
 """
 
@@ -16,11 +18,12 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from tf_lowdef._version import __version__
 from tf_lowdef.files import csv_text, open_text, write_text
-from tf_lowdef.results import per_image
+from tf_lowdef.results import certified_file, per_image
+from tf_lowdef.results.certificate import Certificate
 from tf_lowdef.results.comparison import Comparison
-from tf_lowdef.results.entries import Note, as_comparison, as_row, as_run
+from tf_lowdef.results.entries import Note, as_certificate, as_comparison, as_row, as_run
 from tf_lowdef.results.names import now_called, row_name
-from tf_lowdef.results.row import Row
+from tf_lowdef.results.row import PER_IMAGE, Row
 
 if TYPE_CHECKING:
     from tf_lowdef.results.results import Results
@@ -30,16 +33,22 @@ RESULTS = "results.json"
 MAX_NOTES = 20
 """Notes that are kept; a file of thousands of wrong rows is as well described by the first ones."""
 
-T = TypeVar("T", Row, Comparison)
+T = TypeVar("T", Row, Comparison, Certificate)
 
 
 def write_run(results: Results, folder: str | os.PathLike[str]) -> None:
-    """Write the four files, ``results.json`` last; see `Results.save`."""
+    """Write the files, ``results.json`` last; see `Results.save`."""
     content = {
         "run": results.run,
         "rows": [row.as_dict() for row in results.rows],
         "comparisons": [dataclasses.asdict(comparison) for comparison in results.comparisons],
     }
+    if results.certified:
+        content["certified"] = [
+            {name: value for name, value in dataclasses.asdict(each).items() if name != PER_IMAGE}
+            for each in results.certified
+        ]
+        write_text(Path(folder) / certified_file.TABLE, certified_file.to_table(results.certified, results.class_names))
     columns = {row.name: row.per_image for row in results.rows if row.per_image}
     write_text(Path(folder) / "run.json", _to_json(results.run))
     write_text(
@@ -49,7 +58,9 @@ def write_run(results: Results, folder: str | os.PathLike[str]) -> None:
     write_text(Path(folder) / RESULTS, _to_json(content))
 
 
-Parts = tuple[dict[str, Any], list[Row], tuple[Comparison, ...], tuple[str, ...], tuple[int, ...]]
+Parts = tuple[
+    dict[str, Any], list[Row], tuple[Comparison, ...], tuple[str, ...], tuple[Certificate, ...], tuple[int, ...]
+]
 
 
 def read_run(folder: str | os.PathLike[str], strict: bool) -> Parts:
@@ -73,11 +84,12 @@ def read_run(folder: str | os.PathLike[str], strict: bool) -> Parts:
         if len(known) < len(comparisons):
             note(f"{RESULTS}: {len(comparisons) - len(known)} comparisons are of rows that are not there.")
         rows, images, labels = _with_images(rows, Path(folder), note)
+        certified = _certified(content, Path(folder), note)
     except ValueError as error:
         raise ValueError(f"{shown}: not the results of a run: {error}") from error
     if notes:
         run["warnings"] = [*run["warnings"], *_at_most(notes)]
-    return run, rows, tuple(known), images, labels
+    return run, rows, tuple(known), images, certified, labels
 
 
 def _refuse(what: str) -> NoReturn:
@@ -90,7 +102,7 @@ def _read_json(path: Path, shown: str) -> dict[str, Any]:
         raise FileNotFoundError(f"{path.parent}: {what}")
     try:
         with open_text(path) as file:
-            content = json.loads(file.read())
+            content = json.loads(file.read().removeprefix("\ufeff"))  # of an editor
     except FileNotFoundError:
         raise FileNotFoundError(f"{shown}: no such file; is this the folder of a finished run?") from None
     except (ValueError, RecursionError) as error:
@@ -150,6 +162,28 @@ def _with_images(rows: list[Row], folder: Path, note: Note) -> tuple[list[Row], 
     if strange:
         note(f"{per_image.TABLE} and {RESULTS} disagree on {', '.join(strange[:3])}: one of them was edited.")
     return found, images, labels
+
+
+def _certified(content: Mapping[str, Any], folder: Path, note: Note) -> tuple[Certificate, ...]:
+    """Return the certificates of a run, each with its images as far as ``certified.csv`` proves it."""
+    if "certified" not in content:
+        return ()
+    found = _read_each(content, "certified", as_certificate, note)
+    try:
+        table = certified_file.read_table(folder / certified_file.TABLE)
+    except FileNotFoundError:
+        note(f"{certified_file.TABLE} is missing: what is proved of each image is not known.")
+        return tuple(found)
+    except (ValueError, OSError, csv.Error) as error:
+        note(f"{certified_file.TABLE} is damaged ({error}): what is proved of each image is not known.")
+        return tuple(found)
+    whole = []
+    for each in found:
+        certificate, wrong = certified_file.with_images(each, table)
+        if wrong is not None:
+            note(f"{certified_file.TABLE} and {RESULTS} disagree on {each.name}: {wrong}; one of them was edited.")
+        whole.append(certificate)
+    return tuple(whole)
 
 
 def _fits(row: Row) -> bool:

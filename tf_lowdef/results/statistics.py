@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 
 Shares = npt.NDArray[np.float64]
 """For each image, the share of draws in which it was classified correctly: 0 or 1 where nothing is drawn."""
@@ -20,6 +20,10 @@ AT_ONCE = 2_000_000
 """Numbers that are drawn at a time for these: the 10,000 times n of them would take gigabytes."""
 
 CONFIDENCE = 0.95
+
+TOWARDS_ONE = 2.0
+"""How far the variance of shares is drawn to that of a proportion, over the root of their number: the least of 1, 2 and
+3 that covered 95 % or more of ten kinds of shares, 20 to 200 images each (3,000 times each)."""
 
 
 class Paired(NamedTuple):
@@ -141,14 +145,27 @@ def _resample(size: int, draw: Callable[[tuple[int, int]], Shares], count: int =
     return np.concatenate([draw((min(rows, count - start), size)) for start in range(0, count, rows)])
 
 
-def accuracy_interval(shares: Shares, seed: int = 0) -> tuple[float, float]:
-    """Return the 95 % interval of an accuracy: Wilson's; for means over draws the bootstrap over images.
+def accuracy_interval(shares: Shares) -> tuple[float, float]:
+    """Return the 95 % interval of an accuracy: Wilson's; for means over draws with as many images as they are worth.
 
-    Where every image has the same share a bootstrap has no width: Wilson's interval for as many images then.
+    A share between 0 and 1 varies less than one that is 0 or 1, so that n such images are worth more: n divided by the
+    ratio of their variance to that of a proportion of the same mean. A few images tell that ratio badly, above all
+    where nearly all shares are alike, near 0 or 1, where a bootstrap covers 88 % (measured); so that it is drawn
+    towards 1, which never covers too little, by `TOWARDS_ONE` over the root of n. A test counts the coverage.
     """
-    if is_binary(shares) or len(set(shares.tolist())) < 2:
-        return wilson_interval(round(float(shares.sum())), len(shares))
-    return bootstrap_interval(shares, seed)
+    n, mean = len(shares), float(np.mean(shares)) if len(shares) else 0.0
+    if is_binary(shares) or n < 2:
+        return wilson_interval(round(float(shares.sum())), n)
+    ratio = min(float(np.var(shares, ddof=1)) / (mean * (1 - mean)), 1.0)
+    ratio += (1 - ratio) * min(1.0, TOWARDS_ONE / math.sqrt(n))
+    return _wilson(mean, n / ratio)
+
+
+def _wilson(share: float, n: float) -> tuple[float, float]:
+    """Return Wilson's 95 % score interval of a share of `n` trials, which need not be a whole number."""
+    z = float(norm.ppf((1 + CONFIDENCE) / 2))
+    centre, spread = share + z**2 / (2 * n), z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return max(0.0, (centre - spread) / (1 + z**2 / n)), min(1.0, (centre + spread) / (1 + z**2 / n))
 
 
 def is_binary(shares: Shares) -> bool:

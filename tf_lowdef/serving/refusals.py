@@ -88,7 +88,7 @@ def _random(network: Network, graph_def: Any) -> str:
     named = f": {_listed(names)}" if names else ""
     return (
         f"The graph of {network.model.name!r} answers the same images otherwise from call to call: a layer in it is "
-        f"random{named}. Export a model without it"
+        f"random{named}. Export a model without it, or a SmoothedClassifier with a seed"
     )
 
 

@@ -40,7 +40,7 @@ def draw_study(
 
     Returns:
         A row a defence: top-1 accuracy in percent on the clean and on the attacked images, the mean over ten draws that
-        the attack never saw, with a bootstrap interval over images.
+        the attack never saw, with an interval over images.
     """
     predict, rows = Predictor(model, seed=seed), []
     fresh = tuple(range(REPORT_DRAWS))
@@ -50,10 +50,10 @@ def draw_study(
         made = [parse_attack(attack)(attackable(defended, each), images, labels, seed=seed).images for each in counts]
         made *= len(draws) // len(counts)
         shares = [predict.correct_shares(pixels, labels, defence, fresh) for pixels in (images, *made)]
-        rows.append([defence.name, *(_text(each, seed) for each in shares)])
+        rows.append([defence.name, *(_text(each) for each in shares)])
     return Table(["defence", "clean", *(f"{attack}, {count} draw{'s' * (count > 1)}" for count in draws)], rows)
 
 
-def _text(shares: npt.NDArray[np.float64], seed: int) -> str:
-    low, high = accuracy_interval(shares, seed)
+def _text(shares: npt.NDArray[np.float64]) -> str:
+    low, high = accuracy_interval(shares)
     return f"{100 * shares.mean():.1f} ({100 * low:.1f} to {100 * high:.1f})"

@@ -73,11 +73,12 @@ def make_gallery(
         OSError: The folder cannot be written to.
         ValueError: The defence has no text, and is not among `defences`.
     """
-    choices, selection = choose(results, Path(folder))
-    if not choices:
-        return None
     model = open_classifier(model, data)
     images = open_data(model, data, labels)
+    classes = dict(zip(images.names, map(int, images.labels), strict=True))
+    choices, selection = choose(results, Path(folder), classes)
+    if not choices:
+        return None
     places = {name: place for place, name in enumerate(images.names)}
     class_names = images.class_names or () if class_names is None else class_names
     named = class_names.items() if isinstance(class_names, Mapping) else enumerate(class_names)
@@ -86,7 +87,7 @@ def make_gallery(
     defence = _find(results.subject, defences)
     maker = _Maker(model, defence, Path(folder), names, batch_size, int(results.run["seed"]))
     examples = [
-        maker.example(number, choice, images.read(places[choice.name]), int(images.labels[places[choice.name]]))
+        maker.example(number, choice, images.read(places[choice.name]), classes[choice.name])
         for number, choice in enumerate(choices, 1)
     ]
     gallery = Gallery(examples, selection, maker.no_cam)

@@ -5,9 +5,10 @@ from PIL import Image
 
 from tf_lowdef import FlipLayer, WebPLayer, evaluate, load_demo
 from tf_lowdef.attacks import parse_attack
+from tf_lowdef.bounds import Bound
 from tf_lowdef.defences import BARE, make_defence
 from tf_lowdef.evaluation.attackers.adaptive import strengthen
-from tf_lowdef.evaluation.attackers.budgets import BUDGETS, EXPLICIT, epsilons_of, find_budget
+from tf_lowdef.evaluation.attackers.budgets import BUDGETS, EXPLICIT, bounds_of, find_budget
 from tf_lowdef.evaluation.models.draws import image_keys
 from tf_lowdef.evaluation.models.predict import Predictor
 from tf_lowdef.evaluation.models.variants import defended_models
@@ -68,7 +69,7 @@ def test_the_cascade_goes_on_with_what_is_left(run):
     results, _ = run
     for defence in DEFENCES:
         left = int(results.row("bim:2", defence, "adaptive").correct)
-        for attack in ("apgd-ce:2,steps=20", "square:2,queries=100"):
+        for attack in ("mpgd:2,classes=3", "square:2,queries=100"):
             rows = [row for row in results.rows if (row.attack, row.defence) == (attack, defence)]
             if not left:
                 assert rows == []
@@ -103,7 +104,9 @@ def test_saved_results_are_the_same_again(run):
 
 def test_comparisons_are_of_every_pair_of_defences(run):
     results, _ = run
-    unconditional = {(row.threat, row.attack) for row in results.rows if not row.conditional and not row.unreliable}
+    believed = [(row.threat, row.attack) for row in results.rows if not row.conditional and not row.unreliable]
+    unconditional = {each for each in believed if believed.count(each) > 1}
+    assert unconditional
     assert {(each.threat, each.attack) for each in results.comparisons} == unconditional
     for each in results.comparisons:
         first, second = (results.row(each.attack, name, each.threat) for name in (each.first, each.second))
@@ -191,24 +194,36 @@ def test_budgets():
     assert find_budget(None) is EXPLICIT
     with pytest.raises(ValueError, match="Received: budget='lavish'"):
         find_budget("lavish")
-    names = [attack.spec for attack in BUDGETS["standard"].cascade(4, 10)]
-    assert names[0] == "pgd:4,steps=20"
-    assert {"pgd:4,steps=100,restarts=5", "square:4"} <= set(names)
-    assert {attack.name for attack in BUDGETS["standard"].cascade(0.5, 2)} == {"pgd", "apgd-ce", "square"}
-    assert BUDGETS["standard"].twice(4).steps == 200
+    names = [attack.spec for attack in BUDGETS["standard"].cascade(Bound("Linf", 4.0), 10)]
+    assert names[0] == "mpgd:4,classes=4"
+    assert {"apgd-ce:4", "square:4"} <= set(names)
+    assert BUDGETS["standard"].check(Bound("Linf", 4.0), 10).name == "apgd-t"
+    assert BUDGETS["standard"].check(Bound("Linf", 4.0), 3).name == "apgd-dlr"
+    assert BUDGETS["standard"].check(Bound("Linf", 4.0), 2).name == "pgd"
+    assert BUDGETS["quick"].check(Bound("Linf", 4.0), 10) is None
     assert BUDGETS["standard"].label is None
-    assert epsilons_of([parse_attack(spec) for spec in ("bim:8", "fgsm:2", "deepfool", "pgd:8")]) == [2, 8]
-    assert epsilons_of([parse_attack("deepfool")]) == [4]
+    attacks = [parse_attack(spec) for spec in ("bim:8", "pgd:l2:0.5", "fgsm:2", "deepfool", "pgd:8")]
+    assert bounds_of(attacks) == [("Linf", 2), ("Linf", 8), ("L2", 0.5)]
+    assert bounds_of([parse_attack("deepfool")]) == [("Linf", 4)]
 
 
-def test_standard_shows_what_doubling_takes(model, dataset, monkeypatch):
-    small = {"attacks": ("pgd:{},steps=2",), "doubled": "pgd:{},steps=4", "draws": 1}
+@pytest.mark.parametrize("budget", ["quick", "standard"])
+def test_a_budget_keeps_to_the_norm(budget):
+    bound = Bound("L2", 0.5)
+    attacks = BUDGETS[budget].cascade(bound, 10)
+    attacks += [attack for attack in [BUDGETS[budget].check(bound, 10)] if attack]
+    assert len(attacks) > 2
+    assert all(attack.bound in (bound, None) and attack.norm == "L2" for attack in attacks)
+
+
+def test_standard_shows_what_another_attack_takes(model, dataset, monkeypatch):
+    small = {"attacks": ("pgd:{},steps=2",), "another": ("pgd:{},steps=4",), "draws": 1}
     monkeypatch.setitem(BUDGETS, "standard", BUDGETS["standard"].__class__(
-        name="standard", sanity_images=4, sanity_steps=5, label=None, **small
+        name="standard", sanity_images=4, sanity_steps=5, planted_images=2, label=None, **small
     ))  # fmt: skip
     results = evaluate(model, dataset, ["fgsm:0.9"], ["webp:60"], "adaptive", budget="standard")
     worst = results.row("worst:0.9", "webp:60", "adaptive")
-    assert worst.setting["doubling_takes"] == 0  # less than one grey level changes nothing
+    assert worst.setting["another_takes"] == 0  # less than one grey level changes nothing
     assert results.row("pgd:0.9,steps=4", "webp:60", "adaptive").conditional
 
 

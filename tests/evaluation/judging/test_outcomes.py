@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from tf_lowdef.attacks import AttackResult
-from tf_lowdef.evaluation.judging.outcomes import Made, Outcome, observe, worst_of
+from tf_lowdef.bounds import Bound
+from tf_lowdef.evaluation.judging.outcomes import Made, Outcome, made_for, observe, worst_of
 
 CLEAN = np.zeros((3, 16, 16, 3), np.uint8)
 LABELS = np.array([0, 1, 2])
@@ -43,8 +44,21 @@ def test_only_examples_within_epsilon_count_by_their_rounded_norm():
     clean.put(np.arange(5), np.ones(5), np.ones(5))
     attacked = Outcome.empty("adaptive", "deepfool", "flip", made(linf=np.array([1, 9, 4])), 5)
     attacked.put(np.arange(5), np.zeros(5), np.zeros(5))
-    assert worst_of([clean, attacked], 4)[0].tolist() == [1, 0, 1, 1, 0]
-    assert worst_of([clean, attacked], 1)[0].tolist() == [1, 0, 1, 1, 1]
+    assert worst_of([clean, attacked], Bound("Linf", 4))[0].tolist() == [1, 0, 1, 1, 0]
+    assert worst_of([clean, attacked], Bound("Linf", 1))[0].tolist() == [1, 0, 1, 1, 1]
+
+
+def test_within_l2_the_l2_norm_counts_alone():
+    clean = Outcome.empty("oblivious", "none", "flip", None, 5)
+    clean.put(np.arange(5), np.ones(5), np.ones(5))
+    attacked = Outcome.empty("adaptive", "bim:4", "flip", made(linf=np.ones(3), l2=np.array([0.4, 0.5, 0.6])), 5)
+    attacked.put(np.arange(5), np.zeros(5), np.zeros(5))
+    attacked.tried[:] = [False, True, True, True, False]
+    assert worst_of([clean, attacked], Bound("L2", 0.5))[0].tolist().count(0) == 2
+    assert worst_of([clean, attacked], Bound("L2", 0.3))[0].all()
+    attacked.made.setting.update(epsilon=0.5, norm="L2")
+    assert made_for([attacked], Bound("L2", 0.5)) == [attacked]
+    assert made_for([attacked], Bound("Linf", 0.5)) == []
 
 
 def test_the_worst_example_is_chosen_by_other_draws_than_it_is_counted_by():
@@ -52,6 +66,6 @@ def test_the_worst_example_is_chosen_by_other_draws_than_it_is_counted_by():
     clean.put(np.arange(5), np.full(5, 0.9), np.full(5, 0.9))
     attacked = Outcome.empty("adaptive", "pgd:4", "noise:8", made(), 5)
     attacked.put(np.arange(5), np.array([0.1, 0.1, 0.5, 0.1, 0.1]), np.array([0.2, 0.95, 0.4, 0.2, 0.2]))
-    shares, chosen_by = worst_of([clean, attacked], 4)
+    shares, chosen_by = worst_of([clean, attacked], Bound("Linf", 4))
     assert shares == pytest.approx([0.9, 0.9, 0.5, 0.9, 0.1])
     assert chosen_by == pytest.approx([0.9, 0.9, 0.4, 0.9, 0.2])

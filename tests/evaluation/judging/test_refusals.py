@@ -5,9 +5,12 @@ import numpy as np
 import pytest
 
 from tf_lowdef import WebPLayer, evaluate
+from tf_lowdef.bounds import Bound
 from tf_lowdef.evaluation.judging.outcomes import Attacked, Made, Outcome
-from tf_lowdef.evaluation.judging.refusals import attack_reasons, worst_case_reasons
+from tf_lowdef.evaluation.judging.probes import Probe, probe_reasons
+from tf_lowdef.evaluation.judging.refusals import attack_reasons, unreliable_warnings, worst_case_reasons
 from tf_lowdef.report import conclusion, to_markdown
+from tf_lowdef.results import Row
 
 N = 200
 
@@ -29,7 +32,8 @@ CLEAN = outcome(N, "none")
 
 
 def reasons(outcomes, others=(), epsilon=4, smaller=(), **attacked):
-    return worst_case_reasons(CLEAN, list(others), Attacked(list(outcomes), **attacked), epsilon, smaller)
+    bound, smaller = Bound("Linf", epsilon), [Bound("Linf", less) for less in smaller]
+    return worst_case_reasons(CLEAN, list(others), Attacked(list(outcomes), **attacked), bound, smaller)
 
 
 def test_a_defence_that_falls_or_holds_is_believed():
@@ -57,8 +61,23 @@ def test_fgsm_without_a_defence_is_not_monotone_and_not_refused():
 
 def test_the_attacker_without_gradients_must_not_win():
     masked = [outcome(190, "pgd:4", 4), outcome(120, "square:4", 4, gradient=False)]
-    assert reasons(masked) == ["an attack without gradients fools more images than those with"]
+    assert reasons(masked) == ["attacks without gradients fool 70 of 200 images that those with gradients leave"]
     assert reasons([outcome(80, "pgd:4", 4), outcome(120, "square:4", 4, gradient=False)]) == []
+
+
+def test_a_gain_on_survivors_alone_shows():
+    """Twenty-five left by gradients, seven of them by Square, which never met the others."""
+    square = outcome(7, "square:4", 4, gradient=False)
+    square.tried[25:] = square.made.tried[25:] = False
+    (reason,) = reasons([outcome(25, "pgd:4", 4), square])
+    assert reason == "attacks without gradients fool 18 of 200 images that those with gradients leave"
+
+
+def test_what_gradients_were_not_tried_on_is_not_held_against_them():
+    by_gradient = outcome(80, "pgd:4", 4)
+    by_gradient.tried[100:] = by_gradient.made.tried[100:] = False
+    by_gradient.made.linf[100:] = np.inf
+    assert reasons([outcome(100, "square:4", 4, gradient=False), by_gradient]) == []
 
 
 @pytest.mark.parametrize("threat", ["oblivious", "transfer"])
@@ -70,17 +89,42 @@ def test_images_made_elsewhere_must_not_win(threat):
 
 def test_a_huge_perturbation_must_reach_zero():
     (reason,) = reasons([outcome(190, "pgd:4", 4)], sanity_images=8, sanity_left=3)
-    assert reason == "3 of 8 images withstand PGD at epsilon 64"
+    assert reason == "3 of 8 images withstand an attack at epsilon 64"
 
 
-def test_doubling_the_steps_must_not_matter():
+def test_an_attack_of_another_kind_must_not_matter():
     first = outcome(100, "pgd:4", 4)
     for left, expected in (
         (98, []),
-        (90, ["doubling the steps takes another 5.0 points: the attacks have not converged"]),
+        (90, ["apgd-t:4 takes another 5.0 points: the attacks before have not converged"]),
     ):
-        doubled = outcome(left, "pgd:4,steps=200", 4)
-        assert reasons([first, doubled], doubled={4: doubled}) == expected
+        another = outcome(left, "apgd-t:4", 4)
+        assert reasons([first, another], another={Bound("Linf", 4): another}) == expected
+
+
+PROBES = {
+    "unregistered draws": (
+        Probe(16, repeats=False, useful=16, leads=16),
+        "two equal passes give other scores",
+    ),
+    "one-hot": (Probe(16, one_hot=True, useful=16, leads=16), "the scores tell no more than the class"),
+    "no gradient near": (Probe(16, useful=3, leads=3), "no gradient at 13 of 16 images"),
+    "wrong way": (Probe(16, useful=16, leads=2), "does no more harm than others on 14 of 16"),
+    "columns": (
+        Probe(16, useful=16, leads=16, hidden=0.9, blind=0.875),
+        "88% of the values get no gradient",
+    ),
+}
+
+
+@pytest.mark.parametrize(("told", "text"), PROBES.values(), ids=PROBES)
+def test_what_a_few_images_tell_of_a_gradient(told, text):
+    (reason,) = probe_reasons([told])
+    assert text in reason
+    honest = Probe(16, useful=16, leads=16, blind=0.5, hidden=0.01)
+    assert probe_reasons([honest]) == probe_reasons([]) == []
+    if told.repeats and not told.one_hot:
+        assert probe_reasons([told, honest]) == []  # another gradient of the same layers leads
 
 
 @pytest.mark.parametrize(
@@ -134,7 +178,7 @@ def test_the_attacker_without_gradients_finds_what_a_mask_hides(model, stop_laye
     assert worst.top1 == square.top1 < 1
     assert square.unreliable is None
     assert worst.unreliable
-    assert results.row("bim:4", "none", "adaptive").unreliable == "the model gives no gradient"
+    assert results.row("bim:4", "none", "adaptive").unreliable.startswith("the model gives no gradient")
 
 
 def test_a_saturated_loss_is_refused_until_a_better_one_breaks_it(model, stop_layer, dataset):
@@ -167,3 +211,18 @@ def test_an_attack_that_moves_no_pixel_lets_nothing_hold(model, dataset, attack,
 def test_square_that_moves_pixels_is_believed(model, dataset):
     results = evaluate(model, dataset, ["square:4,queries=20"], ["none"], limit=10)
     assert results.row("square:4,queries=20", "none").unreliable is None
+
+
+def test_one_cause_is_told_once():
+    def row(threat, attack, defence, unreliable):
+        return Row(threat, attack, defence, 24, 12, 0.5, (0.3, 0.7), unreliable=unreliable)
+
+    still = "a loss that did not move on {} of 23 images"
+    rows = [row("adaptive", f"bim:{number}", "webp:60", still.format(number)) for number in range(1, 10)]
+    rows += [row("adaptive", f"bim:{number}", "flip", still.format(5)) for number in range(1, 10)]
+    rows += [row("adaptive", "worst:4", "flip", f"{still.format(5)}; images that withstand epsilon 64")]
+    rows += [row("oblivious", "bim:1", "flip", None)]
+    first, second = unreliable_warnings(rows)
+    assert "against webp:60; adaptive" in first
+    assert "(8 more like it)" in first
+    assert second.startswith("unreliable: adaptive worst:4 against flip: images that withstand epsilon 64.")

@@ -10,12 +10,16 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.attacks import PGD, Attack
+from tf_lowdef.attacks import MPGD, Attack
+from tf_lowdef.bounds import Bound
 from tf_lowdef.evaluation.attackers.budgets import Budget
 from tf_lowdef.evaluation.images.spool import Spool
 from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, Attacked, Made, Outcome, survivors
+from tf_lowdef.evaluation.judging.probes import Probe, probe_reasons
 from tf_lowdef.evaluation.models.draws import REPORT_DRAWS
+from tf_lowdef.evaluation.models.planted import reaches_a_level
 from tf_lowdef.evaluation.models.predict import class_count
+from tf_lowdef.evaluation.models.probe import PROBE_IMAGES
 from tf_lowdef.evaluation.models.run_models import RunModels, padded_size
 from tf_lowdef.jobs import LocalRunner, Record, Runner, SplitWork, Unit, cut
 from tf_lowdef.results.paths import image_folder
@@ -52,7 +56,7 @@ class AdaptiveAttacker:
         images: What is attacked.
         explicit: Attacks tried on every image, by name.
         budget: What is tried besides.
-        epsilons: At which the budget's attacks are tried.
+        bounds: Within which the budget's attacks are tried.
         keep: Whether the images that fool their defence are kept.
         runner: Does the units, one attack on one batch each.
         progress: Called with how many images an attack is done with, those included that it need not be tried on.
@@ -65,7 +69,7 @@ class AdaptiveAttacker:
         images: Spool,
         explicit: Mapping[str, Attack],
         budget: Budget,
-        epsilons: Sequence[float],
+        bounds: Sequence[Bound],
         *,
         keep: bool = False,
         runner: Runner | None = None,
@@ -76,7 +80,7 @@ class AdaptiveAttacker:
         self._images = images
         self._explicit = explicit
         self._budget = budget
-        self._epsilons = epsilons
+        self._bounds = bounds
         self._keep = keep
         self._runner = runner or LocalRunner()
         self._progress = progress or (lambda _: None)
@@ -84,38 +88,48 @@ class AdaptiveAttacker:
     @property
     def stages(self) -> int:
         """How many attacks one defence goes through."""
-        return len(self._explicit) + sum(len(self._cascade(epsilon)) for epsilon in self._epsilons)
+        return len(self._explicit) + sum(len(self._cascade(bound)) for bound in self._bounds)
 
     def attack(self, defence: str, clean: Outcome) -> Attacked:
         """Attack one defence with everything; `clean` is what it makes of the clean images."""
         target, attacked = _Target(defence, self._differentiable(defence), clean), Attacked()
+        attacked.reasons = probe_reasons(self._probe(target))
         everything = np.flatnonzero((clean.shares > 0) | (clean.chosen_by > 0))
         for name, attack in self._explicit.items():
             attacked.outcomes.append(self._stage(target, name, attack, everything, conditional=False))
-        for epsilon in self._epsilons:
-            self._run_cascade(target, epsilon, everything, attacked)
-        if any(len(survivors(target.clean, attacked.outcomes, epsilon)) for epsilon in self._epsilons):
+        for bound in self._bounds:
+            self._run_cascade(target, bound, everything, attacked)
+        if any(len(survivors(target.clean, attacked.outcomes, bound)) for bound in self._bounds):
             self._check_sanity(target, attacked)
         return attacked
 
-    def _run_cascade(self, target: _Target, epsilon: float, everything: Indices, attacked: Attacked) -> None:
-        """Try the budget's attacks at one epsilon, each on what those before have left."""
-        doubled = self._budget.twice(epsilon)
-        for attack in self._cascade(epsilon):
-            before = any(outcome.made and outcome.made.epsilon == epsilon for outcome in attacked.outcomes)
-            places = survivors(target.clean, attacked.outcomes, epsilon) if before else everything
+    def _run_cascade(self, target: _Target, bound: Bound, everything: Indices, attacked: Attacked) -> None:
+        """Try the budget's attacks within one bound, each on what those before have left.
+
+        What attacks without gradients have fooled is still tried by those with them: otherwise nothing would show that
+        the gradients lead nowhere.
+        """
+        another = self._budget.check(bound, class_count(self._site.model))
+        for attack in self._cascade(bound):
+            earlier = [
+                outcome
+                for outcome in attacked.outcomes
+                if outcome.made and (outcome.made.gradient or not attack.needs_gradient)
+            ]
+            before = any(outcome.made and outcome.made.bound == bound for outcome in earlier)
+            places = survivors(target.clean, earlier, bound) if before else everything
             if before and not len(places):
                 self._progress(len(self._images))
                 continue
             attacked.outcomes.append(self._stage(target, attack.spec, attack, places, conditional=before))
-            if attack == doubled:
-                attacked.doubled[epsilon] = attacked.outcomes[-1]
+            if attack == another:
+                attacked.another[bound] = attacked.outcomes[-1]
 
-    def _cascade(self, epsilon: float) -> list[Attack]:
-        """Return the budget's attacks at one epsilon, the doubled steps last, without those that were asked for."""
-        cascade = self._budget.cascade(epsilon, class_count(self._site.model))
-        doubled = self._budget.twice(epsilon)
-        cascade += [] if doubled is None else [doubled]
+    def _cascade(self, bound: Bound) -> list[Attack]:
+        """Return the budget's attacks within one bound, that of another kind last, without what was asked for."""
+        classes = class_count(self._site.model)
+        cascade, another = self._budget.cascade(bound, classes), self._budget.check(bound, classes)
+        cascade += [] if another is None else [another]
         return [attack for attack in cascade if attack.spec not in self._explicit]
 
     def _stage(self, target: _Target, name: str, attack: Attack, places: Indices, conditional: bool) -> Outcome:
@@ -134,6 +148,7 @@ class AdaptiveAttacker:
             outcome.put(places, target.clean.shares[places], target.clean.chosen_by[places])
             self._progress(len(places))
             return outcome
+        self._self_test(target, name, strong, made)
         for part, record in self._attacked(target, name, strong, places):
             made.put(part, record.arrays, float(record["attack_seconds"]))
             outcome.put(part, record["shares"], record["chosen_by"], float(record["seconds"]))
@@ -159,15 +174,39 @@ class AdaptiveAttacker:
         for unit, record in zip(units, self._runner.run(units, work), strict=True):
             yield np.array(unit.task["places"], np.int64), record
 
+    def _self_test(self, target: _Target, name: str, attack: Attack, made: Made) -> None:
+        """Let an attack with gradients find examples that were planted, and note how it did; not where draws decide."""
+        places = np.flatnonzero(target.clean.shares > 0.5)[: self._budget.planted_images]
+        draws = self._site.predictor.draws(self._site.defences[target.defence])
+        if draws or not attack.needs_gradient or not reaches_a_level(attack) or not len(places):
+            return
+        step = partial(RunModels.self_test, defence=target.defence, attack=attack, number=target.differentiable[0])
+        unit = Unit(f"{self._threat.name}/{target.defence}/{name}/self-test", {"places": places.tolist()})
+        record = next(self._runner.run([unit], SplitWork(self._images.batch, step, self._site)))
+        made.planted, made.found = int(record.facts["planted"]), int(record.facts["found"])
+        if made.planted:
+            verdict = "failed" if made.failed_self_test else "passed"
+            made.setting["self_test"] = f"{verdict}: {made.found} of {made.planted} planted examples found"
+
     def _check_sanity(self, target: _Target, attacked: Attacked) -> None:
         """Attack a few images with a perturbation that nothing can withstand."""
         places = np.flatnonzero(target.clean.shares > 0.5)[: self._budget.sanity_images]
         if not target.differentiable or not len(places):
             return
-        attack = strengthen(PGD(SANITY_EPSILON, steps=self._budget.sanity_steps))
+        attack = MPGD(SANITY_EPSILON, steps=self._budget.sanity_steps)
         records = [record for _, record in self._attacked(target, SANITY, attack, places)]
         attacked.sanity_images = len(places)
         attacked.sanity_left = int(sum((record["shares"] >= 0.5).sum() for record in records))
+
+    def _probe(self, target: _Target) -> list[Probe]:
+        """Ask a few images what the gradients of a defended model are worth."""
+        places = np.flatnonzero(target.clean.shares > 0.5)[: min(PROBE_IMAGES, self._site.batch_size)]
+        if not target.differentiable or not len(places):
+            return []
+        step = partial(RunModels.probe_gradients, defence=target.defence, through=target.differentiable)
+        unit = Unit(f"{self._threat.name}/{target.defence}/probe", {"places": places.tolist()})
+        record = next(self._runner.run([unit], SplitWork(self._images.batch, step, self._site)))
+        return [Probe(**facts) for facts in record.facts["probes"]]
 
     def _differentiable(self, defence: str) -> list[int]:
         """Return which of a defence's models have a gradient."""

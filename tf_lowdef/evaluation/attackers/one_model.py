@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.attacks import Attack
+from tf_lowdef.bounds import in_order
 from tf_lowdef.evaluation.images.spool import Spool
 from tf_lowdef.evaluation.judging.outcomes import Made, Outcome
+from tf_lowdef.evaluation.judging.probes import Probe, victim_reasons
+from tf_lowdef.evaluation.judging.refusals import mark
 from tf_lowdef.evaluation.models.draws import REPORT_DRAWS
+from tf_lowdef.evaluation.models.probe import PROBE_IMAGES
 from tf_lowdef.evaluation.models.run_models import JUDGED, Batch, RunModels
 from tf_lowdef.jobs import LocalRunner, Record, Runner, SplitWork, Unit, cut
 from tf_lowdef.results import CLEAN
@@ -78,7 +82,31 @@ class OneModelAttacker:
                     made.put(places, record.arrays, float(record["attack_seconds"]))
                 self._progress()
             outcomes += cells
+        mark(outcomes)
+        reasons = self._doubts(threat, [outcome.made for outcome in outcomes if outcome.made is not None])
+        for outcome in outcomes:
+            if outcome.made is not None and outcome.made.gradient and not outcome.made.missing and outcome.shares.any():
+                outcome.unreliable += reasons
         return outcomes
+
+    def _doubts(self, threat: Threat, made: Sequence[Made]) -> list[str]:
+        """Return why gradients through the threat's victim are not to be trusted, asked of the first images."""
+        trusting = [each for each in made if each.gradient and not each.missing]
+        if not trusting or not len(self._images):
+            return []
+        places = list(range(min(PROBE_IMAGES, self._site.batch_size, len(self._images))))
+        bounds = in_order(each.bound for each in trusting if each.bound is not None)
+        bound = max((each for each in bounds if each.norm == bounds[0].norm and each.levels >= 1), default=None)
+        step = partial(RunModels.check_victim, threat=threat, bound=bound)
+        unit = Unit(f"{threat.name}/check", {"places": places})
+        record = next(self._runner.run([unit], SplitWork(self._images.batch, step, self._site)))
+        images, left = record.facts["sanity"]
+        within = (
+            [each.success & each.within(bound) for each in trusting] if bound else [np.zeros(len(self._images), bool)]
+        )
+        fooled = np.any(within, axis=0)[places]
+        only = int((record["square"] & ~fooled).sum())
+        return victim_reasons(Probe(**record.facts["probe"]), images, left, only)
 
     def _defended(
         self, name: str, outcomes: list[Outcome], step: Callable[[RunModels, Batch], Record]

@@ -22,7 +22,7 @@ from tf_lowdef.data.load import from_files
 from tf_lowdef.evaluation.folder.log import ADVERSARIAL, LogLine, read_table, status, write_table
 from tf_lowdef.evaluation.folder.step import attack_images, read
 from tf_lowdef.evaluation.judging.checks import check_labels
-from tf_lowdef.evaluation.models.opening import channel_count, doubts, open_classifier
+from tf_lowdef.evaluation.models.opening import channel_count, find_doubts, open_classifier
 from tf_lowdef.evaluation.models.predict import class_count, input_size
 from tf_lowdef.evaluation.models.remote import write_recipe
 from tf_lowdef.evaluation.models.run_models import RunModels
@@ -182,7 +182,7 @@ def _warn_of_doubts(model: Any, images: Sequence[SourceFile]) -> None:
     known = [image for image in images if image.label is not None]
     wanted = Wanted(input_size(model), channel_count(model))
     said = head_doubts(model)  # when it was adapted
-    for doubt in doubts(model, from_files("", known, wanted) if known else None):
+    for doubt in find_doubts(model, from_files("", known, wanted) if known else None):
         if doubt not in said:
             warnings.warn(doubt, UserWarning, stacklevel=3)
 

@@ -62,5 +62,5 @@ def _compare(data: ImageData, selection: Selection, indices: Sequence[int], pixe
         if image_digest(image) != selection.digests[index]:
             raise RunMismatchError(
                 f"{data.source}: {data.names[index]!r} has changed since the run began. Put the old one back, or "
-                "--restart, which moves the run aside"
+                "begin a new run in another folder (--restart, on the command line, moves this one aside)"
             )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.data.image_data import ImageData, Pixels
-from tf_lowdef.evaluation.models.predict import Logits
+from tf_lowdef.evaluation.models.predict import Logits, NonFiniteOutputError
 from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.jobs import LocalRunner, Record, Runner, SplitWork, Unit, cut
 
@@ -109,19 +109,24 @@ def image_digest(pixels: Pixels) -> bytes:
 
 @dataclass(frozen=True)
 class _Reading:
-    """A batch as it was read: the indices of the readable images, these, why others are not, and what to check."""
+    """A batch as it was read.
+
+    The readable images' indices, their pixels, why others are not, what to check, and their names.
+    """
 
     readable: list[int]
     pixels: Pixels | None
     failed: dict[int, str]
     check: Check | None
+    names: list[str] = field(default_factory=list)
 
 
 def _read(data: ImageData, unit: Unit, check: Check | None) -> _Reading:
     batch: list[int] = unit.task["places"]
     images, failed = data.read_batch(batch)
     pixels = stack(images, data.source) if images else None
-    return _Reading([index for index in batch if index not in failed], pixels, failed, check)
+    readable = [index for index in batch if index not in failed]
+    return _Reading(readable, pixels, failed, check, [data.names[index] for index in readable])
 
 
 def classify(site: RunModels, reading: _Reading) -> Record:
@@ -130,7 +135,11 @@ def classify(site: RunModels, reading: _Reading) -> Record:
     readable = np.array(reading.readable, np.int64)
     if reading.pixels is None:
         return Record({"readable": readable}, facts)
-    logits = site.predictor(reading.pixels)
+    try:
+        logits = site.predictor(reading.pixels)
+    except NonFiniteOutputError as error:
+        name = reading.names[error.image]
+        raise ValueError(f"The model's output is NaN or infinite for the clean image {name!r}") from error
     if reading.check is not None:
         facts["warnings"] = reading.check(logits)
     digests = np.frombuffer(b"".join(map(image_digest, reading.pixels)), np.uint8).reshape(len(readable), -1)

@@ -17,6 +17,9 @@ NEAR_CHANCE = 0.05
 SHIFT_GAIN = 0.2
 """How much better top-1 accuracy must become with shifted labels before the shift is suspected."""
 
+FEWEST_DISCORDANT = 7
+"""Images that one of two attackers alone has to fool for the exact, one-sided test to reach .01: 2 ** -7 < .01."""
+
 Labels = npt.NDArray[np.int64]
 
 PROBABILITIES = (
@@ -63,6 +66,21 @@ def clean_accuracy_warnings(predictions: Labels, labels: Labels, classes: int) -
                 f"instead of {top1:.1%}: labels must be the model's 0-based class indices"
             )
     return warnings
+
+
+def few_images_warnings(n: int, adaptive: bool) -> list[str]:
+    """Return a warning where images are so few that comparisons of attackers cannot show anything.
+
+    Args:
+        n: Images.
+        adaptive: Whether an attacker who knows of the defences is among them: his rows are compared.
+    """
+    if not adaptive or n >= FEWEST_DISCORDANT:
+        return []
+    return [
+        f"{n} images are too few to compare attackers with one another: the exact test can refuse nothing below "
+        f"{FEWEST_DISCORDANT}, so that worst cases are checked less than they should be"
+    ]
 
 
 def probability_warnings(logits: npt.NDArray[np.float32] | None, attacks: Sequence[Attack]) -> list[str]:

@@ -5,14 +5,17 @@ Each check names its source. A marked number stays, as an upper bound of the acc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from tf_lowdef.bounds import Bound
 from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, Attacked, Made, Outcome, made_for, worst_of
 from tf_lowdef.results import Row
 from tf_lowdef.results.statistics import mcnemar
+from tf_lowdef.results.table import unique
 
 FEW = 0.01
 """The share of images without a gradient up to which a row is believed: rounding can flatten single images."""
@@ -20,8 +23,20 @@ FEW = 0.01
 LEVEL = 0.01
 """The p below which a paired, one-sided test makes a worst case unreliable."""
 
-DOUBLING = 0.01
-"""By how much accuracy may still fall when the steps are doubled."""
+STILL_TAKEN = 0.01
+"""By how much accuracy may still fall under an attack of another kind."""
+
+GAIN = 0.002
+"""What attacks without gradients may take of all images that those with gradients left (AutoAttack's flag, Croce and
+Hein 2020: the check of the released code for its Square attack)."""
+CLEAR = 0.4
+"""By how much the share of draws has to fall for an image of a randomised defence to count there."""
+
+FALLING = 0.25
+"""The share of images on which an attack's loss may end lower than it began: single steps may overshoot."""
+REASONS = "; "
+"""What stands between the reasons of a row."""
+_NUMBERS = re.compile(r"\d+(\.\d+)?")
 
 Flags = npt.NDArray[np.bool_]
 
@@ -50,16 +65,24 @@ def attack_reasons(made: Made | None) -> list[str]:
             "nothing but zero gradients": made.zero_gradient,
             "gradients that are NaN or infinite": made.nonfinite_gradient,
             "a loss that did not move": made.still & ~made.zero_gradient & ~made.success,
+            "a loss that fell": made.fell & ~made.success,
         }
     )
+    limits = {"a loss that fell": FALLING}
+    missed = f"its self-test failed, {made.found} of {made.planted} planted examples found"
+    failed = [missed] if made.failed_self_test else []
     counts = {what: int((flags & counted).sum()) for what, flags in found.items()}
-    return [f"{what} on {count} of {total} images" for what, count in counts.items() if count > FEW * total]
+    return failed + [
+        f"{what} on {count} of {total} images"
+        for what, count in counts.items()
+        if count > limits.get(what, FEW) * total
+    ]
 
 
 def worst_case_reasons(
-    clean: Outcome, others: Sequence[Outcome], attacked: Attacked, epsilon: float, smaller: Sequence[float]
+    clean: Outcome, others: Sequence[Outcome], attacked: Attacked, bound: Bound, smaller: Sequence[Bound]
 ) -> list[str]:
-    """Return why the worst case of a defence at one epsilon is too good to be believed.
+    """Return why the worst case of a defence within one bound is too good to be believed.
 
     The tests are exact McNemar's, one-sided, on images that exactly one of two attackers fools. Images that a cascade
     no longer tried an attack on count as not fooled by it, so that the tests err on the side of belief. A larger
@@ -71,28 +94,46 @@ def worst_case_reasons(
         clean: What the defence makes of the clean images.
         others: What it makes of images that were made on other models: oblivious and transfer.
         attacked: What the adaptive attacker did.
-        epsilon: In grey levels.
-        smaller: The smaller epsilons that were tried.
+        bound: Norm and epsilon.
+        smaller: The bounds before it; those of the same norm are smaller.
     """
-    mine = made_for(attacked.outcomes, epsilon)
-    fooled = _fooled(clean, mine, epsilon)
+    mine = made_for(attacked.outcomes, bound)
+    fooled = _fooled(clean, mine, bound)
     by_gradient = [outcome for outcome in mine if outcome.made is not None and outcome.made.gradient]
     telling, reasons = by_gradient or mine, list[str]()
     if telling and all(outcome.unreliable for outcome in telling):
         reasons += telling[0].unreliable
     reasons += [
-        f"at epsilon {less:g} the attacks fool more images than at {epsilon:g}"
+        f"at {less.said} the attacks fool more images than at {bound.epsilon:g}"
         for less in smaller
-        if _beaten(_fooled(clean, made_for(attacked.outcomes, less), less), fooled)
+        if less.norm == bound.norm and _beaten(_fooled(clean, made_for(attacked.outcomes, less), less), fooled)
     ]
     without = [outcome for outcome in mine if outcome.made is not None and not outcome.made.gradient]
-    if without and _beaten(_fooled(clean, without, epsilon), _fooled(clean, by_gradient, epsilon)):
-        reasons.append("an attack without gradients fools more images than those with")
+    reasons += gain_reasons(clean, by_gradient, without, bound)
     for threat in sorted({outcome.threat for outcome in others if outcome.threat is not None}):
         theirs = [outcome for outcome in others if outcome.threat == threat]
-        if _beaten(_fooled(clean, theirs, epsilon), fooled):
+        if _beaten(_fooled(clean, theirs, bound), fooled):
             reasons.append(f"{threat} images fool it more often than adaptive ones")
-    return reasons + sanity_reasons(attacked) + doubling_reasons(clean, others, attacked, epsilon)
+    more = sanity_reasons(attacked) + still_reasons(clean, others, attacked, bound)
+    return reasons + attacked.reasons + more
+
+
+def gain_reasons(clean: Outcome, by_gradient: Sequence[Outcome], without: Sequence[Outcome], bound: Bound) -> list[str]:
+    """Return a reason if attacks without gradients fool images that those with gradients were tried on and left.
+
+    Whole sets and survivors alike: what the former were not tried on they have not fooled, and what the latter were not
+    tried on nobody holds against them.
+    """
+    if not by_gradient or not without:
+        return []
+    left, _ = worst_of([clean, *by_gradient], bound)
+    then, _ = worst_of([clean, *by_gradient, *without], bound)
+    tried = np.any([outcome.tried for outcome in by_gradient], axis=0)
+    fallen = tried & (left >= 0.5) & (then < 0.5) & (left - then >= CLEAR)
+    count, total = int(fallen.sum()), len(clean.shares)
+    if count <= GAIN * total:
+        return []
+    return [f"attacks without gradients fool {count} of {total} images that those with gradients leave"]
 
 
 def sanity_reasons(attacked: Attacked) -> list[str]:
@@ -102,24 +143,30 @@ def sanity_reasons(attacked: Attacked) -> list[str]:
     """
     if not attacked.sanity_left:
         return []
-    return [f"{attacked.sanity_left} of {attacked.sanity_images} images withstand PGD at epsilon {SANITY_EPSILON:g}"]
+    return [
+        f"{attacked.sanity_left} of {attacked.sanity_images} images withstand an attack at epsilon {SANITY_EPSILON:g}"
+    ]
 
 
-def doubling_reasons(clean: Outcome, others: Sequence[Outcome], attacked: Attacked, epsilon: float) -> list[str]:
-    """Return a reason if twice the steps lower the worst case by over a point (Carlini et al. 2019, section 4.8)."""
-    fall = doubling_fall(clean, others, attacked, epsilon)
-    if fall is None or fall <= DOUBLING:
+def still_reasons(clean: Outcome, others: Sequence[Outcome], attacked: Attacked, bound: Bound) -> list[str]:
+    """Return a reason if an attack of another kind lowers the worst case by over a point.
+
+    Carlini et al. 2019, section 4.8, double the steps; the same attack with twice the steps stays on its own plateau.
+    """
+    fall = still_taken(clean, others, attacked, bound)
+    if fall is None or fall <= STILL_TAKEN:
         return []
-    return [f"doubling the steps takes another {100 * fall:.1f} points: the attacks have not converged"]
+    attack = attacked.another[bound].attack
+    return [f"{attack} takes another {100 * fall:.1f} points: the attacks before have not converged"]
 
 
-def doubling_fall(clean: Outcome, others: Sequence[Outcome], attacked: Attacked, epsilon: float) -> float | None:
-    """Return by how much twice the steps lower the worst case at one epsilon; None where they were not tried."""
-    doubled = attacked.doubled.get(epsilon)
-    if doubled is None:
+def still_taken(clean: Outcome, others: Sequence[Outcome], attacked: Attacked, bound: Bound) -> float | None:
+    """Return by how much the attack of another kind lowers the worst case; None where it was not tried."""
+    another = attacked.another.get(bound)
+    if another is None:
         return None
-    before = [clean, *others, *(outcome for outcome in attacked.outcomes if outcome is not doubled)]
-    return float(np.mean(worst_of(before, epsilon)[0] - worst_of([*before, doubled], epsilon)[0]))
+    before = [clean, *others, *(outcome for outcome in attacked.outcomes if outcome is not another)]
+    return float(np.mean(worst_of(before, bound)[0] - worst_of([*before, another], bound)[0]))
 
 
 def mark(outcomes: Sequence[Outcome]) -> None:
@@ -129,29 +176,49 @@ def mark(outcomes: Sequence[Outcome]) -> None:
 
 
 def unreliable_warnings(rows: Sequence[Row]) -> list[str]:
-    """Return a warning for every reason for which rows are unreliable, with the rows that it is about."""
-    found: dict[tuple[str | None, str, str], list[str]] = {}
+    """Return a warning for every kind of reason for which rows are unreliable, with the rows that it is about.
+
+    Reasons that differ in their numbers alone are of one kind: a cause that marks nine attacks is told once.
+    """
+    kinds: dict[str, list[tuple[Row, str]]] = {}
     for row in rows:
-        if row.unreliable is not None:
-            found.setdefault((row.threat, row.attack, row.unreliable), []).append(row.defence)
+        for reason in (row.unreliable or "").split(REASONS) if row.unreliable is not None else ():
+            kinds.setdefault(_NUMBERS.sub("#", reason), []).append((row, reason))
     return [
-        f"unreliable: {threat} {attack} against {', '.join(defences)}: {reason}. The accuracies are upper bounds, and "
-        "no sign of robustness"
-        for (threat, attack, reason), defences in found.items()
+        f"unreliable: {'; '.join(_by_defence([row for row, _ in found]))}: {_some([each for _, each in found])}. The "
+        "accuracies are upper bounds, and no sign of robustness"
+        for found in kinds.values()
     ]
 
 
-def mark_adaptive(outcomes: Sequence[Outcome], reasons: Sequence[str], epsilon: float) -> None:
+def _by_defence(rows: Sequence[Row]) -> list[str]:
+    """Return what attacked what; defences that the same attacks met share a text."""
+    attacks: dict[str, list[str]] = {}
+    for row in rows:
+        attacks.setdefault(row.defence, []).append(f"{row.threat} {row.attack}")
+    defences: dict[str, list[str]] = {}
+    for defence, found in attacks.items():
+        defences.setdefault(", ".join(unique(found)), []).append(defence)
+    return [f"{attack} against {', '.join(found)}" for attack, found in defences.items()]
+
+
+def _some(reasons: Sequence[str]) -> str:
+    """Return the first of some reasons that are alike, and how many others there are."""
+    others = len(unique(reasons)) - 1
+    return reasons[0] + (f" ({others} more like it)" if others else "")
+
+
+def mark_adaptive(outcomes: Sequence[Outcome], reasons: Sequence[str], bound: Bound) -> None:
     """Pass a worst case's reasons on to the attacks with gradients that it is made of."""
     for outcome in outcomes:
         made = outcome.made
-        if made is not None and made.gradient and made.epsilon == epsilon:
+        if made is not None and made.gradient and made.bound == bound:
             outcome.unreliable += [reason for reason in reasons if reason not in outcome.unreliable]
 
 
-def _fooled(clean: Outcome, outcomes: Sequence[Outcome], epsilon: float) -> Flags:
-    """Return which images that are right when clean some example within epsilon gets wrong, in most draws."""
-    shares, _ = worst_of([clean, *outcomes], epsilon)
+def _fooled(clean: Outcome, outcomes: Sequence[Outcome], bound: Bound) -> Flags:
+    """Return which images that are right when clean some example within a bound gets wrong, in most draws."""
+    shares, _ = worst_of([clean, *outcomes], bound)
     fooled: Flags = (clean.shares >= 0.5) & (shares < 0.5)
     return fooled
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from tf_lowdef.bounds import Bound
 from tf_lowdef.evaluation.judging.metrics import mean_or_none
 from tf_lowdef.evaluation.judging.outcomes import Attacked, Outcome, worst_of
-from tf_lowdef.evaluation.judging.refusals import doubling_fall, mark_adaptive, worst_case_reasons
+from tf_lowdef.evaluation.judging.refusals import REASONS, mark_adaptive, still_taken, worst_case_reasons
 from tf_lowdef.results import CLEAN, WORST, AttackName, Comparison, DefenceName, Row
 from tf_lowdef.results.statistics import accuracy_interval, compare_paired, holm
 from tf_lowdef.threats import Threat
@@ -21,12 +22,12 @@ def worst_cases(
     clean: Outcome,
     others: Sequence[Outcome],
     attacked: Attacked,
-    epsilons: Sequence[float],
+    bounds: Sequence[Bound],
     budget: str,
 ) -> list[Outcome]:
-    """Return the worst case of one defence at each epsilon, marked where it is not to be believed.
+    """Return the worst case of one defence within each bound, marked where it is not to be believed.
 
-    For every image the example that does most harm counts, of all whose rounded L-infinity norm is within epsilon,
+    For every image the example that does most harm counts, of all whose norm, once rounded, is within epsilon,
     whoever made it: the clean image, smaller epsilons, oblivious, transfer and adaptive ones. What is unreliable is
     reported as an upper bound; an accuracy of zero cannot be too high.
 
@@ -35,27 +36,27 @@ def worst_cases(
         clean: What the defence makes of the clean images.
         others: What it makes of images made on other models.
         attacked: What the adaptive attacker did.
-        epsilons: In grey levels, ascending.
+        bounds: In order; those of one norm ascending.
         budget: Its name.
     """
     everything = [clean, *others, *attacked.outcomes]
     found = []
-    for number, epsilon in enumerate(epsilons):
-        shares, chosen_by = worst_of(everything, epsilon)
-        reasons = worst_case_reasons(clean, others, attacked, epsilon, epsilons[:number])
-        mark_adaptive(attacked.outcomes, reasons, epsilon)
-        sources = [outcome for outcome in everything[1:] if outcome.within(epsilon).any()]
+    for number, bound in enumerate(bounds):
+        shares, chosen_by = worst_of(everything, bound)
+        reasons = worst_case_reasons(clean, others, attacked, bound, bounds[:number])
+        mark_adaptive(attacked.outcomes, reasons, bound)
+        sources = [outcome for outcome in everything[1:] if outcome.within(bound).any()]
         setting = {
             "name": WORST,
-            "norm": "Linf",
-            "epsilon": epsilon,
+            "norm": bound.norm,
+            "epsilon": bound.epsilon,
             "labels": "true",
             "knowledge": threat.knowledge,
             "budget": budget,
             "of": [f"{outcome.threat} {outcome.attack}" for outcome in sources],
-            "doubling_takes": doubling_fall(clean, others, attacked, epsilon),
+            "another_takes": still_taken(clean, others, attacked, bound),
         }
-        worst = Outcome.empty(threat.name, AttackName.worst(epsilon), clean.defence, None, len(shares), clean.draws)
+        worst = Outcome.empty(threat.name, AttackName.worst(bound), clean.defence, None, len(shares), clean.draws)
         worst.put(np.arange(len(shares)), shares, chosen_by)
         worst.setting = setting
         worst.unreliable = reasons if shares.any() else []
@@ -63,12 +64,12 @@ def worst_cases(
     return found
 
 
-def to_rows(outcomes: Sequence[Outcome], resolution: tuple[int, int] | None, seed: int) -> list[Row]:
+def to_rows(outcomes: Sequence[Outcome], resolution: tuple[int, int] | None) -> list[Row]:
     """Return a row for each outcome, attack by attack, in the order in which attacks and defences first occur."""
     clean = {outcome.defence: outcome for outcome in outcomes if outcome.attack == CLEAN}
     order = {key: place for place, key in enumerate(dict.fromkeys(each.key[:2] for each in outcomes))}
     ordered = sorted(outcomes, key=lambda outcome: order[outcome.key[:2]])
-    return [_to_row(outcome, clean[outcome.defence], resolution, seed) for outcome in ordered]
+    return [_to_row(outcome, clean[outcome.defence], resolution) for outcome in ordered]
 
 
 def compare_rows(rows: Sequence[Row], seed: int) -> list[Comparison]:
@@ -99,7 +100,7 @@ def group_by_defence(outcomes: Sequence[Outcome]) -> Mapping[str, list[Outcome]]
     return found
 
 
-def _to_row(outcome: Outcome, clean: Outcome, resolution: tuple[int, int] | None, seed: int) -> Row:
+def _to_row(outcome: Outcome, clean: Outcome, resolution: tuple[int, int] | None) -> Row:
     shares = outcome.shares[outcome.tried]
     n, total = len(shares), round(float(shares.sum()), 6)
     columns: dict[str, Any] = {"setting": outcome.setting}
@@ -115,11 +116,11 @@ def _to_row(outcome: Outcome, clean: Outcome, resolution: tuple[int, int] | None
         n,
         total if outcome.draws > 1 else round(total),
         total / n if n else 0.0,
-        accuracy_interval(shares, seed),
+        accuracy_interval(shares),
         resolution=resolution,
         seconds=round(outcome.seconds, 3),
         conditional=outcome.conditional,
-        unreliable="; ".join(outcome.unreliable) or None,
+        unreliable=REASONS.join(outcome.unreliable) or None,
         draws=outcome.draws,
         per_image=tuple(
             float(share) if tried else None for share, tried in zip(outcome.shares, outcome.tried, strict=True)

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tf_lowdef.keras_compat import all_layers, output_shapes
 from tf_lowdef.layers import count_copies, draw_scope, is_randomised
+from tf_lowdef.layers.draws import hash_keys
 
 Pixels = npt.NDArray[np.uint8]
 Keys = npt.NDArray[np.int64]
@@ -28,9 +29,6 @@ MEMORY = 3 * 2**29
 
 FLOAT_BYTES = 4
 """Of a layer's output, per value; some layers keep more (`ImageLayer.kept_bytes`)."""
-
-_HASH_SCALE = 1024
-"""Pixels are hashed in steps of 1/1024 of a grey level: an attack's steps are larger."""
 
 
 def image_keys(pixels: Pixels, seed: int, draw: int) -> Keys:
@@ -65,6 +63,8 @@ class ExpectedModel:
         draws: How many to average over.
         together: How many of them at a time; a divisor of `draws`.
     """
+
+    draws_anew = True
 
     def __init__(self, model: Any, draws: int, together: int = 1) -> None:
         self._model = model
@@ -101,11 +101,7 @@ class ExpectedModel:
     def _keys(self, x: Any) -> Any:
         """Return int64 keys of shape (batch, 2), another one for every image and call."""
         call = self._calls.assign_add(1)
-        whole = tf.cast(tf.round(tf.stop_gradient(x) * _HASH_SCALE), tf.int64)
-        flat = tf.reshape(whole, [tf.shape(x)[0], -1])
-        # A sum with random odd weights, modulo 2 ** 64, is a hash.
-        weights = 2 * tf.random.stateless_uniform([tf.shape(flat)[1], 2], [17, 29], None, None, tf.int64) + 1
-        return tf.matmul(flat, weights) + tf.stack([self._salt, call * 1_000_003])
+        return hash_keys(x) + tf.stack([self._salt, call * 1_000_003])
 
     def _logits(self, x: Any, keys: Any, number: Any) -> Any:
         """Return the mean logits of one pass."""

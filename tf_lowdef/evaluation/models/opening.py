@@ -61,7 +61,7 @@ def channel_count(classifier: Any) -> int:
     return int(classifier.input_shape[-1] or RGB)
 
 
-def doubts(classifier: Any, images: ImageData | None) -> list[str]:
+def find_doubts(classifier: Any, images: ImageData | None) -> list[str]:
     """Return what is not certain of a classifier, after trying its range where nobody said it.
 
     Args:

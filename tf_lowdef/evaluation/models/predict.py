@@ -29,6 +29,18 @@ _TOGETHER = 5
 """Batches of a layer's copies that may be classified at once: the embedded model then takes 0.7 of the time."""
 
 
+class NonFiniteOutputError(ValueError):
+    """A model's output is NaN or infinite.
+
+    Attributes:
+        image: The place of the first such image in the batch that was asked about.
+    """
+
+    def __init__(self, image: int, count: int) -> None:
+        super().__init__(f"The model's output is NaN or infinite for image {image} of a batch of {count}")
+        self.image = image
+
+
 class Predictor:
     """A classifier and a defence in front of it, as a function of uint8 pixels.
 
@@ -41,7 +53,7 @@ class Predictor:
         seed: For randomised layers.
 
     Raises:
-        ValueError: From the call, for logits that are NaN or infinite.
+        NonFiniteOutputError: A ValueError, from the call.
     """
 
     def __init__(self, model: Any, batch_size: int = 32, seed: int = 0) -> None:
@@ -52,10 +64,12 @@ class Predictor:
 
     def __call__(self, pixels: Pixels, defence: Defence = BARE, draw: int = 0) -> Logits:
         """Return the logits of uint8 pixels behind a defence: float32, shape (n, classes)."""
-        logits = [
-            self._forward(pixels[start : start + self.batch_size], defence, draw)
-            for start in range(0, len(pixels), self.batch_size)
-        ]
+        logits = []
+        for start in range(0, len(pixels), self.batch_size):
+            try:
+                logits.append(self._forward(pixels[start : start + self.batch_size], defence, draw))
+            except NonFiniteOutputError as error:
+                raise NonFiniteOutputError(start + error.image, len(pixels)) from None
         return np.concatenate(logits)
 
     def correct_shares(
@@ -99,7 +113,7 @@ class Predictor:
         logits: Logits = np.concatenate(parts)
         if not np.isfinite(logits).all():
             image = int(np.argmin(np.isfinite(logits).all(axis=1))) // copies
-            raise ValueError(f"The model's output is NaN or infinite for image {image} of a batch of {count}")
+            raise NonFiniteOutputError(image, count)
         return np.asarray(defence.merge(logits), np.float32)
 
     def _classify(self, images: Logits, keys: Keys, size: int) -> Logits:

@@ -1,4 +1,8 @@
-"""Whether a model has a gradient at all, asked before an attack that needs one."""
+"""What an attack may rely on in a model, asked on a few images before it is believed: does the gradient lead anywhere?
+
+Athalye et al. 2018, section 3.1, and Carlini et al. 2019, sections 4.7 and 5, list what hides a gradient; here each is
+asked of the model directly, so that a defence that hides it is found though no attack beats another.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,34 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tf_lowdef.attacks.losses import evaluate_loss, loss_and_gradient, margin
 from tf_lowdef.attacks.model_fn import ModelFn, as_model_fn
+from tf_lowdef.attacks.randomness import generator
+from tf_lowdef.evaluation.judging.probes import Probe
+
+Floats = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+PROBE_IMAGES = 16
+"""Images that are asked."""
+STEPS = (1.0, 4.0)
+"""Grey levels of the steps along a gradient: one is local, four still move what a codec or a quantiser gives back."""
+RANDOM_STEPS = 3
+"""Steps of random signs that one along the gradient must beat."""
+OTHER_IMAGES = 2
+"""Steps along the gradients of other images that it must beat besides."""
+SAME = 1e-3
+"""By how much, relative to their spread, the scores of two equal passes may differ: sums in another order."""
+ONE_HOT = 1e-3
+"""Variance of the scores among images of one predicted class, relative to all, below which scores tell no more than
+the class."""
+UNMOVED = 1e-10
+"""The same between an image and a point near it, where no two images are of one class: float noise."""
 
 
-def gives_gradient(model: Any, pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> bool:
+def gives_gradient(model: Any, pixels: Pixels, labels: Labels) -> bool:
     """Return whether TensorFlow finds a path from a model's logits back to its pixels; it may still be all zeros.
 
     Args:
@@ -30,3 +58,107 @@ def _connected(model_fn: ModelFn, x: Any, labels: Any) -> Any:
         tape.watch(x)
         loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=model_fn(x))
     return tf.constant(tape.gradient(loss, x) is not None)
+
+
+def probe(model: Any, pixels: Pixels, labels: Labels, seed: int = 0) -> Probe:
+    """Return what some images tell of a model that has a gradient.
+
+    Args:
+        model: A Keras model or a callable from float32 pixels in [0, 255] to logits.
+        pixels: uint8, shape (n, height, width, 3); a dozen is enough.
+        labels: int64, shape (n,).
+        seed: For the noise.
+    """
+    model_fn, clean = as_model_fn(model), pixels.astype(np.float32)
+    logits = model_fn.logits(clean)
+    again = model_fn.logits(clean)
+    repeats = model_fn.draws or bool(np.abs(logits - again).max(initial=0) <= SAME * max(float(np.std(logits)), 1e-12))
+    right = logits.argmax(axis=1) == labels
+    if not right.any():
+        return Probe(0, repeats)
+    clean, labels = clean[right], labels[right]
+    near = _moved(clean, _signs(clean, seed, "near"), STEPS[-1])
+    at = [_look(model_fn, points, labels, seed) for points in (clean, near)]
+    blind = ~np.any([gradients.any(axis=0) for gradients, _ in at], axis=0)
+    return Probe(
+        int(right.sum()),
+        repeats,
+        tells_only_the_class(logits[right], model_fn.logits(near)),
+        min(int(gradients.any(axis=(1, 2, 3)).sum()) for gradients, _ in at),
+        min(leads for _, leads in at),
+        _hidden_effect(model_fn, clean, blind, seed) if blind.any() else 0.0,
+        float(blind.mean()),
+    )
+
+
+def tells_only_the_class(logits: Floats, near: Floats) -> bool:
+    """Return whether scores hardly differ among images of one predicted class, in every such class.
+
+    Where no two images are of one class, only scores that do not move at all when an image does can tell: those of an
+    honest model that is sure of an image move little.
+
+    Args:
+        logits: (n, classes), of images.
+        near: The same of points near them, one for each.
+    """
+    if not (np.isfinite(logits).all() and np.isfinite(near).all()):
+        return False
+    scale = float(np.var(logits.astype(np.float64) - logits.mean(axis=1, keepdims=True)))
+    groups, least = _of_one_class(logits), ONE_HOT
+    if not groups:
+        groups, least = _of_one_class(np.concatenate([logits, near])), UNMOVED
+    if not groups:
+        return False
+    return bool(scale > 0 and np.mean([group.var(axis=0).mean() for group in groups]) < least * scale)
+
+
+def _of_one_class(logits: Floats) -> list[npt.NDArray[np.float64]]:
+    """Return the scores of each predicted class that several rows have."""
+    classes = logits.argmax(axis=1)
+    groups = [logits[classes == each].astype(np.float64) for each in np.unique(classes)]
+    return [group for group in groups if len(group) > 1]
+
+
+def _look(model_fn: ModelFn, points: Floats, labels: Labels, seed: int) -> tuple[Floats, int]:
+    """Return the gradients of the margin, and on how many images a step along its own one does most harm.
+
+    It is compared with steps along random signs, and along other images' gradients, which a codec treats alike: a
+    gradient that is no better than another image's is not this image's.
+    """
+    _, _, gradient = model_fn.compiled(loss_and_gradient(margin), points, labels, labels)
+    gradients: Floats = np.nan_to_num(np.asarray(gradient), posinf=0.0, neginf=0.0)
+    here, most = _margins(model_fn, points, labels), 0
+    others = [_signs(points, seed, f"step {number}") for number in range(RANDOM_STEPS)]
+    others += [np.sign(np.roll(gradients, 1 + number, axis=0)) for number in range(OTHER_IMAGES)]
+    for size in STEPS:
+        gain = _margins(model_fn, _moved(points, np.sign(gradients), size), labels) - here
+        theirs = [_margins(model_fn, _moved(points, signs, size), labels) - here for signs in others]
+        most = max(most, int(((gain > np.max(theirs, axis=0)) & (gain > 0)).sum()))
+    return gradients, most
+
+
+def _hidden_effect(model_fn: ModelFn, clean: Floats, blind: Flags, seed: int) -> float:
+    """Return how far noise in the values without a gradient moves the scores, as a part of noise everywhere."""
+    signs = _signs(clean, seed, "blind")
+    before = model_fn.logits(clean)
+    floor = np.abs(model_fn.logits(clean) - before).mean()  # of what draws
+    part, whole = (
+        np.abs(model_fn.logits(_moved(clean, signs * mask, STEPS[-1])) - before).mean()
+        for mask in (blind, np.ones_like(blind))
+    )
+    return float((part - floor) / (whole - floor)) if whole > 2 * floor else 0.0
+
+
+def _margins(model_fn: ModelFn, points: Floats, labels: Labels) -> Floats:
+    return evaluate_loss(margin, model_fn.logits(points), labels, labels)
+
+
+def _moved(points: Floats, directions: Floats, size: float) -> Floats:
+    moved: Floats = np.clip(points + np.float32(size) * directions, 0, 255).astype(np.float32)
+    return moved
+
+
+def _signs(points: Floats, seed: int, purpose: str) -> Floats:
+    drawn = [generator(image, seed, f"probe {purpose}").choice([-1.0, 1.0], image.shape) for image in points]
+    signs: Floats = np.asarray(drawn, np.float32)
+    return signs

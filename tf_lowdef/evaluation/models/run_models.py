@@ -11,16 +11,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.attacks import Attack, AttackResult
+from tf_lowdef.attacks import MPGD, Attack, AttackResult, Square
+from tf_lowdef.bounds import Bound
 from tf_lowdef.defences import Defence
-from tf_lowdef.evaluation.judging.outcomes import observe
+from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, observe
+from tf_lowdef.evaluation.judging.probes import Probe
 from tf_lowdef.evaluation.models.draws import CHOOSING_DRAWS, REPORT_DRAWS, ExpectedModel, attackable
-from tf_lowdef.evaluation.models.predict import Predictor
-from tf_lowdef.evaluation.models.probe import gives_gradient
+from tf_lowdef.evaluation.models.planted import self_test
+from tf_lowdef.evaluation.models.predict import NonFiniteOutputError, Predictor
+from tf_lowdef.evaluation.models.probe import gives_gradient, probe
 from tf_lowdef.evaluation.models.variants import defended_models
 from tf_lowdef.files import encode_png
 from tf_lowdef.jobs import Record
 from tf_lowdef.models.adapter import say_range
+from tf_lowdef.results import CLEAN
 from tf_lowdef.threats import Threat
 
 Pixels = npt.NDArray[np.uint8]
@@ -30,6 +34,12 @@ Shares = npt.NDArray[np.float64]
 JUDGED = ("shares", "chosen_by", "seconds")
 """The arrays of a record that say what each defence made of its batch."""
 
+SANITY_ATTACK = MPGD(SANITY_EPSILON, steps=20)
+"""What a victim must not withstand."""
+
+SHORT_SQUARE = 100
+"""Queries of the attack without gradients that a victim is tried with."""
+
 
 class Batch(NamedTuple):
     """Images for one step: uint8 (n, height, width, 3), int64 (n,), and the names of their files without suffix."""
@@ -37,6 +47,11 @@ class Batch(NamedTuple):
     pixels: Pixels
     labels: Labels
     names: Sequence[str] = ()
+
+    def take(self, places: npt.NDArray[np.int64]) -> Batch:
+        """Return some of the images."""
+        names = [self.names[place] for place in places] if self.names else ()
+        return Batch(self.pixels[places], self.labels[places], names)
 
 
 class Found(NamedTuple):
@@ -81,6 +96,7 @@ class RunModels:
         self.predictor = Predictor(model, batch_size, seed)
         self._victims: dict[str, Any] = {}
         self._defended: tuple[str, list[Any]] = ("", [])
+        self._behind: dict[str, Any] = {}
 
     def victim(self, threat: Threat) -> Any:
         """Return the one model that a threat's attacker attacks, as an attack should see it."""
@@ -96,6 +112,12 @@ class RunModels:
             self._defended = defence, [attackable(model, self.draws, self.batch_size) for model in models]
         return self._defended[1]
 
+    def behind(self, defence: str) -> Any:
+        """Return the classifier with a defence in front of it, made once."""
+        if defence not in self._behind:
+            self._behind[defence] = self.defences[defence].in_front_of(self.model)
+        return self._behind[defence]
+
     def probe_victim(self, batch: Batch, *, threat: Threat) -> Record:
         """Return whether a threat's victim has a gradient."""
         return Record(facts={"gradient": gives_gradient(self.victim(threat), *batch[:2])})
@@ -104,9 +126,46 @@ class RunModels:
         """Return which of a defence's models have a gradient."""
         return Record(facts={"gradients": [gives_gradient(model, *batch[:2]) for model in self.defended(defence)]})
 
+    def probe_gradients(self, batch: Batch, *, defence: str, through: Sequence[int]) -> Record:
+        """Return what some images tell of the gradients of a defended model; see `probe`."""
+        probes = [self._probe(self.defended(defence)[number], batch)._asdict() for number in through]
+        return Record(facts={"probes": probes})
+
+    def self_test(self, batch: Batch, *, defence: str, attack: Attack, number: int) -> Record:
+        """Return how many planted examples an attack finds through one gradient of a defended model."""
+        return Record(facts=self_test(self.defended(defence)[number], attack, *batch[:2], self.seed)._asdict())
+
+    def check_victim(self, batch: Batch, *, threat: Threat, bound: Bound | None) -> Record:
+        """Return what some images tell of a threat's victim: its gradient, and attacks that need or need not trust it.
+
+        Args:
+            batch: The images.
+            threat: Whose victim.
+            bound: Of a short Square attack; None leaves it out.
+
+        Returns:
+            ``probe``; ``sanity``, how many images were attacked at `SANITY_EPSILON` and how many of them were left; and
+            bool ``square``, which images the Square attack fooled, none where the victim draws.
+        """
+        victim = self.victim(threat)
+        found = self._probe(victim, batch)
+        sanity = run_attack("sanity", SANITY_ATTACK, victim, *batch[:2], self.batch_size, self.seed)
+        right = sanity.clean_predictions == batch.labels
+        fooled = np.zeros(len(batch.labels), bool)
+        if bound is not None and not isinstance(victim, ExpectedModel):
+            square = Square(bound.epsilon, SHORT_SQUARE, norm=bound.norm)
+            fooled = run_attack("square", square, victim, *batch[:2], self.batch_size, self.seed).success & right
+        facts = {"probe": found._asdict(), "sanity": [int(right.sum()), int((right & ~sanity.success).sum())]}
+        return Record({"square": fooled}, facts=facts)
+
+    def _probe(self, model: Any, batch: Batch) -> Probe:
+        if isinstance(model, ExpectedModel):
+            model.begin("probe", self.seed)
+        return probe(model, *batch[:2], self.seed)
+
     def judge_clean(self, batch: Batch) -> Record:
         """Return what every defence makes of clean images."""
-        return Record(self._judge_all(batch.pixels, batch.labels))
+        return Record(self._judge_all(batch, batch.pixels, CLEAN))
 
     def attack_victim(self, batch: Batch, *, name: str, attack: Attack, folder: str | None, threat: Threat) -> Record:
         """Attack a threat's victim, and return what every defence makes of the images.
@@ -123,7 +182,7 @@ class RunModels:
         seconds = np.array(time.perf_counter() - started)
         arrays = {
             **observe(batch.pixels, result, batch.labels),
-            **self._judge_all(result.images, batch.labels),
+            **self._judge_all(batch, result.images, name),
             "attack_seconds": seconds,
         }
         return Record(arrays, contents=as_files(folder, result.images, batch.names))
@@ -175,24 +234,50 @@ class RunModels:
         left, judging = np.arange(len(batch.pixels)), 0.0
         for number in through:
             size = padded_size(len(left), self.batch_size)
-            pixels, labels = batch.pixels[left], batch.labels[left]
-            result = run_attack(name, attack, models[number], pixels, labels, size, self.seed)
+            part = batch.take(left)
+            result = run_attack(name, attack, models[number], *part[:2], size, self.seed)
             started = time.perf_counter()
-            found.append(Found(left, result, *judge(self.predictor, self.defences[defence], result.images, labels)))
+            judged = judge_named(self.predictor, self.defences[defence], part, result.images, attack.spec)
+            found.append(Found(left, result, *judged))
             judging += time.perf_counter() - started
             left = left[found[-1].chosen_by > 0]
             if not len(left):
                 break
         return *worst_example(found), judging
 
-    def _judge_all(self, pixels: Pixels, labels: Labels) -> dict[str, npt.NDArray[Any]]:
+    def _judge_all(self, batch: Batch, pixels: Pixels, attack: str) -> dict[str, npt.NDArray[Any]]:
         """Return shares to report and to choose by, both (defences, batch), and seconds, (defences,)."""
         found = []
         for defence in self.defences.values():
             started = time.perf_counter()
-            shares, chosen_by = judge(self.predictor, defence, pixels, labels)
+            shares, chosen_by = judge_named(self.predictor, defence, batch, pixels, attack)
             found.append((shares, chosen_by, np.array(time.perf_counter() - started)))
         return {name: np.stack(arrays) for name, arrays in zip(JUDGED, zip(*found, strict=True), strict=True)}
+
+
+def judge_named(
+    predictor: Predictor, defence: Defence, batch: Batch, pixels: Pixels, attack: str
+) -> tuple[Shares, Shares]:
+    """Return what `judge` does; where the model's output is not finite, name file, attack and defence.
+
+    Args:
+        predictor: Of the bare classifier.
+        defence: In front of it.
+        batch: The clean images, with names and labels.
+        pixels: What an attack made of them.
+        attack: Its name, ``"none"`` for the clean images themselves.
+
+    Raises:
+        ValueError: The model's output is NaN or infinite.
+    """
+    try:
+        return judge(predictor, defence, pixels, batch.labels)
+    except NonFiniteOutputError as error:
+        name = batch.names[error.image] if error.image < len(batch.names) else f"number {error.image}"
+        made = "clean image" if attack == CLEAN else f"image that {attack} made of"
+        raise ValueError(
+            f"The model's output is NaN or infinite for the {made} {name!r} behind the defence {defence.name!r}"
+        ) from error
 
 
 def padded_size(count: int, batch_size: int) -> int:

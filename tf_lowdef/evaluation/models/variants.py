@@ -17,9 +17,10 @@ STOPPED = "none"
 def defended_models(base: Any, defence: Defence, draws: int | None = None) -> list[Any]:
     """Return the models through whose gradients a defence is attacked; all of them classify alike.
 
-    The first is the defended model as it is; where layers offer other gradients (``gradients`` of their class), one
-    more for each, with all layers set to it that offer it. A ``keras.Sequential`` as `base` is taken apart likewise.
-    A layer of random crops makes no more of them than the draws that an attack averages over, because each is a draw.
+    One for each gradient that layers offer (``gradients`` of their class, the strongest first), in that order. All
+    layers that offer it are set to it, the others to the strongest that they have. A ``keras.Sequential`` as `base` is
+    taken apart likewise. Where no layer offers any, the one defended model. A layer of random crops makes no more of
+    them than the draws that an attack averages over, because each is a draw.
 
     Args:
         base: A Keras model from pixels in [0, 255] to logits.
@@ -28,11 +29,13 @@ def defended_models(base: Any, defence: Defence, draws: int | None = None) -> li
     """
     layers = tuple(_with_fewer_crops(layer, draws) for layer in defence.layers)
     inner = list(base.layers) if isinstance(base, keras.Sequential) else []
-    others = sorted({gradient for layer in (*layers, *inner) for gradient in _other_gradients(layer)})
-    found = [dataclasses.replace(defence, layers=layers).in_front_of(base)]
-    for gradient in others:
+    gradients = list(dict.fromkeys(each for layer in (*layers, *inner) for each in _gradients(layer)))
+    if not gradients:
+        return [dataclasses.replace(defence, layers=layers).in_front_of(base)]
+    found = []
+    for gradient in gradients:
         changed = base
-        if any(gradient in _other_gradients(layer) for layer in inner):
+        if any(_gradients(layer) for layer in inner):
             start = keras.Input(base.input_shape[1:], dtype="float32")
             changed = keras.Sequential([start, *(_with_gradient(layer, gradient) for layer in inner)])
         chain = tuple(_with_gradient(layer, gradient) for layer in layers)
@@ -40,17 +43,23 @@ def defended_models(base: Any, defence: Defence, draws: int | None = None) -> li
     return found
 
 
-def _other_gradients(layer: Any) -> list[str]:
-    offered = getattr(type(layer), "gradients", ())
+def _gradients(layer: Any) -> list[str]:
+    """Return the gradients that a layer offers an attacker, none of one that hides its gradient."""
     current = getattr(layer, "gradient", None)
-    return [] if current == STOPPED else [each for each in offered if each not in (STOPPED, current)]
+    return (
+        []
+        if current in (None, STOPPED)
+        else [each for each in getattr(type(layer), "gradients", ()) if each != STOPPED]
+    )
 
 
 def _with_gradient(layer: Any, gradient: str) -> Any:
-    """Return the layer, or a new one with another gradient if it offers that; such layers have no weights."""
-    if gradient not in _other_gradients(layer):
+    """Return the layer, or a new one with another gradient; such layers have no weights."""
+    offered = _gradients(layer)
+    if not offered:
         return layer
-    return _made_again(layer, gradient=gradient)
+    wanted = gradient if gradient in offered else offered[0]
+    return layer if wanted == layer.gradient else _made_again(layer, gradient=wanted)
 
 
 def _with_fewer_crops(layer: Any, draws: int | None) -> Any:
