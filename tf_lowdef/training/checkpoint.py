@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from tf_lowdef.jobs import Record, Store, Unit
-from tf_lowdef.training.guards import RobustValidation
+from tf_lowdef.training.guards import RobustValidation, is_whole
 
 _UNIT = Unit("training/last-epoch")
 _STATE, _BEST = "state", "best"
@@ -37,7 +37,9 @@ class Checkpoint(keras.callbacks.Callback):
         self.epochs = 0
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Write."""
+        """Write, unless the epoch was none."""
+        if not is_whole(logs):
+            return
         for name, value in (logs or {}).items():
             self.curves.setdefault(name, []).append(float(value))
         self.epochs = epoch + 1

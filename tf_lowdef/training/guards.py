@@ -44,6 +44,11 @@ def overfits(history: Mapping[str, Sequence[float]]) -> bool:
     return robust[best] - robust[-1] > COLLAPSE and one_step[best] - one_step[-1] < STAYS
 
 
+def is_whole(logs: Mapping[str, Any] | None) -> bool:
+    """Return whether an epoch's loss is a finite number, as far as its logs tell."""
+    return math.isfinite(float((logs or {}).get("loss", 0.0)))
+
+
 class RobustValidation(keras.callbacks.Callback):
     """Attacks held-back images after every epoch of an :class:`AdversarialTrainer`, and keeps the best weights.
 
@@ -103,7 +108,9 @@ class RobustValidation(keras.callbacks.Callback):
             self.epsilon = self.model.recipe.bound
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Attack, remember, and stop where the training has gone wrong."""
+        """Attack, remember, and stop where the training has gone wrong; an epoch without a finite loss is none."""
+        if not is_whole(logs):
+            return
         found = self.measure()
         for name, value in found.items():
             self.history.setdefault(name, []).append(value)
@@ -145,6 +152,8 @@ class RobustValidation(keras.callbacks.Callback):
 class StopOnNaN(keras.callbacks.Callback):
     """Stops where the loss is no finite number, and puts back the weights of the last whole epoch.
 
+    It stands before :class:`RobustValidation`.
+
     Attributes:
         epoch: In which it happened, 0-based; None if it has not.
     """
@@ -165,8 +174,7 @@ class StopOnNaN(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Look at the loss."""
-        loss = (logs or {}).get("loss")
-        if loss is not None and not math.isfinite(float(loss)):
+        if not is_whole(logs):
             self.epoch = self._now
             self.model.stop_training = True
             self.model.classifier.set_weights(self._whole)
@@ -182,3 +190,5 @@ class StopOnNaN(keras.callbacks.Callback):
             self.epoch = epoch
             self.model.stop_training = True
             self.model.classifier.set_weights(self._whole)
+            if logs is not None:
+                logs["loss"] = math.nan  # the callbacks behind this one see that the epoch was none
