@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tf_lowdef.specs import Form
-from tf_lowdef.validation import check_epsilon, check_number
 
 LINF, L2 = "Linf", "L2"
 NORMS = {"linf": LINF, "l2": L2}
@@ -69,6 +68,8 @@ def check_norm(value: Any) -> str:
 
 def check_bound(norm: str, epsilon: Any) -> float:
     """Return an epsilon if it can be one of its norm; ValueError if it can not, or is meant in the other's units."""
+    from tf_lowdef.validation import check_epsilon, check_number  # needs NumPy, which --help does without
+
     if norm == LINF:
         return check_epsilon("epsilon", epsilon)
     value = check_number("epsilon", epsilon, 0)

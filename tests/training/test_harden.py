@@ -67,6 +67,7 @@ def test_it_trains_in_place_and_saves_what_was_given(make, data, tmp_path):
     np.testing.assert_allclose(loaded.predict(data[0], verbose=0), own.predict(data[0], verbose=0), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_stopped_training_goes_on_as_if_nothing_had_been(make, data, tmp_path, monkeypatch):
     arguments = {**QUICK, "epochs": 3, "validation": data, "seed": 1, "deterministic": True, "shift": 1}
     monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: None)  # it could not be taken back
@@ -81,6 +82,7 @@ def test_a_stopped_training_goes_on_as_if_nothing_had_been(make, data, tmp_path,
         assert same(found.model, whole.model)
 
 
+@pytest.mark.slow
 def test_another_training_in_the_folder_is_refused(make, data, tmp_path):
     harden(make(), data, validation=data, **{**QUICK, "epochs": 1}, out=tmp_path / "run")
     with pytest.raises(RunMismatchError, match=r"arguments\.recipe: \"fgsm-rs:4\", now \"pgd:4,steps=1\""):

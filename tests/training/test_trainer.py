@@ -95,12 +95,14 @@ def test_a_share_of_each_batch_goes_bare(data):
     np.testing.assert_allclose(seen[0][9:], data[0][9:], atol=2)
 
 
+@pytest.mark.slow
 def test_several_copies_of_an_image_give_one_loss(data):
     _, trainer, history = trained(data, attack="fgsm-rs:4", defence="crops:3", bare=0.5)
     assert np.isfinite(history["loss"][0])
     assert trainer.predict(data[0], verbose=0).shape == (12, 3)
 
 
+@pytest.mark.slow
 def test_randomised_defences_draw_anew_each_step_and_the_same_again(data):
     first = trained(data, defence="webp:20-90", seed=1, fitted={"epochs": 2})[0].get_weights()
     again = trained(data, defence="webp:20-90", seed=1, fitted={"epochs": 2})[0].get_weights()

@@ -15,7 +15,6 @@ from tf_lowdef.results.smoothing import (
     check_sigma,
     largest_radius,
 )
-from tf_lowdef.results.statistics import wilson_interval
 
 RADII = (0.0, 0.1, 0.25, 0.5)
 """L2 radii at which certified accuracy is told, for images in [0, 1]: 0.25 is just above the median perturbation of
@@ -158,6 +157,8 @@ class Certificate:
         """Return certified accuracy at any radius, of `per_image`."""
         certified = sum(each.correct and each.radius >= radius for each in self.per_image)
         share = certified / len(self.per_image) if self.per_image else 0.0
+        from tf_lowdef.results.statistics import wilson_interval  # loads SciPy
+
         return CertifiedPoint(radius, certified, share, wilson_interval(certified, len(self.per_image)))
 
     def curve(self) -> list[CertifiedPoint]:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import beta, norm
 
 from tf_lowdef.validation import check_integer, check_number
 
@@ -44,6 +43,8 @@ def lower_bound(votes: npt.ArrayLike, draws: int, alpha: float) -> Numbers:
     """
     counts = np.asarray(votes, np.float64)
     with np.errstate(invalid="ignore"):
+        from scipy.stats import beta  # takes a second to load, which a folder that is missing need not cost
+
         found = beta.ppf(alpha, counts, draws - counts + 1)
     bound: Numbers = np.where(counts > 0, found, 0.0)
     return bound
@@ -65,6 +66,8 @@ def certified_radius(votes: npt.ArrayLike, draws: int, sigma: float, alpha: floa
         float64, the shape of `votes`; 0 where the bound is at most one half, where nothing is proved.
     """
     bound = lower_bound(votes, draws, alpha)
+    from scipy.stats import norm
+
     radius: Numbers = np.where(bound > 0.5, sigma * norm.ppf(bound), 0.0)
     return np.maximum(radius, 0.0)
 
