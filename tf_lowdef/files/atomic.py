@@ -65,16 +65,7 @@ def atomic_path(path: str | os.PathLike[str], like: Like | None = None) -> Itera
     Raises:
         OSError: The folder cannot be made or written to, or the disk is full.
     """
-    with _beside(Path(path), like) as (temporary, _):
-        yield temporary
-
-
-@contextmanager
-def _beside(target: Path, like: Like | None, through_descriptor: bool = False) -> Iterator[tuple[Path, int]]:
-    """Yield `atomic_path`'s temporary path and a descriptor of that file.
-
-    `through_descriptor` says that the data are written through it alone: opening a file is dear where there are many.
-    """
+    target = Path(path)
     make_folders(target.parent)
     mode = _mode(target, like)
     suffix = target.suffix if len(os.fsencode(target.suffix)) <= _MAX_SUFFIX else ""
@@ -83,10 +74,10 @@ def _beside(target: Path, like: Like | None, through_descriptor: bool = False) -
     try:
         try:
             _lock(descriptor)  # tells remove_leftovers that somebody is still at work here
-            yield temporary, descriptor
+            yield temporary
             if like is not None and like.whole:
                 mode = _take_over(like.path, temporary)
-            _flush(descriptor if through_descriptor else temporary)
+            _flush(temporary)
         finally:
             os.close(descriptor)
         if mode is not None:
@@ -101,11 +92,8 @@ def _beside(target: Path, like: Like | None, through_descriptor: bool = False) -
 
 def write_bytes(path: str | os.PathLike[str], data: bytes, like: Like | None = None) -> None:
     """Write `data` to a file, whole or not at all; see `atomic_path`."""
-    with (
-        _beside(Path(path), like, through_descriptor=True) as (_, descriptor),
-        open(descriptor, "wb", closefd=False) as file,
-    ):
-        file.write(data)
+    with atomic_path(path, like) as temporary:
+        temporary.write_bytes(data)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -175,11 +163,8 @@ def _abandoned(path: str) -> bool:
     return True
 
 
-def _flush(file: Path | int) -> None:
-    if isinstance(file, int):
-        os.fsync(file)
-        return
-    descriptor = os.open(file, os.O_RDWR)
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:
