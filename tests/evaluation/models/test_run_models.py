@@ -17,15 +17,16 @@ def result(n, value):
 
 def test_the_worst_example_of_each_image_is_kept():
     found = [
-        Found(np.arange(4), result(4, 1), np.array([1, 0.5, 0, 1]), np.array([1, 0.5, 0, 1])),
-        Found(np.array([0, 1, 3]), result(3, 2), np.array([0.2, 0.4, 1]), np.array([0.3, 0.5, 1])),
-        Found(np.array([1, 3]), result(2, 3), np.array([0, 0.9]), np.array([0.1, 0.8])),
+        Found(np.arange(4), result(4, 1), np.array([1, 0.5, 0, 1]), np.array([1, 0.5, 0, 1]), np.full(4, 0.1)),
+        Found(np.array([0, 1, 3]), result(3, 2), np.array([0.2, 0.4, 1]), np.array([0.3, 0.5, 1]), np.full(3, 0.2)),
+        Found(np.array([1, 3]), result(2, 3), np.array([0, 0.9]), np.array([0.1, 0.8]), np.full(2, 0.3)),
     ]
-    worst, shares, chosen_by = worst_example(found)
+    _, worst, shares, chosen_by, suspicion = worst_example(found)
     assert worst.images[:, 0, 0, 0].tolist() == [2, 3, 1, 3]
     assert worst.steps.tolist() == [2, 3, 1, 3]
     assert shares.tolist() == [0.2, 0, 0, 0.9]
     assert chosen_by.tolist() == [0.3, 0.1, 0, 0.8]
+    assert suspicion.tolist() == [0.2, 0.3, 0.1, 0.3]
     assert found[0].result.steps.tolist() == [1, 1, 1, 1]
 
 
