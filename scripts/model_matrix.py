@@ -1,9 +1,10 @@
 """Kinds of models that people have, through every entry point: what comes out is compared with NumPy and Pillow.
 
 Prints the table that stands in ``tf_lowdef/models/README.md``: ``python scripts/model_matrix.py [KIND ...]``. A cell
-says ``right``, where every number is that of the reference, or ``refused``, where a message names what to do; what is
-wrong is an error. Every network looks at the brightness of four quadrants (of two halves, with two classes) by hand-set
-weights, in its own range; outside of that range it says the same class of everything.
+says ``right``, where every number is that of the reference, or ``refused``, where a message names what to do; and what
+becomes of the same call where nobody says the range. What is wrong is an error. Every network looks at the brightness
+of four quadrants (of two halves, with two classes) by hand-set weights, in its own range; outside of that range it says
+the same class of everything.
 """
 
 from __future__ import annotations
@@ -376,11 +377,10 @@ def check_attack(kind: Kind) -> str:
         again = FGSM(STRENGTH)(kind.build(), images, labels)
         _same(again.images, result.images, "images through the bare model", 1)
         return "right"
-    _refused(lambda: FGSM(STRENGTH)(kind.build(), images, labels))
-    return "right; untold refused"
+    return _untold(lambda: FGSM(STRENGTH)(kind.build(), images, labels))
 
 
-def _refused(call: Callable[[], Any]) -> None:
+def _untold(call: Callable[[], Any]) -> str:
     """Check that a call ends in an error that says what to pass."""
     try:
         with warnings.catch_warnings():
@@ -394,6 +394,7 @@ def _refused(call: Callable[[], Any]) -> None:
             raise WrongError(f"does not say what to pass: {error}") from error
     else:
         raise WrongError("was not refused")
+    return "right; untold refused"
 
 
 def check_evaluate(kind: Kind) -> str:
@@ -410,8 +411,7 @@ def check_evaluate(kind: Kind) -> str:
         _same(row.correct, right.sum(), f"correct behind {defence}")
     if not kind.said:
         return "right"
-    _refused(lambda: evaluate(kind.build(), (images, labels), ["fgsm:4"], ["none"], batch_size=20))
-    return "right; untold refused"
+    return _untold(lambda: evaluate(kind.build(), (images, labels), ["fgsm:4"], ["none"], batch_size=20))
 
 
 def check_sweep(kind: Kind) -> str:
@@ -427,7 +427,9 @@ def check_sweep(kind: Kind) -> str:
     (row,) = found.results.select(kind="clean", defence="webp:60+flip")
     right = kind.probabilities(webp_flip(images)).argmax(axis=1) == labels
     _same(row.correct, right.sum(), "correct behind webp:60+flip")
-    return "right"
+    if not kind.said:
+        return "right"
+    return _untold(lambda: sweep(kind.build(), kind.data(), ["fgsm:4"], [60], [4], [True], batch_size=20))
 
 
 def check_attack_folder(kind: Kind) -> str:
@@ -442,8 +444,9 @@ def check_attack_folder(kind: Kind) -> str:
             (folder / "in" / f"class {label}").mkdir(parents=True, exist_ok=True)
             plane = image[..., 0] if kind.shape[2] == 1 else image
             Image.fromarray(plane).save(folder / "in" / f"class {label}" / f"{number:02d}.png")
-        model = adapt(kind) if _needs_shape(kind.build()) else kind.build()
-        said = {} if _needs_shape(kind.build()) else kind.said
+        unknown = _needs_shape(kind.build())
+        model = adapt(kind) if unknown else kind.build()
+        said = {} if unknown else kind.said
         attack_folder(model, folder / "in", folder / "out", FGSM(4), batch_size=20, **said)
         for number, (image, label) in enumerate(zip(images, labels, strict=True)):
             file = folder / "out" / f"class {label}" / f"{number:02d}.png"
@@ -457,7 +460,10 @@ def check_attack_folder(kind: Kind) -> str:
         names = [f"class {label}/{number:02d}.png" for number, label in enumerate(labels)]
         before = [int(rows[name]["before"]) for name in names]
         _same(before, kind.probabilities(images).argmax(axis=1), "classes before")
-    return "right"
+        if not kind.said:
+            return "right"
+        untold = adapt(dataclasses.replace(kind, input_range=(0, 255), outputs=None)) if unknown else model
+        return _untold(lambda: attack_folder(untold, folder / "in", folder / "again", FGSM(4), batch_size=20))
 
 
 def check_grad_cam(kind: Kind) -> str:
@@ -492,7 +498,15 @@ def check_export(kind: Kind) -> str:
         colours = np.repeat(images, 3, axis=-1) if kind.shape[2] == 1 else images
         answers = served.signatures["serving_default"](tf.constant(colours, tf.float32))
         _same(_softmax(answers["logits"]), kind.probabilities(images), "served", kind.tolerance)
-    return "right"
+    if "input_range" not in kind.said:
+        return "right"
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        untold = dataclasses.replace(kind, input_range=(0, 255))
+        export(adapt(untold) if unknown else kind.build(), Path(folder) / "m", outputs=kind.outputs)
+    if not any("--input-range" in str(each.message) for each in found):
+        raise WrongError("exported without a word on the range")
+    return "right; untold warned"
 
 
 ENTRIES = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -24,6 +25,26 @@ def imagenet() -> Path:
     if not (REAL / "images.csv").exists():
         pytest.skip(f"no real images at {REAL}")
     return REAL
+
+
+class Outcome(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run_cli(capsys):
+    """A function that runs the command line in this process: arguments in, exit code and both outputs out."""
+    from tf_lowdef.cli.main import main
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as stopped:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Outcome(stopped.value.code, captured.out, captured.err)
+
+    return run
 
 
 SIDE = 24

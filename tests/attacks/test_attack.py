@@ -117,7 +117,8 @@ def test_floats_stay_in_the_box(task, attack: Attack, images):
     seen = []
 
     def judge(clean, adversarial):
-        seen.append(adversarial)
+        if len(adversarial):  # Square rounds its start, though no image may be left to attack
+            seen.append(adversarial)
         return type(attack)._rounded(attack, clean, adversarial)
 
     object.__setattr__(attack, "_rounded", judge)

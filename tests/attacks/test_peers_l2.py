@@ -16,8 +16,8 @@ from art.estimators.classification import TensorFlowV2Classifier
 from tf_lowdef.attacks import APGDCE, FAB, PGD, HopSkipJump, Square
 from tf_lowdef.models import load_demo
 
-IMAGES, EPSILON, STEPS = 20, 0.2, 10
-MOST_APART = 2
+IMAGES, EPSILON, STEPS = 10, 0.2, 8
+MOST_APART = 1
 """How many images fewer than a peer's may be fooled: ours are rounded to 8 bits inside the ball, theirs are judged as
 floats, which rounding may bring out of it."""
 
@@ -59,13 +59,13 @@ def art_apgd(classifier: Any, epsilon: float) -> Any:
 
 
 def art_square(classifier: Any, epsilon: float) -> Any:
-    return SquareAttack(classifier, norm=2, eps=epsilon, max_iter=100, p_init=0.8, batch_size=IMAGES, verbose=False)
+    return SquareAttack(classifier, norm=2, eps=epsilon, max_iter=60, p_init=0.8, batch_size=IMAGES, verbose=False)
 
 
 PAIRS = {
     "pgd": (PGD(EPSILON, steps=STEPS, keep="best", norm="l2"), art_pgd),
     "apgd": (APGDCE(EPSILON, steps=STEPS, norm="l2"), art_apgd),
-    "square": (Square(5 * EPSILON, queries=100, norm="l2"), art_square),
+    "square": (Square(5 * EPSILON, queries=60, norm="l2"), art_square),
 }
 
 

@@ -202,6 +202,7 @@ def test_ray_gives_the_same(model, dataset, tmp_path):
         ({"sigma": 15}, r"`sigma` must be .*15 grey levels of 255 are 0.0588"),
         ({"sigma": []}, "`sigma` must be one number or several"),
         ({"sigma": [0.1, 0.1]}, "`sigma` must be one number or several different"),
+        ({"sigma": [0.12, 0.12 + 1e-9]}, "`sigma` must be one number or several different"),
         ({"sigma": "0.1"}, "`sigma` must be"),
         ({"n": 0}, "`n` must be"),
         ({"n": 5}, "unanimous vote of fewer than 10"),

@@ -168,3 +168,14 @@ def test_a_model_in_another_range_is_adapted(model, images):
     smoothed = SmoothedClassifier(as_classifier(scaled, input_range=(0, 1)), 0.3, "gaussian:1", n=N, seed=5)
     expected = SmoothedClassifier(model, 0.3, "gaussian:1", n=N, seed=5)
     assert np.abs(smoothed.votes(images) - expected.votes(images)).max() <= 1
+
+
+def test_half_precision_elsewhere_rounds_neither_pixels_nor_noise(model, images):
+    expected = SmoothedClassifier(model, 0.3, n=N, seed=5).votes(images)
+    keras.mixed_precision.set_dtype_policy("mixed_float16")
+    try:
+        smoothed = SmoothedClassifier(model, 0.3, n=N, seed=5)
+        assert (smoothed.votes(images) == expected).all()
+        assert np.asarray(smoothed(images)).dtype == np.float32
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")

@@ -61,7 +61,6 @@ OUT_OF_RANGE = [
     (["evaluate", "--defence", "webp:101"], "'webp:101': `quality` must be a number from 0 to 100"),
     (["evaluate", "--attack", "bim:0.03"], "`epsilon` is in grey levels of 255"),
     (["sweep", "--attack", "bim:300"], "`epsilon` must be"),
-    (["sweep", "--attack", "bim:4", "--attack", "pgd:l2:1"], "must be of one norm"),
     (["evaluate", "--attack", "pgd:l2:128"], "`epsilon` in L2 is of images with pixels in [0, 1]"),
     (["evaluate", "--attack", "pgd:l2"], "`epsilon` has to be said in L2"),
     (["attack", ".", "-o", "out", "--attack", "deepfool:steps=0"], "`steps` must be"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import warnings
 
 import numpy as np
 import pytest
 
 from tf_lowdef.cli.main import one_line
-from tf_lowdef.cli.terminal import obey_sigterm
+from tf_lowdef.cli.terminal import obey_sigterm, plain_warnings
 from tf_lowdef.files import write_png
 from tf_lowdef.text import printable
 
@@ -20,6 +21,14 @@ def test_printable():
     assert printable(ODD) == r"bad\udcff\x1b[2J\u202e\n.png"
     assert printable("ü ☃ 日本 a b") == "ü ☃ 日本 a b"
     assert one_line(ValueError(ODD)) == r"bad\udcff\x1b[2J\u202e .png"
+
+
+def test_a_warning_is_one_line_of_words():
+    with plain_warnings():
+        shown = warnings.formatwarning(UserWarning("\x1b[2Jall\nis well"), UserWarning, "code.py", 3)
+        other = warnings.formatwarning(DeprecationWarning("old"), DeprecationWarning, "code.py", 3)
+    assert shown == "Warning: \\x1b[2Jall is well\n"
+    assert other.startswith("code.py:3: DeprecationWarning: old")
 
 
 def test_sigterm_is_ctrl_c_and_who_handles_it_already_is_left_alone():

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import pickle
+import subprocess
+import sys
+import threading
 
 import keras
 import numpy as np
@@ -82,27 +86,54 @@ def test_a_model_that_cannot_be_saved_is_refused(site):
         write_recipe(site)
 
 
-def test_what_no_worker_can_make_anew_is_named_before_the_run(site, model, dataset, stop_layer, noise_layer):
+@pytest.mark.slow
+def test_classes_that_no_module_has_travel_as_code(site, dataset, stop_layer, noise_layer, tmp_path, monkeypatch):
+    """Of a notebook, a script, a function; registered with Keras or not."""
+    pytest.importorskip("ray")
+    monkeypatch.setattr(remote, "make_deterministic", lambda *_: None)
+
     @keras.saving.register_keras_serializable(package="tests")
     class Local(ImageLayer):
         def call(self, inputs):
-            return inputs
+            return inputs / 2
 
     class Typed(noise_layer):
         pass
 
     keras.saving.register_keras_serializable(package="tests")(Typed)
     Typed.__module__, Typed.__qualname__ = "__main__", "Typed"
-    nested = keras.Sequential([keras.Input((24, 24, 3)), stop_layer()])
-    for layer, message in (
-        (stop_layer(), "the class Stop of the defence 'mine' anew: it lacks @keras.saving.register_keras"),
-        (nested, "the class Stop of the defence 'mine' anew"),
-        (Local(), "the class Local of the defence 'mine' anew: it is defined in no module"),
-        (Typed(), "the class Typed of the defence 'mine' anew: it is defined in no module"),
-    ):
-        with pytest.raises(ValueError, match=message) as caught:
-            evaluate(model, dataset, ["fgsm:1"], [("mine", layer)], ray=RayOptions())
-        assert "\n" not in str(caught.value)
+    nested = keras.Sequential([keras.Input((24, 24, 3)), stop_layer(), Local()])
+    defence = make_defence(("mine", [Local(), nested, Typed(2.0, seed=3)]))
+    recipe = write_recipe(RunModels(site.model, {"mine": defence}, seed=5))
+    before = dict(keras.saving.get_custom_objects())
+    keras.saving.get_custom_objects().clear()  # as in a worker
+    try:
+        made = recipe()
+    finally:
+        keras.saving.get_custom_objects().update(before)
+    here = RunModels(site.model, {}, seed=5).predictor(dataset[0], defence, 3)
+    np.testing.assert_array_equal(made.predictor(dataset[0], made.defences["mine"], 3), here)
+    (tmp_path / "recipe").write_bytes(pickle.dumps(recipe))
+    np.save(tmp_path / "images.npy", dataset[0])
+    code = "import numpy, pickle; made = pickle.load(open('recipe', 'rb'))(); images = numpy.load('images.npy'); "
+    code += "numpy.save('found.npy', made.predictor(images, made.defences['mine'], 3))"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+    np.testing.assert_allclose(np.load(tmp_path / "found.npy"), here, atol=1e-5)
+
+
+def test_a_class_that_cannot_be_shipped_is_named_before_the_run(model, dataset):
+    pytest.importorskip("ray")
+    held = threading.Lock()
+
+    class Held(ImageLayer):
+        def call(self, inputs):
+            with held:
+                return inputs
+
+    with pytest.raises(ValueError, match="cannot have the class Held of the defence 'mine'") as caught:
+        evaluate(model, dataset, ["fgsm:1"], [("mine", Held())], ray=RayOptions())
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
 
 
 def test_layers_travel_with_their_weights(model, dataset, noise_layer, monkeypatch):

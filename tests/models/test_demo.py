@@ -76,7 +76,7 @@ def test_files_are_small():
     sizes = {path.name: len(path.read_bytes()) for path in files}
     assert set(sizes) == {demo.WEIGHTS, demo.HARDENED_WEIGHTS, *(demo.asset_name(name) for name in demo_class_names())}
     assert max(sizes.values()) <= 2_500_000
-    assert sizes[demo.HARDENED_WEIGHTS] <= 1_200_000
+    assert sizes[demo.HARDENED_WEIGHTS] <= 1_000_000
     assert sum(sizes.values()) <= 5_000_000
 
 
@@ -86,19 +86,19 @@ def test_images_are_stored_without_loss(copied_assets):
     np.testing.assert_array_equal(demo.load_demo_images()[0][60:80], images)
 
 
-@pytest.mark.parametrize("name", ["cone.webp", "demo.weights.h5"])
+@pytest.mark.parametrize("name", ["cone.webp", "demo.weights.h5", "hardened.npz"])
 def test_missing_file(copied_assets, name):
     (copied_assets / name).unlink()
     with pytest.raises(FileNotFoundError, match=f"embedded default is missing.*{name}"):
-        load_demo()
+        load_demo(hardened=name == demo.HARDENED_WEIGHTS)
 
 
-@pytest.mark.parametrize("name", ["cone.webp", "demo.weights.h5"])
+@pytest.mark.parametrize("name", ["cone.webp", "demo.weights.h5", "hardened.npz"])
 def test_damaged_file(copied_assets, name):
     path = copied_assets / name
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ValueError, match=f"damaged.*{name}"):
-        load_demo()
+        load_demo(hardened=name == demo.HARDENED_WEIGHTS)
 
 
 def test_image_file_of_another_size(copied_assets):

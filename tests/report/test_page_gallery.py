@@ -7,7 +7,7 @@ from tf_lowdef.files import read_rgb
 from tf_lowdef.layers import WebPLayer
 from tf_lowdef.results.gallery import Gallery
 from tf_lowdef.studies import make_gallery
-from tf_lowdef.studies.gallery import lay_on, names_in
+from tf_lowdef.studies.gallery import lay_on
 
 
 def tiny(features):
@@ -89,11 +89,3 @@ def test_lay_on():
     shown = lay_on(pixels, np.array([[0, 1], [0, 0]], np.float32))
     assert (shown[0, 0] == 100).all()
     assert (shown[0, 1] != 100).any()
-
-
-def test_class_names_of_a_csv(tmp_path):
-    (tmp_path / "a.csv").write_text('file,label,human_label\na.png,425,barn\nb.png,972,"cliff, drop"\nc.png,x,no\n')
-    assert names_in(tmp_path / "a.csv") == {425: "barn", 972: "cliff, drop"}
-    (tmp_path / "b.csv").write_text("file,label\na.png,425\n")
-    assert names_in(str(tmp_path / "b.csv")) == {}
-    assert names_in(tmp_path) == names_in(data()) == {}

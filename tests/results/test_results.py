@@ -82,6 +82,9 @@ def test_clean_rows_have_no_threat():
 
 def test_the_bound_is_that_of_the_setting_or_of_the_name():
     assert row("oblivious", "bim:4", "flip", 0.5).epsilon == 4
+    assert row("oblivious", "bim:4", "flip", 0.5).bound == ("Linf", 4)
+    assert row("oblivious", "pgd:l2:0.5,steps=9", "flip", 0.5).bound == ("L2", 0.5)
+    assert row("adaptive", "worst:l2:0.5", "flip", 0.5).bound == ("L2", 0.5)
     assert row("oblivious", "mine", "flip", 0.5, setting={"epsilon": 2.0}).epsilon == 2
     assert row("oblivious", "deepfool", "flip", 0.5, setting={"epsilon": None}).epsilon is None
 

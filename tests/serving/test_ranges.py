@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_lowdef import FlipLayer, JPEGLayer, WebPLayer, serving
+from tf_lowdef import FlipLayer, JPEGLayer, WebPLayer, as_classifier, load_model, serving
 from tf_lowdef.models.input_range import declared_range
 from tf_lowdef.models.networks import as_network
 from tf_lowdef.serving.own_scale import check_own_scale
@@ -115,3 +115,26 @@ def test_a_subclassed_models_range_must_be_said(tmp_path):
 def test_a_bad_range(tmp_path):
     with pytest.raises(ValueError, match="`input_range` must be"):
         serving.export(pixels_of((0, 1)), tmp_path / "model", input_range=(1, 0))
+
+
+@pytest.mark.parametrize("adapted", [False, True])
+def test_several_sigmoids_are_served_as_what_the_model_says(adapted, tmp_path):
+    """Their softmax is nothing that the model ever says, and sigmoids of sigmoids are all near a half."""
+    inputs = keras.Input((SIZE, SIZE, 3))
+    outputs = keras.layers.Dense(3, "sigmoid", name="scores")(keras.layers.GlobalAveragePooling2D()(inputs))
+    model = keras.Model(inputs, outputs)
+    model.get_layer("scores").set_weights([np.eye(3) * 4, np.array([-2.0, -1.0, -3.0])])
+    user = model
+    if adapted:
+        as_classifier(model, input_range=(0, 1)).save(tmp_path / "adapted.keras")
+        user = load_model(tmp_path / "adapted.keras")
+    path = serving.export(user, tmp_path / "model", **({} if adapted else {"input_range": (0, 1)}))
+    images = make_samples((SIZE, SIZE), seed=3).astype(np.float32)
+    served = tf.saved_model.load(str(path)).signatures["serving_default"](**{PIXELS_INPUT: tf.constant(images)})
+    own = model.predict(images / 255, verbose=0)
+    np.testing.assert_allclose(served["probabilities"], own, atol=1e-5)
+    np.testing.assert_array_equal(served["top_classes"][:, 0], own.argmax(axis=1))
+    assert "each is of one class against the rest" in (tmp_path / "model" / "README.md").read_text()
+    logits = np.asarray(served[LOGITS])
+    with pytest.raises(ValueError, match="says something else on its own scale"):
+        check_own_scale(model, (0, 1), images.astype(np.uint8), logits + 1, sigmoids=True)

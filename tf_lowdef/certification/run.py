@@ -25,7 +25,7 @@ from tf_lowdef.evaluation.images.selection import select_images
 from tf_lowdef.evaluation.images.spool import Spool
 from tf_lowdef.evaluation.judging.checks import check_labels, clean_accuracy_warnings
 from tf_lowdef.evaluation.judging.rows import to_rows
-from tf_lowdef.evaluation.models.opening import open_classifier, open_data, probe_range
+from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier, open_data
 from tf_lowdef.evaluation.models.predict import class_count
 from tf_lowdef.evaluation.models.remote import write_recipe
 from tf_lowdef.evaluation.models.run_models import RunModels
@@ -124,7 +124,7 @@ def certify(
     doubts = [doubt for each in settings.defences.values() if (doubt := each.probe(model.input_shape)) is not None]
     images = open_data(model, data, labels, input_range)
     check_labels(images.labels, list(images.names), classes)
-    probe_range(model, images)
+    doubts += find_doubts(model, images)
     arguments = settings.describe() | {"limit": limit, "batch_size": batch_size}
     identity = describe_identity(model, None, images, arguments, seed, tool="certify")
     site = RunModels(model, settings.defences, batch_size=batch_size, seed=seed)
@@ -154,7 +154,9 @@ def certify(
             + clean_accuracy_warnings(selection.seen_predictions, selection.seen_labels, classes)
             + settings.warnings(),
         }
-        results = Results(run, to_rows(clean, spool.resolution), (), tuple(spool.names), tuple(certified))
+        results = Results(
+            run, to_rows(clean, spool.resolution), (), tuple(spool.names), tuple(certified), spool.labels.tolist()
+        )
         if attacked is not None:
             results = beside(results, attacked)
         if folder is not None:

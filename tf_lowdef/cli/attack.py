@@ -21,6 +21,7 @@ from tf_lowdef.cli.options import (
 )
 from tf_lowdef.cli.spelling import Spelled
 from tf_lowdef.cli.types import LabelsName
+from tf_lowdef.text import printable
 
 
 @click.command(
@@ -96,6 +97,8 @@ def command(
     from tf_lowdef.attacks import parse_attack
     from tf_lowdef.evaluation.folder.attack_folder import attack_folder
     from tf_lowdef.evaluation.folder.log import read_table, tell_success
+    from tf_lowdef.models import demo_class_names
+    from tf_lowdef.results.classes import describe_classes
 
     with wrong_arguments():
         method = parse_attack(aim([attack])[0] if targeted else attack)
@@ -108,12 +111,16 @@ def command(
             method,
             naming=naming,
             labels=labels,
+            class_names=demo_class_names() if model is None else None,
             batch_size=batch_size,
             seed=seed,
             force=force,
             ray=cluster,
             progress=progress,
         )
-    code = report(summary, "attacked")
-    click.echo(tell_success(read_table(Path(out)).values()))
+    code, lines = report(summary, "attacked"), read_table(Path(out)).values()
+    click.echo(tell_success(lines))
+    if names := {line.label: line.label_name for line in lines if line.label_name}:
+        found = [names.get(index) for index in range(max(names) + 1)]
+        click.echo(f"Classes: {printable(describe_classes(found))}", err=True)
     return code

@@ -55,7 +55,8 @@ from tf_lowdef.threats import THREATS
     type=Spelled("attack"),
     multiple=True,
     metavar="SPEC",
-    help="Such as fgsm:4, bim:4,steps=20 or deepfool, epsilons in grey levels of 255; may be repeated.",
+    help="Such as fgsm:4, bim:4,steps=20 or deepfool, epsilons in grey levels of 255; in L2 pgd:l2:0.5, epsilons of "
+    "pixels in [0, 1]; may be repeated.",
 )
 @click.option(
     "--defence",
@@ -148,7 +149,6 @@ def command(
     from tf_lowdef.jobs import working_folder
     from tf_lowdef.report import write_report
     from tf_lowdef.studies import make_gallery
-    from tf_lowdef.studies.gallery import names_in
 
     check_specs(options["attacks"], options["defences"])
     classifier, images = open_classifier_and_data(model, weights, data, input_range, outputs, labels)
@@ -175,8 +175,7 @@ def command(
                 **options,
             )
         try:
-            names = None if images.class_names or data is None else names_in(data)
-            make_gallery(classifier, images, results, folder, names)
+            make_gallery(classifier, images, results, folder)
         except (OSError, ValueError) as error:  # the results are there, and worth more than their pictures
             click.echo(f"Warning: no gallery: {printable(error)}", err=True)
         write_report(results, folder)

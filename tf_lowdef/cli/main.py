@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from tf_lowdef.cli.examples import examples
-from tf_lowdef.cli.terminal import guard_output, obey_sigterm
+from tf_lowdef.cli.terminal import guard_output, obey_sigterm, plain_warnings
 from tf_lowdef.text import printable
 
 COMMANDS = {
@@ -92,7 +92,8 @@ def main(args: list[str] | None = None) -> None:
     command = shlex.join(["tf-lowdef", *arguments])
     debug = "--debug" in arguments
     try:
-        code: Any = cli.main(arguments, prog_name="tf-lowdef", standalone_mode=False, obj={"command": command})
+        with plain_warnings():
+            code: Any = cli.main(arguments, prog_name="tf-lowdef", standalone_mode=False, obj={"command": command})
     except click.exceptions.Abort:
         click.echo("Interrupted.", err=True)
         sys.exit(INTERRUPTED)

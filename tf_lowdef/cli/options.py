@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tf_lowdef.cli.types import InputRangeName, ModelName, WeightsName
+from tf_lowdef.text import printable
 
 if TYPE_CHECKING:
     from tf_lowdef.jobs.ray import RayOptions
@@ -216,16 +217,16 @@ def open_classifier_and_data(
 
     Which label is which class is printed, where the data or the labels tell it.
     """
-    from tf_lowdef.data.image_data import describe_classes
     from tf_lowdef.evaluation.models.opening import open_data
     from tf_lowdef.models.demo import demo_class_names, load_demo_images
+    from tf_lowdef.results.classes import describe_classes
 
     classifier = open_classifier(model, weights, input_range, outputs)
     images = open_data(classifier, load_demo_images() if data is None else data, labels)
     if data is None:
         images = dataclasses.replace(images, class_names=demo_class_names())
-    elif (line := describe_classes(images.class_names)) is not None:
-        click.echo(line, err=True)
+    elif images.class_names is not None:
+        click.echo(f"Classes: {printable(describe_classes(images.class_names))}", err=True)
     return classifier, images
 
 

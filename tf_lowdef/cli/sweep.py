@@ -21,6 +21,7 @@ from tf_lowdef.cli.options import (
     ray_options,
     restart_option,
     seed_option,
+    wrong_arguments,
 )
 from tf_lowdef.cli.spelling import Spelled
 from tf_lowdef.cli.types import DataName
@@ -110,12 +111,14 @@ def command(
     from tf_lowdef.cli.progress import say_how_to_go_on, show_progress
     from tf_lowdef.cli.tables import show_sweep
     from tf_lowdef.evaluation.provenance import move_aside
-    from tf_lowdef.evaluation.sweep import sweep
+    from tf_lowdef.evaluation.sweep import check_one_norm, sweep
     from tf_lowdef.jobs import working_folder
     from tf_lowdef.report import write_report
     from tf_lowdef.report.sweep_report import write_sweep
 
     check_specs(options["attacks"])
+    with wrong_arguments():
+        check_one_norm(options["attacks"])
     classifier, images = open_classifier_and_data(model, weights, data, input_range, outputs, labels)
     out = out or default_run_folder()
     if options.pop("restart"):

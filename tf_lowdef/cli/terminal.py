@@ -1,4 +1,4 @@
-"""What comes to the terminal from outside: characters that its encoding does not have, signals."""
+"""What comes to the terminal from outside: characters that its encoding does not have, signals, warnings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import io
 import signal
 import sys
 import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
+
+from tf_lowdef.text import printable
 
 
 def guard_output() -> None:
@@ -25,3 +30,22 @@ def obey_sigterm() -> None:
 def _interrupt(number: int, frame: FrameType | None) -> None:
     del number, frame
     raise KeyboardInterrupt
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Let warnings be printed as one line of words, without the place in the code that only a programmer can use."""
+    usual = warnings.formatwarning
+
+    def plain(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+    ) -> str:
+        if not issubclass(category, UserWarning):
+            return usual(message, category, filename, lineno, line)
+        return f"Warning: {printable(' '.join(str(message).split()))}\n"
+
+    warnings.formatwarning = plain
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual

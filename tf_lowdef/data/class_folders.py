@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tf_lowdef.data.class_names import class_index
 from tf_lowdef.data.image_data import ClassNames
 from tf_lowdef.files import image_extensions
 
@@ -58,7 +59,7 @@ def images_of_class(folder: Path) -> list[Path]:
 
 
 def folder_labels(
-    source: Path, folders: list[Path], listed: ClassNames | None, classes: int | None
+    source: Path, folders: list[Path], listed: tuple[str, ...] | None, classes: int | None
 ) -> tuple[list[int], ClassNames | None]:
     """Return the class of each folder, and the names of the classes where they have any."""
     names = [folder.name for folder in folders]
@@ -69,15 +70,13 @@ def folder_labels(
         )
     if all(name.lower() in _SPLITS for name in names):
         raise ValueError(f"{source}: holds the parts of a data set, {', '.join(names)}; give one of them")
-    if listed is not None and any(name in listed for name in names):
-        unknown = [name for name in names if name not in listed]
-        if unknown:
-            raise ValueError(f"{source / unknown[0]}: is not in the file of class names: {', '.join(listed[:10])} ...")
-        return [listed.index(name) for name in names], listed
-    if all(name.isdecimal() for name in names):
+    if all(name.isdecimal() for name in names) and not any(name in (listed or ()) for name in names):
         return [int(name) for name in names], listed
     if listed is not None:
-        raise ValueError(f"{source / names[0]}: is not in the file of class names: {', '.join(listed[:10])} ...")
+        try:
+            return [class_index(name, listed) for name in names], listed
+        except ValueError as error:
+            raise ValueError(f"{source}: {error}") from error
     if all(map(_WNID.fullmatch, names)) and classes in (None, IMAGENET_CLASSES):
         index = _wnid_index(source, names)
         unknown = [name for name in names if name not in index]

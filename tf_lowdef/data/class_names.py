@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tf_lowdef.data.image_data import ClassNames
 
-
-def read_class_names(path: Path) -> ClassNames:
+def read_class_names(path: Path) -> tuple[str, ...]:
     """Return the names of the classes in the order of the model's outputs.
 
     Args:
@@ -18,7 +17,7 @@ def read_class_names(path: Path) -> ClassNames:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It holds something else, or a name twice.
+        ValueError: It holds something else.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -34,9 +33,22 @@ def read_class_names(path: Path) -> ClassNames:
     for index, name in enumerate(names):
         if not name:
             raise ValueError(f"{path}: class {index} has no name; expected one name a line")
-        if name in names[:index]:
-            raise ValueError(f"{path}: {name!r} stands there twice, as class {names.index(name)} and class {index}")
     return tuple(names)
+
+
+def class_index(name: str, names: Sequence[str]) -> int:
+    """Return which class a name means.
+
+    Raises:
+        ValueError: It is no class, or several are called so, as two of ImageNet's are called crane.
+    """
+    found = [index for index, each in enumerate(names) if each == name]
+    if len(found) != 1:
+        are = f"stands there twice, as class {found[0]} and class {found[1]}" if found else "is not there"
+        raise ValueError(
+            f"the file of class names ({', '.join(names[:10])} ...) does not say which {name!r} is: it {are}"
+        )
+    return found[0]
 
 
 def _from_json(path: Path, text: str) -> list[str]:

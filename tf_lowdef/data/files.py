@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tf_lowdef.data.class_folders import class_folders, folder_labels, have_known_names, images_of_class
-from tf_lowdef.data.class_names import read_class_names
+from tf_lowdef.data.class_names import class_index, read_class_names
 from tf_lowdef.data.image_data import ClassNames
 from tf_lowdef.files import find_images
 
 _MAX_LABEL = 2**31 - 1
+
+NAME_COLUMNS = ("class_name", "human_label", "name")
+"""Columns of a CSV in which the name of the class may stand."""
 
 
 class SourceFile(NamedTuple):
@@ -65,7 +68,7 @@ def find_labelled_files(source: Path, labels: Path | None = None, classes: int |
         indices, class_names = folder_labels(source, folders, listed, classes)
         found = _read_class_folders(source, folders, indices)
     elif source.exists():
-        found, class_names = _read_csv(source, listed), listed
+        found, class_names = _read_csv(source, listed)
     else:
         raise FileNotFoundError(f"{source}: no such file or folder of images")
     if not found:
@@ -75,8 +78,8 @@ def find_labelled_files(source: Path, labels: Path | None = None, classes: int |
 
 def find_files(
     source: Path, results: Path, labelled: bool, labels: Path | None = None, classes: int | None = None
-) -> list[SourceFile]:
-    """Return the images of a CSV or a folder, with labels where it has them.
+) -> tuple[list[SourceFile], ClassNames | None]:
+    """Return the images of a CSV or a folder, with labels where it has them, and the names of its classes.
 
     A folder has labels if it holds class folders and no images beside them. Class folders are named by index or wnid,
     or listed in `labels`; of other names, they count as classes if they are as many as the model has.
@@ -93,13 +96,14 @@ def find_files(
         ValueError: It holds no images.
     """
     if not source.is_dir():
-        return find_labelled_files(source, labels, classes).files
+        return find_labelled_files(source, labels, classes)
+    class_names: ClassNames | None
+    class_names = listed = None if labels is None else read_class_names(labels)
     folders = class_folders(source, results)
     names = [folder.name for folder in folders]
     are_classes = labels is not None or have_known_names(names) or len(names) == classes
     if labelled and names and are_classes and not find_images(source, recursive=False):
-        listed = None if labels is None else read_class_names(labels)
-        indices, _ = folder_labels(source, folders, listed, classes)
+        indices, class_names = folder_labels(source, folders, listed, classes)
         found: list[tuple[str, Path, int | None]] = [*_read_class_folders(source, folders, indices)]
     else:
         inside = results.resolve()
@@ -107,32 +111,42 @@ def find_files(
         found = [(path.relative_to(source).as_posix(), path, None) for path in images]
     if not found:
         raise ValueError(f"{source}: holds no images")
-    return _with_unique_names(found)
+    return _with_unique_names(found), class_names
 
 
-def _read_csv(source: Path, listed: ClassNames | None) -> list[tuple[str, Path, int]]:
+def _read_csv(source: Path, listed: tuple[str, ...] | None) -> tuple[list[tuple[str, Path, int]], ClassNames | None]:
+    """Return the images that a CSV lists, and the names of the classes: those `listed`, or what a column says."""
     try:
         with source.open(newline="", encoding="utf-8-sig") as file:
             table = csv.DictReader(file)
             columns = list(table.fieldnames or ())
             if not {"file", "label"} <= set(columns):
                 raise ValueError(f"{source}: expected a CSV with the columns file,label. Received: {','.join(columns)}")
-            rows = [(table.line_num, row["file"], row["label"]) for row in table]
+            column = next((name for name in NAME_COLUMNS if name in columns), None)
+            rows = [(table.line_num, row["file"], row["label"], row[column] if column else None) for row in table]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{source}: is not a CSV: {error}") from error
-    found = []
-    for line, file_name, label in rows:
+    found, names = [], dict[int, set[str]]()
+    for line, file_name, label, class_name in rows:
         name = _portable(file_name or "")
         if not name:
             raise ValueError(f"{source}, line {line}: no file is named. Received: {file_name!r}")
-        found.append((name, source.parent / file_name, _csv_label(f"{source}, line {line}", label, listed)))
-    return found
+        index = _csv_label(f"{source}, line {line}", label, listed)
+        found.append((name, source.parent / file_name, index))
+        if class_name and class_name.strip():
+            names.setdefault(index, set()).add(class_name.strip())
+    if listed is None and names and all(len(each) == 1 for each in names.values()):  # else it names images
+        return found, tuple(next(iter(names.get(index, ())), None) for index in range(max(names) + 1))
+    return found, listed
 
 
-def _csv_label(where: str, label: str | None, listed: ClassNames | None) -> int:
+def _csv_label(where: str, label: str | None, listed: tuple[str, ...] | None) -> int:
     text = "" if label is None else label.strip()
     if listed is not None and text in listed:
-        return listed.index(text)
+        try:
+            return class_index(text, listed)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
     if not text.isdecimal() or int(text) > _MAX_LABEL:
         also = ", or a name in a file of class names (--labels)" if listed is None else ", or a listed name"
         raise ValueError(f"{where}: the label must be a 0-based class index{also}. Received: {label!r}")

@@ -16,7 +16,8 @@ from tf_lowdef.threads import for_each
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 Size = tuple[int, int]
-ClassNames = tuple[str, ...]
+ClassNames = tuple[str | None, ...]
+"""The name of each class, by index; None for a class that nobody named."""
 
 GREY, RGB = 1, 3
 
@@ -120,12 +121,3 @@ def numbered(count: int) -> list[str]:
     """Return the names of images that have none: their index, all of one length."""
     width = len(str(max(count - 1, 0)))
     return [f"{index:0{width}d}" for index in range(count)]
-
-
-def describe_classes(class_names: ClassNames | None, most: int = 20) -> str | None:
-    """Return a line that tells which label is which class; None where nothing is known."""
-    if class_names is None:
-        return None
-    shown = ", ".join(f"{index} {name}" for index, name in enumerate(class_names[:most]))
-    more = len(class_names) - most
-    return f"Classes: {shown}" + (f", and {more} more" if more > 0 else "")

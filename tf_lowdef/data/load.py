@@ -34,7 +34,7 @@ def load_data(
     Args:
         data: One of
 
-            - a CSV with the columns ``file,label``;
+            - a CSV with the columns ``file,label``, and maybe ``class_name`` (or ``human_label``, or ``name``);
             - a folder of class folders, at any depth and through links: named by class, which are then numbered in
               alphabetical order as ``keras.utils.image_dataset_from_directory`` does; by index; or by ImageNet's wnid;
             - ``"tfds:NAME/SPLIT"`` for TensorFlow Datasets;

@@ -27,7 +27,7 @@ from tf_lowdef.evaluation.judging.checks import (
 from tf_lowdef.evaluation.judging.outcomes import Outcome
 from tf_lowdef.evaluation.judging.refusals import mark, unreliable_warnings
 from tf_lowdef.evaluation.judging.rows import compare_rows, group_by_defence, to_rows, worst_cases
-from tf_lowdef.evaluation.models.opening import open_classifier, open_data, probe_range
+from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier, open_data
 from tf_lowdef.evaluation.models.predict import class_count
 from tf_lowdef.evaluation.models.remote import write_recipe
 from tf_lowdef.evaluation.models.run_models import RunModels
@@ -137,12 +137,11 @@ def evaluate(
     surrogate = None if surrogate is None else open_classifier(surrogate, data)
     check_surrogate(surrogate, model, plan.threats)
     classes = class_count(model)
-    doubts = [doubt for each in plan.defences.values() if (doubt := each.probe(model.input_shape)) is not None]
+    unsure = [doubt for each in plan.defences.values() if (doubt := each.probe(model.input_shape)) is not None]
     images = open_data(model, data, labels, input_range)
     check_labels(images.labels, list(images.names), classes)
-    probe_range(model, images)
-    if surrogate is not None:
-        probe_range(surrogate, images)
+    for each in (model, surrogate):
+        unsure += [] if each is None else find_doubts(each, images)
     clean_images = None if calibration is None else open_data(model, calibration, labels, input_range)
     settings: dict[str, Any] = {"limit": limit, "only_correct": only_correct, "batch_size": batch_size}
     if clean_images is not None:
@@ -174,7 +173,7 @@ def evaluate(
         )
         gates.check(selection.digests[index] for index in selection.indices)
         warnings = (
-            doubts
+            unsure
             + gates.doubts
             + selection.warnings
             + clean_accuracy_warnings(selection.seen_predictions, selection.seen_labels, classes)
@@ -198,7 +197,7 @@ def evaluate(
             "seconds": round(time.perf_counter() - clock + runner.earlier, 3),
             "warnings": warnings + unreliable_warnings(rows),
         }
-        results = Results(run, rows, tuple(compare_rows(rows, seed)), tuple(spool.names))
+        results = Results(run, rows, tuple(compare_rows(rows, seed)), tuple(spool.names), labels=spool.labels.tolist())
         if folder is not None:
             from tf_lowdef.report.page import write_page  # what draws takes a second to load
 

@@ -98,9 +98,7 @@ def sweep(
         raise ValueError(f"`max_clean_drop` must be 0 to 100 points. Received: max_clean_drop={max_clean_drop}")
     if limit is not None:
         first_half(limit, seed)  # before hours of work
-    norms = {attack.bound.norm for attack in name_attacks(attacks).values() if attack.bound is not None}
-    if len(norms) > 1:
-        raise ValueError(f"A sweep ranks by means over attacks, so that these must be of one norm. Received: {attacks}")
+    check_one_norm(attacks)
     threats = (OBLIVIOUS, ADAPTIVE)
     model = open_classifier(model, data, input_range, outputs)
     images = open_data(model, data, labels, input_range)
@@ -118,6 +116,13 @@ def sweep(
         if folder is not None:
             found.save(folder)
     return found
+
+
+def check_one_norm(attacks: Sequence[str | Attack]) -> None:
+    """Raise ValueError for attacks of several norms: a mean over them would say nothing."""
+    norms = {attack.bound.norm for attack in name_attacks(attacks).values() if attack.bound is not None}
+    if len(norms) > 1:
+        raise ValueError(f"A sweep ranks by means over attacks, so that these must be of one norm. Received: {attacks}")
 
 
 def first_half(count: int, seed: int) -> Flags:

@@ -65,7 +65,16 @@ def atomic_path(path: str | os.PathLike[str], like: Like | None = None) -> Itera
     Raises:
         OSError: The folder cannot be made or written to, or the disk is full.
     """
-    target = Path(path)
+    with _beside(Path(path), like) as (temporary, _):
+        yield temporary
+
+
+@contextmanager
+def _beside(target: Path, like: Like | None, through_descriptor: bool = False) -> Iterator[tuple[Path, int]]:
+    """Yield `atomic_path`'s temporary path and a descriptor of that file.
+
+    `through_descriptor` says that the data are written through it alone: opening a file is dear where there are many.
+    """
     make_folders(target.parent)
     mode = _mode(target, like)
     suffix = target.suffix if len(os.fsencode(target.suffix)) <= _MAX_SUFFIX else ""
@@ -74,10 +83,10 @@ def atomic_path(path: str | os.PathLike[str], like: Like | None = None) -> Itera
     try:
         try:
             _lock(descriptor)  # tells remove_leftovers that somebody is still at work here
-            yield temporary
+            yield temporary, descriptor
             if like is not None and like.whole:
                 mode = _take_over(like.path, temporary)
-            _flush(temporary)
+            _flush(descriptor if through_descriptor else temporary)
         finally:
             os.close(descriptor)
         if mode is not None:
@@ -92,8 +101,11 @@ def atomic_path(path: str | os.PathLike[str], like: Like | None = None) -> Itera
 
 def write_bytes(path: str | os.PathLike[str], data: bytes, like: Like | None = None) -> None:
     """Write `data` to a file, whole or not at all; see `atomic_path`."""
-    with atomic_path(path, like) as temporary:
-        temporary.write_bytes(data)
+    with (
+        _beside(Path(path), like, through_descriptor=True) as (_, descriptor),
+        open(descriptor, "wb", closefd=False) as file,
+    ):
+        file.write(data)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -163,8 +175,11 @@ def _abandoned(path: str) -> bool:
     return True
 
 
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR)
+def _flush(file: Path | int) -> None:
+    if isinstance(file, int):
+        os.fsync(file)
+        return
+    descriptor = os.open(file, os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

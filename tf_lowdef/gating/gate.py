@@ -14,7 +14,7 @@ from tf_lowdef.defences import Gate, Rule, make_defence
 from tf_lowdef.defences.calibration import calibration_doubts
 from tf_lowdef.evaluation.gates import score_images, with_threshold
 from tf_lowdef.evaluation.judging.checks import check_labels
-from tf_lowdef.evaluation.models.opening import open_classifier, open_data, probe_range
+from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier, open_data
 from tf_lowdef.evaluation.models.predict import Predictor, class_count
 from tf_lowdef.jobs.progress import Progress, shown
 from tf_lowdef.models.gated import find_gate
@@ -103,7 +103,7 @@ def gate(
     images = open_data(classifier, given, labels, input_range)
     if labelled:
         check_labels(images.labels, list(images.names), class_count(classifier))
-        probe_range(classifier, images)
+    doubts = find_doubts(classifier, images if labelled else None)
     chosen = None
     if limit is not None:
         check_integer("limit", limit, 1)
@@ -120,8 +120,9 @@ def gate(
             stacklevel=2,
         )
     if made.calibration is not None:
-        for doubt in calibration_doubts(made.calibration, rule):
-            warnings.warn(doubt, UserWarning, stacklevel=2)
+        doubts += calibration_doubts(made.calibration, rule)
+    for doubt in doubts:
+        warnings.warn(doubt, UserWarning, stacklevel=2)
     return made.model(classifier)
 
 

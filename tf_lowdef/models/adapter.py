@@ -14,8 +14,9 @@ from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.layers import ImageLayer
 from tf_lowdef.models.adapter_layers import LogProbabilities, ToGrey, TwoLogits
 from tf_lowdef.models.cutting import split_defence
+from tf_lowdef.models.doubts import kept_head, remember
 from tf_lowdef.models.gated import find_gate
-from tf_lowdef.models.heads import HEADS, LOGITS, SIGMOID, SOFTMAX, find_head, is_graph
+from tf_lowdef.models.heads import HEADS, LOGITS, OF_SIGMOIDS, SIGMOID, SOFTMAX, find_head, is_graph
 from tf_lowdef.models.input_range import PIXELS, RESCALING, InputRange, declared_range, parse_input_range
 from tf_lowdef.models.networks import as_network, sample_images
 
@@ -55,7 +56,8 @@ def as_classifier(
 
     Returns:
         A ``keras.Model`` from float32 in [0, 255], shape (batch, height, width, channels), to logits, shape (batch,
-        classes). One output becomes two, for class 0 and class 1, whose softmax is its sigmoid.
+        classes). One output becomes two, for class 0 and class 1, whose softmax is its sigmoid; several sigmoids become
+        their logits, each of one class against the rest.
 
     Raises:
         TypeError: `model` is no Keras model or layer.
@@ -104,7 +106,12 @@ def _adapt(model: Any, said: InputRange | None, outputs: str | None, input_shape
     if shape[-1] == 1 and isinstance(within.said, str):
         raise ValueError(f"The preprocessing of {within} is for RGB images. Received: input_shape={shape}")
     head, core = find_head(network)
-    return _assemble(network, core, within.layers(), _tail(network, within, head, outputs))
+    tail, doubts = _tail(network, within, head, outputs)
+    for doubt in doubts:
+        warnings.warn(doubt, UserWarning, stacklevel=4)
+    classifier = _assemble(network, core, within.layers(), tail)
+    remember(classifier, doubts)
+    return classifier
 
 
 def _assemble(network: Any, core: Any, front: list[Any], tail: list[Any]) -> Any:
@@ -149,8 +156,8 @@ def _check_hidden(model: Any) -> None:
             )
 
 
-def _tail(network: Any, within: InputRange, head: str | None, said: str | None) -> list[Any]:
-    """Return the layers that belong behind a network whose head, where it could be told, is taken off.
+def _tail(network: Any, within: InputRange, head: str | None, said: str | None) -> tuple[list[Any], list[str]]:
+    """Return the layers that belong behind a network whose head, where it could be told, is taken off, and doubts.
 
     Raises:
         ValueError: The head is another than was said, or cannot be told, or there are no class scores.
@@ -166,21 +173,17 @@ def _tail(network: Any, within: InputRange, head: str | None, said: str | None) 
     one = shape[-1] == 1
     if head == LOGITS and one and said is None:
         raise ValueError(_one_number(network))
-    kind = head or said or _judge_outputs(network, within)
+    known = head or said
+    kind, doubts = (known, []) if known is not None else _judge_outputs(network, within)
+    several = [keras.layers.Identity(name=OF_SIGMOIDS)] if kind == SIGMOID and not one else []
     if head is None and kind != LOGITS:
-        warnings.warn(
-            f"The {kind} of {network.name!r} cannot be taken off; the logarithm of its clipped probabilities is taken "
-            "instead. Where they are rounded to 0 or 1, attacks have no gradient to follow: numbers under attack may "
-            "flatter it",
-            UserWarning,
-            stacklevel=4,
-        )
-        return [*flat, LogProbabilities(kind, dtype="float32", name="log_probabilities")]
-    return [*flat, TwoLogits(dtype="float32", name="two_logits")] if one else flat
+        behind = LogProbabilities(kind, dtype="float32", name="log_probabilities")
+        return [*flat, behind, *several], [*doubts, kept_head(network.name, kind)]
+    return [*flat, *([TwoLogits(dtype="float32", name="two_logits")] if one else several)], doubts
 
 
-def _judge_outputs(network: Any, within: InputRange) -> str:
-    """Return what a network gives, by its outputs for a few images."""
+def _judge_outputs(network: Any, within: InputRange) -> tuple[str, list[str]]:
+    """Return what a network gives, by its outputs for a few images, and why that may be wrong."""
     images = within.of(sample_images(tuple(network.inputs[0].shape[1:])))
     scores = np.asarray(network(tf.constant(images), training=False), np.float32)
     scores = scores.reshape(len(images), -1)
@@ -188,17 +191,14 @@ def _judge_outputs(network: Any, within: InputRange) -> str:
     if scores.shape[1] == 1:
         if not inside:
             raise ValueError(_one_number(network))
-        return SIGMOID
+        return SIGMOID, []
     if inside and (abs(scores.sum(axis=1) - 1) < _TOLERANCE).all():
-        return SOFTMAX
-    if inside:
-        warnings.warn(
-            f"The outputs of {network.name!r} lie in [0, 1] and are taken as logits. If they come out of sigmoids, "
-            "pass outputs='sigmoid'",
-            UserWarning,
-            stacklevel=5,
-        )
-    return LOGITS
+        return SOFTMAX, []
+    doubt = (
+        f"The outputs of {network.name!r} lie in [0, 1] and are taken as logits. If they come out of sigmoids, pass "
+        "outputs='sigmoid'"
+    )
+    return LOGITS, [doubt] if inside else []
 
 
 def _one_number(network: Any) -> str:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from importlib import resources
 from io import BytesIO
+from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from tf_lowdef.files import atomic_path
 from tf_lowdef.models.applications import load_application
 
 CLASSES = ("ball", "bottle", "box", "can", "cone", "dumbbell", "mug", "mushroom", "ring", "star")
@@ -21,7 +24,7 @@ SIZE = 96
 """Side of an image in pixels."""
 PER_CLASS = 20
 """Held-out images shipped of each class."""
-WEIGHTS, HARDENED_WEIGHTS = "demo.weights.h5", "hardened.weights.h5"
+WEIGHTS, HARDENED_WEIGHTS = "demo.weights.h5", "hardened.npz"
 
 _DATA = "demo_data"
 
@@ -54,8 +57,11 @@ def load_demo(hardened: bool = False) -> tuple[Any, Images, Labels]:
     model = build_demo()
     with resources.as_file(_asset(HARDENED_WEIGHTS if hardened else WEIGHTS)) as path:
         try:
-            model.load_weights(path)
-        except (OSError, ValueError, KeyError) as error:
+            if hardened:
+                model.set_weights(_read_weights(path))
+            else:
+                model.load_weights(path)
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise ValueError(f"The embedded weights are damaged; install tf_lowdef again. Received: {path}") from error
     return model, images, labels
 
@@ -77,6 +83,17 @@ def encode_class(images: Images) -> bytes:
     column = Image.fromarray(images.reshape(-1, SIZE, 3))
     column.save(buffer, "WEBP", lossless=True, quality=100, method=6)
     return buffer.getvalue()
+
+
+def write_weights(model: Any, path: Path) -> None:
+    """Write the weights of a model in their order, packed: a file of ``save_weights`` is a quarter larger."""
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, *map(np.asarray, model.get_weights()))
+
+
+def _read_weights(path: Path) -> list[npt.NDArray[Any]]:
+    with np.load(path, allow_pickle=False) as file:
+        return [file[f"arr_{number}"] for number in range(len(file.files))]
 
 
 def asset_name(class_name: str) -> str:

@@ -14,6 +14,9 @@ from tf_lowdef.models.adapter_layers import LogProbabilities, TwoLogits
 SOFTMAX, SIGMOID, LOGITS = "softmax", "sigmoid", "logits"
 HEADS = (SOFTMAX, LOGITS, SIGMOID)
 
+OF_SIGMOIDS = "logits_of_sigmoids"
+"""The name of the layer, which changes nothing, that says that each logit is one class' against the rest."""
+
 _LINEAR = keras.activations.linear
 _ACTIVATIONS = {
     keras.activations.softmax: SOFTMAX,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tf_lowdef.results.classes import describe_classes, read_class_names
+
 
 def facts(run: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what was run and with what, as far as it is recorded."""
@@ -16,6 +18,7 @@ def facts(run: dict[str, Any]) -> list[tuple[str, str]]:
             "images",
             f"{data['used']} of {data['found']} in {data.get('source')}" if {"used", "found"} <= set(data) else None,
         ),
+        ("classes", describe_classes(read_class_names(run)) or None),
         ("left out: misclassified by the bare model", data.get("left_out_misclassified") or None),
         ("images, SHA-256", data.get("sha256")),
         ("seed", run.get("seed")),

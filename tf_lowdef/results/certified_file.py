@@ -19,20 +19,29 @@ COLUMNS = (
 )  # fmt: skip
 """A class is empty where the smoothed classifier abstains; radius and sigma are for images in [0, 1]."""
 
+NAMES = ("class_name", "label_name")
+
 Key = tuple[str, float, str]
 
 
-def to_table(certificates: Sequence[Certificate]) -> str:
-    """Return a CSV of one line an image and certificate."""
+def to_table(certificates: Sequence[Certificate], class_names: Sequence[str | None] = ()) -> str:
+    """Return a CSV of one line an image and certificate, with the names of the classes last, as far as they are known.
+
+    Args:
+        certificates: What to write.
+        class_names: By class.
+    """
+    names = dict(enumerate(class_names))
     lines = [
         [
             each.image, "" if each.class_ == ABSTAIN else each.class_, each.radius, found.draws, each.label,
             int(each.correct), each.votes, str(found.defence), found.sigma, found.first_draws, found.alpha, found.part,
+            names.get(each.class_) or "", names.get(each.label) or "",
         ]
         for found in certificates
         for each in found.per_image
     ]  # fmt: skip
-    return csv_text([list(COLUMNS), *lines])
+    return csv_text([[*COLUMNS, *NAMES], *lines])
 
 
 def read_table(path: Path) -> dict[Key, list[ImageCertificate]]:

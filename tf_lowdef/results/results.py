@@ -12,6 +12,7 @@ from tf_lowdef.bounds import LINF, Bound, in_order
 from tf_lowdef.results.accuracy import accuracy_table
 from tf_lowdef.results.certificate import Certificate
 from tf_lowdef.results.certified_table import certified_table
+from tf_lowdef.results.classes import read_class_names
 from tf_lowdef.results.comparison import Comparison
 from tf_lowdef.results.names import BARE, AttackName, DefenceName, Kind
 from tf_lowdef.results.row import Row
@@ -37,6 +38,7 @@ class Results:
         comparisons: Of every two defences under each attack; unreliable and conditional rows are not compared.
         images: Names of the images, in the order of the rows' `per_image`.
         certified: What smoothed classifiers are certified for: see :func:`tf_lowdef.certify`.
+        labels: Their classes, in the same order; none where these are not known.
     """
 
     run: dict[str, Any]
@@ -44,11 +46,17 @@ class Results:
     comparisons: Sequence[Comparison] = ()
     images: Sequence[str] = ()
     certified: Sequence[Certificate] = ()
+    labels: Sequence[int] = ()
 
     @property
     def warnings(self) -> list[str]:
         """What may make the rows worthless, in words; it stands in every output."""
         return list(self.run.get("warnings", []))
+
+    @property
+    def class_names(self) -> list[str | None]:
+        """The names of the classes by index, as far as the data named them."""
+        return read_class_names(self.run)
 
     @property
     def n(self) -> int:
@@ -143,14 +151,15 @@ class Results:
 
         Args:
             defence: Its name.
-            epsilon: None means `Results.bound`. Where nothing was tried at it, any counts.
+            epsilon: None means `Results.bound`. Where nothing was tried at it, any of its norm counts, or else any.
             norm: Of `epsilon`.
         """
         bound = self.bound if epsilon is None else Bound(norm, epsilon)
         for threat in (name for name, threat in THREATS.items() if not threat.knows_defence):
             rows = self.select(threat=threat, defence=defence, conditional=False)
             if rows:
-                rows = [row for row in rows if row.bound == bound] or rows
+                alike = [row for row in rows if row.bound is None or bound is None or row.bound.norm == bound.norm]
+                rows = [row for row in rows if row.bound == bound] or alike or rows
                 return min(rows, key=lambda row: (row.unreliable is not None, row.top1))
         return None
 
@@ -174,8 +183,8 @@ class Results:
         """Write ``run.json``, ``results.json``, ``results.csv`` and ``correct.csv``, each whole or not at all.
 
         Where something was certified, ``certified.csv`` too: a line an image, with its class, radius and draws.
-        ``correct.csv`` has a line an image and a column a row: what `Row.per_image` holds, empty for None. JSON has no
-        infinity: an infinite norm is the text ``"inf"``.
+        ``correct.csv`` has a line an image, with its label and the name of its class, and a column a row: what
+        `Row.per_image` holds, empty for None. JSON has no infinity: an infinite norm is the text ``"inf"``.
         """
         write_run(self, folder)
 

@@ -48,15 +48,19 @@ def write_run(results: Results, folder: str | os.PathLike[str]) -> None:
             {name: value for name, value in dataclasses.asdict(each).items() if name != PER_IMAGE}
             for each in results.certified
         ]
-        write_text(Path(folder) / certified_file.TABLE, certified_file.to_table(results.certified))
+        write_text(Path(folder) / certified_file.TABLE, certified_file.to_table(results.certified, results.class_names))
     columns = {row.name: row.per_image for row in results.rows if row.per_image}
     write_text(Path(folder) / "run.json", _to_json(results.run))
-    write_text(Path(folder) / per_image.TABLE, per_image.to_table(columns, results.images))
+    write_text(
+        Path(folder) / per_image.TABLE, per_image.to_table(columns, results.images, results.labels, results.class_names)
+    )
     write_text(Path(folder) / "results.csv", _to_csv(results))
     write_text(Path(folder) / RESULTS, _to_json(content))
 
 
-Parts = tuple[dict[str, Any], list[Row], tuple[Comparison, ...], tuple[str, ...], tuple[Certificate, ...]]
+Parts = tuple[
+    dict[str, Any], list[Row], tuple[Comparison, ...], tuple[str, ...], tuple[Certificate, ...], tuple[int, ...]
+]
 
 
 def read_run(folder: str | os.PathLike[str], strict: bool) -> Parts:
@@ -79,13 +83,13 @@ def read_run(folder: str | os.PathLike[str], strict: bool) -> Parts:
         known = [each for each in comparisons if {_name(each, each.first), _name(each, each.second)} <= names]
         if len(known) < len(comparisons):
             note(f"{RESULTS}: {len(comparisons) - len(known)} comparisons are of rows that are not there.")
-        rows, images = _with_images(rows, Path(folder), note)
+        rows, images, labels = _with_images(rows, Path(folder), note)
         certified = _certified(content, Path(folder), note)
     except ValueError as error:
         raise ValueError(f"{shown}: not the results of a run: {error}") from error
     if notes:
         run["warnings"] = [*run["warnings"], *_at_most(notes)]
-    return run, rows, tuple(known), images, certified
+    return run, rows, tuple(known), images, certified, labels
 
 
 def _refuse(what: str) -> NoReturn:
@@ -98,7 +102,7 @@ def _read_json(path: Path, shown: str) -> dict[str, Any]:
         raise FileNotFoundError(f"{path.parent}: {what}")
     try:
         with open_text(path) as file:
-            content = json.loads(file.read())
+            content = json.loads(file.read().removeprefix("\ufeff"))  # of an editor
     except FileNotFoundError:
         raise FileNotFoundError(f"{shown}: no such file; is this the folder of a finished run?") from None
     except (ValueError, RecursionError) as error:
@@ -142,22 +146,22 @@ def _name(comparison: Comparison, defence: str) -> str:
     return row_name(comparison.threat, comparison.attack, defence)
 
 
-def _with_images(rows: list[Row], folder: Path, note: Note) -> tuple[list[Row], tuple[str, ...]]:
-    """Return the rows with what became of each image, as far as ``correct.csv`` fits them."""
+def _with_images(rows: list[Row], folder: Path, note: Note) -> tuple[list[Row], tuple[str, ...], tuple[int, ...]]:
+    """Return the rows with what became of each image, as far as ``correct.csv`` fits them; the images; their labels."""
     try:
-        read, images = per_image.read_table(folder / per_image.TABLE)
+        read, images, labels = per_image.read_table(folder / per_image.TABLE)
     except FileNotFoundError:
         note(f"{per_image.TABLE} is missing: what became of each image is not known.")
-        return rows, ()
+        return rows, (), ()
     except (ValueError, OSError, csv.Error) as error:
         note(f"{per_image.TABLE} is damaged ({error}): what became of each image is not known.")
-        return rows, ()
+        return rows, (), ()
     columns = {now_called(name): shares for name, shares in read.items()}
     found = [dataclasses.replace(row, per_image=columns.get(row.name, ())) for row in rows]
     strange = [row.name for row in found if row.per_image and not _fits(row)]
     if strange:
         note(f"{per_image.TABLE} and {RESULTS} disagree on {', '.join(strange[:3])}: one of them was edited.")
-    return found, images
+    return found, images, labels
 
 
 def _certified(content: Mapping[str, Any], folder: Path, note: Note) -> tuple[Certificate, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,16 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tf_lowdef.attacks.model_fn import are_probabilities
 from tf_lowdef.models import as_classifier, load_model
-from tf_lowdef.models.adapter import in_colour
+from tf_lowdef.models.adapter import in_colour, range_is_said
+from tf_lowdef.models.doubts import range_doubt
 from tf_lowdef.models.gated import find_gate
 from tf_lowdef.models.networks import knows_shape
 from tf_lowdef.serving.decode import at_least, check_limit
 from tf_lowdef.serving.expected import write_expected
 from tf_lowdef.serving.layout import check_free, check_version, model_name, new_version, write_config
 from tf_lowdef.serving.network import static_size, take_apart
-from tf_lowdef.serving.own_scale import check_own_scale
+from tf_lowdef.serving.own_scale import check_own_scale, has_sigmoids
 from tf_lowdef.serving.readme import write_readme
 from tf_lowdef.serving.reference import make_expected, reference
 from tf_lowdef.serving.refusals import check_answers, check_ops, check_scores
@@ -76,7 +77,8 @@ def export(
         defended_pixels: Whether the pixels behind the defence are an output.
         input_range: What the model takes pixels as, such as ``(0, 1)`` or ``"caffe"``, see ``as_classifier``. The
             server takes [0, 255] always and maps it there. None means the ``value_range`` of the layers that the model
-            begins with, and (0, 255) where they have none.
+            begins with, and (0, 255) where they have none; a warning says so where the model has no preprocessing
+            of its own either and nobody evaluated it before.
         outputs: What the model gives, see there; None finds it out.
         on_bad_image: ``"mark"`` answers bad images with zeros and says so in an output ``valid``; ``"error"`` fails the
             request, and with it all those that the server had merged into its batch.
@@ -113,15 +115,19 @@ def export(
     whole = load_model(model) if isinstance(model, (str, os.PathLike)) else model
     sides = None if images is None or knows_shape(whole) else images.size()
     shape = None if sides is None else (*sides, 3)
-    classifier = in_colour(as_classifier(whole, input_range, outputs, shape))
+    adapted = as_classifier(whole, input_range, outputs, shape)
+    doubt = None if range_is_said(adapted) else range_doubt(adapted)
+    if doubt is not None:
+        warnings.warn(doubt, UserWarning, stacklevel=2)
+    classifier = in_colour(adapted)
     size = None if images is None or (images.any_size and static_size(classifier)) else images.size()
     network = take_apart(classifier, size)
     limit = at_least(network.size, limit, max_image_size is None)
     pixels, files = choose_samples(images, network.size, limit, seed)
     scores = check_scores(network, reference(network, pixels.astype(np.float32))[1])
     names = _class_names(class_names, scores.shape[1])
-    probabilities = are_probabilities(scores)
-    serving = Serving(network, names, probabilities, defended_pixels=defended_pixels, mark=mark, limit=limit, xla=xla)
+    sigmoids = has_sigmoids(classifier)
+    serving = Serving(network, names, sigmoids, defended_pixels=defended_pixels, mark=mark, limit=limit, xla=xla)
     signatures = serving.signatures()
     for function in signatures.values():
         check_ops(network, function.graph.as_graph_def())
@@ -131,13 +137,13 @@ def export(
         pixels,
         files,
         names=names,
-        probabilities=probabilities,
+        sigmoids=sigmoids,
         with_pixels=with_pixels,
         with_valid=mark,
     )
     check_answers(network, signatures, expected)
     if find_gate(whole) is None:  # which takes pixels
-        check_own_scale(whole, input_range, pixels, scores)
+        check_own_scale(whole, input_range, pixels, scores, said=outputs, sigmoids=sigmoids)
     with new_version(root, version) as folder:
         tf.saved_model.save(serving.module, str(folder), signatures=signatures)
         check_ops(network, read_meta_graph(folder).graph_def)
@@ -150,11 +156,12 @@ def export(
         network,
         classes=len(names),
         top=top,
-        probabilities=probabilities,
+        sigmoids=sigmoids,
         pixels=with_pixels,
         mark=mark,
         limit=limit,
         compiled_for=sizes if xla else (),
+        range_said=doubt is None,
     )
     return root / str(version)
 

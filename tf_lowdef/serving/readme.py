@@ -119,11 +119,12 @@ def write_readme(
     *,
     classes: int,
     top: int,
-    probabilities: bool,
+    sigmoids: bool,
     pixels: bool,
     mark: bool,
     limit: Size,
     compiled_for: Sequence[int] = (),
+    range_said: bool = True,
 ) -> bool:
     """Write the README unless there is one that is not ours; return whether it was written."""
     file = root / README
@@ -148,13 +149,13 @@ def write_readme(
         bytes=BYTES_INPUT,
         probabilities=PROBABILITIES,
         logits=LOGITS,
-        logits_note="; the model gives probabilities, and logits are their logarithms" if probabilities else "",
+        logits_note="; each is of one class against the rest, which do not sum to one" if sigmoids else "",
         top_classes=TOP_CLASSES,
         top_names=TOP_NAMES,
         gate_rows="" if network.gate is None else _GATE_ROWS,
         defended_row=_defended_row(height, width) if pixels else "",
         valid_row=f"\n| `{VALID}` | bool, (batch,): whether the image is good |" if mark else "",
-        range_note=_range_note(network),
+        range_note=_range_note(network, range_said),
         bad=(_MARKED if mark else _FAILED).format(valid=VALID),
         pillow=pillow_version,
         limit_height=limit[0],
@@ -183,7 +184,9 @@ def _describe_layer(layer: object) -> str:
     return f"{type(layer).__name__}{settings}"
 
 
-def _range_note(network: Network) -> str:
+def _range_note(network: Network, range_said: bool) -> str:
+    if not range_said:
+        return "; nobody said that the model takes this, it is assumed"
     mapped = [layer for layer in all_layers(network.model) if layer.name == RESCALING]
     return "; mapped to what the model takes" if mapped else ""
 

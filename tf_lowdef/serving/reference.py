@@ -13,6 +13,7 @@ from PIL import Image
 from tf_lowdef.files import to_rgb
 from tf_lowdef.layers import codec_scope
 from tf_lowdef.serving.network import Network, Size, call_whole, one_output
+from tf_lowdef.serving.own_scale import to_probabilities
 from tf_lowdef.serving.samples import Arrays, Expected, Pixels
 from tf_lowdef.serving.signatures import (
     BYTES_INPUT,
@@ -22,7 +23,6 @@ from tf_lowdef.serving.signatures import (
     PIXELS_INPUT,
     PIXELS_SIGNATURE,
     PROBABILITIES,
-    SMALLEST,
     TOP,
     TOP_CLASSES,
     TOP_NAMES,
@@ -38,7 +38,7 @@ def make_expected(
     files: list[bytes],
     *,
     names: list[str],
-    probabilities: bool,
+    sigmoids: bool,
     with_pixels: bool,
     with_valid: bool,
 ) -> Expected:
@@ -52,7 +52,7 @@ def make_expected(
         samples: uint8, shape (n, height, width, 3), sent as pixels.
         files: Whole image files of any size, sent as bytes.
         names: One a class.
-        probabilities: Whether the network gives probabilities.
+        sigmoids: Whether each logit is one class' against the rest.
         with_pixels: Whether the defended pixels are an output.
         with_valid: Whether there is an output of which images are good.
 
@@ -64,7 +64,7 @@ def make_expected(
 
     def answer(images: Floats) -> Arrays:
         defended, scores = reference(network, images)
-        outputs = _outputs(scores, names, probabilities)
+        outputs = _outputs(scores, names, sigmoids)
         if with_pixels and defended is not None:
             outputs[DEFENDED] = defended
         if network.gate is not None:
@@ -112,14 +112,12 @@ def _through(layers: tuple[Any, ...], images: Any) -> Any:
     return images
 
 
-def _outputs(scores: Floats, names: list[str], probabilities: bool) -> Arrays:
+def _outputs(scores: Floats, names: list[str], sigmoids: bool) -> Arrays:
     top = np.argsort(-scores, axis=1, kind="stable")[:, : min(TOP, len(names))].astype(np.int32)
     named = np.array([name.encode() for name in names], dtype=object)[top]
-    exponents = np.exp(scores.astype(np.float64) - scores.max(axis=1, keepdims=True))
-    softmax = (exponents / exponents.sum(axis=1, keepdims=True)).astype(np.float32)
     return {
-        PROBABILITIES: scores if probabilities else softmax,
-        LOGITS: np.log(np.maximum(scores, np.float32(SMALLEST))) if probabilities else scores,
+        PROBABILITIES: to_probabilities(scores, sigmoids),
+        LOGITS: scores,
         TOP_CLASSES: top,
         TOP_NAMES: named,
     }

@@ -28,9 +28,6 @@ VALID = "valid"
 TOP = 5
 """How many classes are named."""
 
-SMALLEST = 1.1754944e-38
-"""The smallest normal float32: what a probability of zero counts as in a logarithm."""
-
 
 class Serving:
     """A defended classifier with WebP in stock operations, ready for ``tf.saved_model.save(module, signatures=...)``.
@@ -53,8 +50,8 @@ class Serving:
     Args:
         network: What to serve.
         class_names: One a class.
-        probabilities: Whether the network gives probabilities. ``logits`` are their logarithms then, which the
-            network's own logits are but for a constant in each row.
+        sigmoids: Whether each logit is one class' against the rest: ``probabilities`` are their sigmoids then, and
+            otherwise their softmax.
         defended_pixels: Whether to return them.
         mark: Whether bad images are marked.
         limit: Height and width in pixels that a file may have at most.
@@ -69,7 +66,7 @@ class Serving:
         self,
         network: Network,
         class_names: Sequence[str],
-        probabilities: bool,
+        sigmoids: bool,
         *,
         defended_pixels: bool = True,
         mark: bool = True,
@@ -78,7 +75,7 @@ class Serving:
     ) -> None:
         self._xla = xla
         self._names = tf.constant(list(class_names), tf.string)
-        self._probabilities = probabilities
+        self._sigmoids = sigmoids
         self._defended = defended_pixels
         self._network = network
         self._mark = mark
@@ -125,17 +122,17 @@ class Serving:
         with codec_scope("graph", jit_compile=self._xla):  # here, where it holds for every tracing there may be
             defended, scores, said = self._network.run(pixels)
         seen = defended if self._defended else None
-        return {**named_outputs(seen, scores, names=self._names, probabilities=self._probabilities), **said}
+        return {**named_outputs(seen, scores, names=self._names, sigmoids=self._sigmoids), **said}
 
 
 def named_outputs(
-    defended: tf.Tensor | None, scores: tf.Tensor, *, names: tf.Tensor, probabilities: bool
+    defended: tf.Tensor | None, scores: tf.Tensor, *, names: tf.Tensor, sigmoids: bool
 ) -> dict[str, tf.Tensor]:
     """Return the outputs of both signatures; for their shapes see `Serving`."""
     top = tf.math.top_k(scores, min(TOP, int(names.shape[0]))).indices
     outputs = {
-        PROBABILITIES: scores if probabilities else tf.nn.softmax(scores),
-        LOGITS: tf.math.log(tf.maximum(scores, SMALLEST)) if probabilities else scores,
+        PROBABILITIES: tf.sigmoid(scores) if sigmoids else tf.nn.softmax(scores),
+        LOGITS: scores,
         TOP_CLASSES: top,
         TOP_NAMES: tf.gather(names, top),
     }

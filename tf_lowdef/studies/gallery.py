@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
@@ -30,9 +29,6 @@ Map = npt.NDArray[np.float32]
 COLOURS = "viridis"
 """Of the maps: its brightness grows evenly, so that it reads the same in grey and to colour-blind people."""
 
-NAME_COLUMNS = ("human_label", "class_name", "name")
-"""Columns of a CSV in which the name of the class may stand."""
-
 OPACITY = 0.6
 """Of the map where it is 1, laid on the picture in grey."""
 
@@ -52,7 +48,7 @@ def make_gallery(
     data: Any,
     results: Results,
     folder: str | os.PathLike[str],
-    class_names: Mapping[int, str] | Sequence[str] | None = None,
+    class_names: Mapping[int, str] | Sequence[str | None] | None = None,
     defences: Any = None,
     labels: str | os.PathLike[str] | None = None,
 ) -> Gallery | None:
@@ -66,9 +62,7 @@ def make_gallery(
         data: The images of the run, as given to ``evaluate``.
         results: What came out, with `Results.images` and `Row.per_image`.
         folder: The run's.
-        class_names: By class index; classes without one are called by their number. None takes those of the data: the
-            class folders', a data set's, or what stands in a CSV's column ``human_label``, ``class_name`` or ``name``,
-            if there is one.
+        class_names: By class index; classes without one are called by their number. None takes those of the data.
         defences: Those of the run, as given to ``evaluate``; needed where the one that is shown has no text.
         labels: The file of class names, as given to ``evaluate``.
 
@@ -87,9 +81,9 @@ def make_gallery(
     if not choices:
         return None
     places = {name: place for place, name in enumerate(images.names)}
-    if class_names is None:
-        class_names = images.class_names or names_in(data)
-    names = dict(enumerate(class_names)) if isinstance(class_names, Sequence) else dict(class_names)
+    class_names = images.class_names or () if class_names is None else class_names
+    named = class_names.items() if isinstance(class_names, Mapping) else enumerate(class_names)
+    names = {index: name for index, name in named if name is not None}
     batch_size = int(results.run["arguments"]["batch_size"])
     defence = _with_threshold(_find(results.subject, defences), results)
     maker = _Maker(model, defence, Path(folder), names, batch_size, int(results.run["seed"]))
@@ -119,19 +113,6 @@ def _with_threshold(defence: Defence, results: Results) -> Defence:
         return defence
     found = results.run["gates"]["thresholds"][defence.name]
     return dataclasses.replace(defence, calibration=Calibration.from_dict(found))
-
-
-def names_in(data: Any) -> dict[int, str]:
-    """Return the names of classes that a CSV of images holds, by class index; none for anything else."""
-    if not isinstance(data, str | Path) or Path(data).suffix.lower() != ".csv":
-        return {}
-    with Path(data).open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        lines = list(csv.DictReader(file))
-    column = next((name for name in NAME_COLUMNS if lines and name in lines[0]), None)
-    if column is None:
-        return {}
-    found = {str(line.get("label")).strip(): line[column] for line in lines if line[column]}
-    return {int(label): name for label, name in found.items() if label.isdecimal()}
 
 
 class _Maker:

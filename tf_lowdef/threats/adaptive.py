@@ -16,8 +16,8 @@ class Adaptive(Threat):
     knowledge = "full: the defended model is attacked"
     caveat = (
         "The attacker knows model and defence and attacks both together, through the defence's own gradient or, where "
-        "it has none, an approximation. Under worst:EPSILON the most harmful example of every image counts, of all "
-        "within epsilon that any of the attackers here made, the clean image among them. It is an upper bound of the "
-        "accuracy under the best possible attack."
+        "it has none, an approximation. Under worst:EPSILON (in L2 worst:l2:EPSILON) the most harmful example of every "
+        "image counts, of all within epsilon that any of the attackers here made, the clean image among them. It is an "
+        "upper bound of the accuracy under the best possible attack."
     )
     knows_defence = True

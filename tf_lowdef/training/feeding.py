@@ -54,7 +54,7 @@ class Feed:
 
         def order(number: Any) -> tf.data.Dataset:
             places = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), [self.seed, number])
-            chosen = tf.gather(tf.constant(self.chosen, tf.int64), places)
+            chosen = tf.gather(tf.constant(list(self.chosen), tf.int64), places)
             return tf.data.Dataset.from_tensor_slices((chosen, number * count + places)).batch(self.batch_size)
 
         def read(chosen: Any, draws: Any) -> Any:

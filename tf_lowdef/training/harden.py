@@ -16,7 +16,7 @@ import tensorflow as tf
 from tf_lowdef.data.image_data import ImageData
 from tf_lowdef.defences import Defence, make_defence
 from tf_lowdef.evaluation.judging.checks import check_labels, clean_accuracy_warnings
-from tf_lowdef.evaluation.models.opening import open_classifier, open_data, probe_range
+from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier, open_data
 from tf_lowdef.evaluation.models.predict import class_count
 from tf_lowdef.evaluation.provenance import describe_identity
 from tf_lowdef.files import atomic_path
@@ -172,7 +172,7 @@ def harden(
         others = _open(classifier, validation, labels, input_range)
         used, held = list(range(len(images))), Feed(others, _some(len(others), seed), 1, seed)
     feed = Feed(images, used, batch_size, seed, shift, mirror)
-    probe_range(classifier, images)
+    doubts = find_doubts(classifier, images)
     watched = held.read_all()
     if not from_scratch:
         _check_knows(classifier, *watched)
@@ -209,7 +209,7 @@ def harden(
             f"Received: learning_rate={learning_rate:g}, recipe={method.spec}"
         )
     classifier.set_weights(watch.best_weights)
-    warnings = _warnings(guard, watch, {**feed.failed, **held.failed})
+    warnings = doubts + _warnings(guard, watch, {**feed.failed, **held.failed})
     facts = {**asked, "trained_on": len(used), "seed": seed}
     return Hardened(model, classifier, method, chosen, keep.curves, watch.best_epoch, warnings, facts, watched)
 

@@ -17,12 +17,12 @@ from tf_lowdef import jobs
 from tf_lowdef.attacks import Attack
 from tf_lowdef.data.class_names import read_class_names
 from tf_lowdef.data.files import SourceFile, find_files
-from tf_lowdef.data.image_data import Wanted
+from tf_lowdef.data.image_data import ClassNames, Wanted
 from tf_lowdef.data.load import from_files
 from tf_lowdef.evaluation.folder.log import ADVERSARIAL, LogLine, read_table, status, write_table
 from tf_lowdef.evaluation.folder.step import attack_images, read
 from tf_lowdef.evaluation.judging.checks import check_labels
-from tf_lowdef.evaluation.models.opening import channel_count, open_classifier, probe_range
+from tf_lowdef.evaluation.models.opening import channel_count, find_doubts, open_classifier
 from tf_lowdef.evaluation.models.predict import class_count, input_size
 from tf_lowdef.evaluation.models.remote import write_recipe
 from tf_lowdef.evaluation.models.run_models import RunModels
@@ -32,7 +32,7 @@ from tf_lowdef.folders.plan import ArgumentError, Fence
 from tf_lowdef.folders.run import FileOutcome, Summary, write_failed
 from tf_lowdef.jobs import LocalRunner, Runner, SplitWork, cut, explain_full_disk, hold_folder, is_full
 from tf_lowdef.jobs.ray import RayOptions, RayRunner
-from tf_lowdef.models.adapter import range_is_said
+from tf_lowdef.models.doubts import head_doubts
 from tf_lowdef.models.identity import hash_weights
 
 NAMINGS = ("stem", "paper")
@@ -49,6 +49,7 @@ def attack_folder(
     labels: str | os.PathLike[str] = "auto",
     input_range: Any = None,
     outputs: str | None = None,
+    class_names: Sequence[str] | None = None,
     batch_size: int = 32,
     seed: int = 0,
     force: bool = False,
@@ -72,6 +73,7 @@ def attack_folder(
             file with the names of the classes in the order of the model's outputs, one a line.
         input_range: What the model takes pixels as, see ``as_classifier``; None means [0, 255].
         outputs: What the model gives, see there; None finds it out.
+        class_names: The names of the classes, for ``attack.csv``, where the data name none.
         batch_size: Images attacked at a time.
         seed: For attacks that draw random numbers.
         force: Redo what is there, and overwrite.
@@ -95,8 +97,8 @@ def attack_folder(
     if listed is not None and not listed.is_file():
         raise ValueError(f"`labels` must be one of {LABELS}, or a file of class names. Received: labels={labels!r}")
     model = open_classifier(model, None, input_range, outputs)
-    images = _find(source, out, class_count(model), labels != "none", listed)
-    _probe(model, images)
+    images, names = _find(source, out, class_count(model), labels != "none", listed)
+    _warn_of_doubts(model, images)
     identity = {
         "tool": "attack",
         "source": os.fspath(source.resolve()),
@@ -119,6 +121,7 @@ def attack_folder(
             naming,
             overwrite=ours or force,
             fence=Fence(out),
+            class_names=(class_names if names is None else names) or (),
         )
         site = RunModels(model, {}, batch_size=batch_size, seed=seed)
         runner = exits.enter_context(RayRunner(ray, write_recipe(site))) if ray else LocalRunner()
@@ -138,14 +141,24 @@ class _Job:
     naming: str
     overwrite: bool
     fence: Fence
+    class_names: Sequence[str | None]
+
+    def class_name(self, index: int) -> str:
+        """Return what a class is called, nothing where nobody named it."""
+        return (self.class_names[index] or "") if index < len(self.class_names) else ""
 
 
-def _find(source: Path, out: Path, classes: int, labelled: bool, listed: Path | None) -> list[SourceFile]:
-    """Return the images of the source, after checking their labels and that no original can be overwritten."""
+def _find(
+    source: Path, out: Path, classes: int, labelled: bool, listed: Path | None
+) -> tuple[list[SourceFile], ClassNames | None]:
+    """Return the images of the source and the names of its classes.
+
+    Labels are checked, and that no original can be overwritten.
+    """
     results = out.resolve()
     if source.is_dir() and source.resolve().is_relative_to(results):
         raise ArgumentError(f"The output must not be or contain the input. Received: {out} for {source}")
-    images = find_files(source, out, labelled, listed, classes)
+    images, class_names = find_files(source, out, labelled, listed, classes)
     if any(image.path.resolve().is_relative_to(results) for image in images):
         raise ArgumentError(f"The output folder must not contain the input. Received: {out} for {source}")
     known = [image for image in images if image.label is not None]
@@ -161,15 +174,17 @@ def _find(source: Path, out: Path, classes: int, labelled: bool, listed: Path | 
             UserWarning,
             stacklevel=3,
         )
-    return images
+    return images, class_names
 
 
-def _probe(model: Any, images: Sequence[SourceFile]) -> None:
-    """Raise RangeError where labels show that the model takes another range than nobody said."""
+def _warn_of_doubts(model: Any, images: Sequence[SourceFile]) -> None:
+    """Raise RangeError where labels show that the model takes another range; warn where none tell."""
     known = [image for image in images if image.label is not None]
-    if known and not range_is_said(model):
-        wanted = Wanted(input_size(model), channel_count(model))
-        probe_range(model, from_files("", known, wanted))
+    wanted = Wanted(input_size(model), channel_count(model))
+    said = head_doubts(model)  # when it was adapted
+    for doubt in find_doubts(model, from_files("", known, wanted) if known else None):
+        if doubt not in said:
+            warnings.warn(doubt, UserWarning, stacklevel=3)
 
 
 def _attack_all(
@@ -239,6 +254,10 @@ def _write(
         linf=float(made["linf"][index]),
         steps=steps,
         status=status(label, before, reread, bool(made["fooled"][index])),
+        label_name=job.class_name(label),
+        before_name=job.class_name(before),
+        after_name=job.class_name(after),
+        reread_name=job.class_name(reread),
     )
 
 

@@ -18,7 +18,7 @@ NOT_FOUND = "not adversarial"
 LOST = "adversarial until rounded to 8 bits"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LogLine:
     """One line of ``attack.csv``.
 
@@ -34,6 +34,10 @@ class LogLine:
         linf: Its greatest absolute value, in grey levels.
         steps: Steps that the attack took.
         status: What became of the image, in words.
+        label_name: The name of the class `label`, empty where nobody named it; so are the next three.
+        before_name: That of `before`.
+        after_name: That of `after`.
+        reread_name: That of `reread`.
     """
 
     name: str
@@ -47,6 +51,10 @@ class LogLine:
     linf: float
     steps: int
     status: str
+    label_name: str = ""
+    before_name: str = ""
+    after_name: str = ""
+    reread_name: str = ""
 
 
 _READ: dict[str, Callable[[str], Any]] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,7 +12,8 @@ from tf_lowdef.data.image_data import RGB, ImageData
 from tf_lowdef.data.load import image_shape_of, load_data
 from tf_lowdef.evaluation.models.predict import class_count, input_size
 from tf_lowdef.models.adapter import as_classifier, range_is_said, say_range
-from tf_lowdef.models.input_range import InputRange, parse_input_range
+from tf_lowdef.models.doubts import head_doubts, range_doubt
+from tf_lowdef.models.input_range import parse_input_range
 from tf_lowdef.models.networks import knows_shape
 from tf_lowdef.models.range_probe import check_range, images_to_probe
 
@@ -63,25 +63,26 @@ def channel_count(classifier: Any) -> int:
     return int(classifier.input_shape[-1] or RGB)
 
 
-def probe_range(classifier: Any, images: ImageData, said: InputRange | None = None) -> None:
-    """Raise RangeError where nobody said what a classifier takes, and another usual range is better beyond chance.
+def find_doubts(classifier: Any, images: ImageData | None) -> list[str]:
+    """Return what is not certain of a classifier, after trying its range where nobody said it.
 
     Args:
         classifier: What `open_classifier` returns.
-        images: Labelled ones.
-        said: What somebody said; None for nothing.
+        images: Labelled ones; None where there are no labels.
 
     Raises:
-        RangeError: A ValueError, see `check_range`.
+        RangeError: A ValueError: another usual range is better beyond chance, see `check_range`.
     """
-    if said is not None or range_is_said(classifier):
-        return
-    chosen = images_to_probe(images.labels)
-    pixels, failed = images.read_batch(chosen)
-    if pixels and len({each.shape for each in pixels}) == 1:
-        check_range(classifier, np.stack(pixels), images.labels[_without(chosen, failed)])
-    say_range(classifier)
-
-
-def _without(chosen: Sequence[int], failed: dict[int, str]) -> list[int]:
-    return [index for index in chosen if index not in failed]
+    found = head_doubts(classifier)
+    if range_is_said(classifier):
+        return found
+    chosen = [] if images is None else images_to_probe(images.labels)
+    pixels, failed = ([], {}) if images is None else images.read_batch(chosen)
+    if images is not None and pixels and len({each.shape for each in pixels}) == 1:
+        labels = images.labels[[index for index in chosen if index not in failed]]
+        if len(np.unique(labels)) > 1:
+            check_range(classifier, np.stack(pixels), labels)
+            say_range(classifier)
+            return found
+    doubt = range_doubt(classifier)
+    return found if doubt is None else [*found, doubt]

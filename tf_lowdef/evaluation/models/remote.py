@@ -19,16 +19,20 @@ _MAY_DIFFER = "python"
 """The version that decides no result."""
 _KERAS = ("keras", "keras_hub")
 """Packages whose classes Keras finds without their being registered."""
+_REASON = 200
+"""Characters of a reason that are told: some name everything that a class holds on to."""
 
 
 @dataclass(frozen=True)
 class ModelsRecipe:
     """What a worker makes its site of; called there.
 
-    Models and layers travel as Keras files, with their weights, and are made anew.
+    Models and layers travel as Keras files, with their weights, and are made anew. The user's own classes travel with
+    them: as code where no module has them that could be imported (of a notebook, a script, a function).
 
     Attributes:
-        models: The classifier, the surrogate (None where there is none) and the defences by name, pickled.
+        models: The user's classes, the classifier, the surrogate (None where there is none) and the defences by name,
+            pickled.
         settings: Further arguments of `RunModels`.
         versions: Of everything that decides a result, where the run is driven.
     """
@@ -45,7 +49,7 @@ class ModelsRecipe:
         """
         check_versions(self.versions)
         make_deterministic(available_cores(), self.settings["seed"])
-        model, surrogate, defences = pickle.loads(self.models)  # noqa: S301 - the driver's own
+        _, model, surrogate, defences = pickle.loads(self.models)  # noqa: S301 - the driver's own
         return RunModels(model, defences, surrogate=surrogate, **self.settings)
 
 
@@ -56,34 +60,64 @@ def write_recipe(site: RunModels) -> ModelsRecipe:
         ValueError: A model or a layer cannot be saved, so that no other process can have it.
     """
     of_defences = {f"the defence {name!r}": defence.layers for name, defence in site.defences.items()}
+    classes: dict[str, Any] = {}
     for where, layers in {"the model": [site.model], "the surrogate": [site.surrogate], **of_defences}.items():
         for layer in layers:
-            _check_class(where, layer)
+            classes.update(_own_classes(where, layer))
     try:
+        if not isinstance(site.model, keras.layers.Layer):
+            raise TypeError(f"{type(site.model).__name__} is no Keras model")
         return ModelsRecipe(
-            pickle.dumps((site.model, site.surrogate, dict(site.defences))),
+            _pickled((_Classes(classes), site.model, site.surrogate, dict(site.defences))),
             {"batch_size": site.batch_size, "seed": site.seed, "draws": site.draws},
             versions(),
         )
     except Exception as error:  # whatever a layer's get_config raises
         raise ValueError(
-            f"Model and layers must each be one that Keras can save, for Ray's workers get a copy. Keras says: {error}"
+            f"Model and layers must each be one that Keras can save, for Ray's workers get a copy: {error}"
         ) from error
 
 
-def _check_class(where: str, layer: Any) -> None:
-    """Raise ValueError where a worker could not make a layer, or one in it, anew: it only imports modules."""
-    for each in [layer, *all_layers(layer)] if isinstance(layer, keras.layers.Layer) else ():
-        kind = type(each)
-        if kind.__module__.partition(".")[0] in _KERAS:
-            continue
-        reason = None
-        if kind.__module__ == "__main__" or "<locals>" in kind.__qualname__:
-            reason = "it is defined in no module that can be imported"
-        elif keras.saving.get_registered_object(keras.saving.get_registered_name(kind)) is not kind:
-            reason = "it lacks @keras.saving.register_keras_serializable()"
-        if reason is not None:
-            raise ValueError(f"Ray's workers cannot make the class {kind.__name__} of {where} anew: {reason}")
+def _own_classes(where: str, layer: Any) -> dict[str, Any]:
+    """Return the classes of a layer and those in it that are not Keras' own, by their names there.
+
+    Raises:
+        ValueError: One of them cannot be shipped; the text names it.
+    """
+    inner = [layer, *all_layers(layer)] if isinstance(layer, keras.layers.Layer) else []
+    kinds = {type(each) for each in inner if type(each).__module__.partition(".")[0] not in _KERAS}
+    found = {keras.saving.get_registered_name(kind): kind for kind in sorted(kinds, key=lambda kind: kind.__qualname__)}
+    for name, kind in found.items():
+        try:
+            _pickled({name: kind})
+        except Exception as error:  # whatever its code holds on to
+            reason = " ".join(str(error).split())[:_REASON]
+            raise ValueError(f"Ray's workers cannot have the class {kind.__name__} of {where}: {reason}") from error
+    return found
+
+
+class _Classes:
+    """Classes that Keras knows, in the process that unpickles them, before what stands behind them there."""
+
+    def __init__(self, classes: dict[str, Any]) -> None:
+        self._classes = classes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _register, (self._classes,)
+
+
+def _register(classes: dict[str, Any]) -> None:
+    keras.saving.get_custom_objects().update(classes)
+
+
+def _pickled(value: Any) -> bytes:
+    """Return a value pickled, with classes as code where no module has them: Ray's cloudpickle does that."""
+    try:
+        from ray import cloudpickle
+    except ModuleNotFoundError:  # said where the workers are asked for
+        return pickle.dumps(value)
+    pickled: bytes = cloudpickle.dumps(value)
+    return pickled
 
 
 def check_versions(wanted: Mapping[str, str]) -> None:
