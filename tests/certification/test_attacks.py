@@ -12,7 +12,7 @@ from tf_lowdef.certification import ABSTAIN
 DENOISER, SIGMA, DRAWS, ALPHA = "gaussian:1", 0.12, 100, 0.001
 UNLIKELY = 1e-6
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")

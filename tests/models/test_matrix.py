@@ -17,12 +17,22 @@ QUICK = ("as_classifier", "defend", "attack", "grad_cam")
 IN_EVERY_RUN = ("[0, 1], softmax, Sequential", "pixels, logits, functional", "[0, 1], grey, softmax")
 """Kinds whose dear cells are in the default run too."""
 
+
+def marks(kind, entry):
+    """Return how dear a cell is: a sweep attacks four defences adaptively, which takes half a minute."""
+    if entry in QUICK:
+        return []
+    if entry == "sweep":
+        return [pytest.mark.slow] if kind.name in IN_EVERY_RUN else [pytest.mark.long]
+    return [] if kind.name in IN_EVERY_RUN else [pytest.mark.slow]
+
+
 CELLS = [
     pytest.param(
         kind,
         entry,
         id=f"{entry}-{kind.name}",
-        marks=[] if entry in QUICK or kind.name in IN_EVERY_RUN else [pytest.mark.slow],
+        marks=marks(kind, entry),
     )
     for kind in matrix.KINDS
     for entry in matrix.ENTRIES

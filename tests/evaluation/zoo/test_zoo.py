@@ -161,7 +161,7 @@ HONEST = {
 }  # fmt: skip
 
 
-BUDGETS = ["quick", pytest.param("standard", marks=pytest.mark.slow)]
+BUDGETS = ["quick", pytest.param("standard", marks=pytest.mark.long)]
 QUICK = {"two columns", "one-hot", "unregistered noise", "base", "webp"}
 """What the default tests try; the others are slow because they are many."""
 
