@@ -172,7 +172,7 @@ def each(zoo):
 
 
 def worst(model, images, labels, budget):
-    arguments = {"only_correct": True, "batch_size": IMAGES}
+    arguments = {"only_correct": True, "batch_size": IMAGES, "input_range": (0, 255)}
     results = evaluate(model, (images, labels), [], ["none"], "adaptive", budget=budget, **arguments)
     return next(row for row in results.rows if row.kind == "worst")
 
@@ -197,7 +197,8 @@ def test_no_honest_model_is_marked(task, name, budget):
 
 def bare(model, images, labels):
     """What the default attacker, who knows of no defence, leaves of a model with one attack."""
-    results = evaluate(model, (images, labels), ["bim:4"], ["none"], only_correct=True, batch_size=IMAGES)
+    arguments = {"only_correct": True, "batch_size": IMAGES, "input_range": (0, 255)}
+    results = evaluate(model, (images, labels), ["bim:4"], ["none"], **arguments)
     return next(row for row in results.rows if row.kind == "attack")
 
 

@@ -193,7 +193,7 @@ class AdaptiveAttacker:
         places = np.flatnonzero(target.clean.shares > 0.5)[: self._budget.sanity_images]
         if not target.differentiable or not len(places):
             return
-        attack = MPGD(SANITY_EPSILON, steps=self._budget.sanity_steps)
+        attack = MPGD(SANITY_EPSILON, steps=self._budget.sanity_steps, restarts=2)  # where one loss has no gradient
         records = [record for _, record in self._attacked(target, SANITY, attack, places)]
         attacked.sanity_images = len(places)
         attacked.sanity_left = int(sum((record["shares"] >= 0.5).sum() for record in records))

@@ -34,7 +34,7 @@ Shares = npt.NDArray[np.float64]
 JUDGED = ("shares", "chosen_by", "suspicion", "seconds")
 """The arrays of a record that say what each defence made of its batch."""
 
-SANITY_ATTACK = MPGD(SANITY_EPSILON, steps=20)
+SANITY_ATTACK = MPGD(SANITY_EPSILON, steps=20, restarts=2)
 """What a victim must not withstand."""
 
 SHORT_SQUARE = 100
