@@ -15,7 +15,7 @@ from typing import Any
 import click
 import numpy as np
 
-from tf_lowdef.cli.options import check_model_options, model_options, open_classifier_and_data
+from tf_lowdef.cli.options import Named, model_options
 from tf_lowdef.results.table import markdown_table
 from tf_lowdef.studies import block_study, cam_study, cam_table, perturbation_study
 
@@ -29,8 +29,9 @@ DEFENCES = ("none", "flip", "webp:60", "webp:60+flip")
 @click.option("--limit", type=click.IntRange(min=1), help="Use the first images only.")
 def main(model: str | None, weights: str | None, data: str | None, attack: str, limit: int | None, **said: Any) -> None:
     """Print three tables in Markdown."""
-    check_model_options(model, weights, data, **said)
-    classifier, found = open_classifier_and_data(model, weights, data, **said)
+    named = Named(model, weights, data=data, labels=None, **said)
+    named.check()
+    classifier, found = named.classifier_and_images()
     images = np.stack([found.read(place) for place in range(len(found))[:limit]])
     labels = found.labels[:limit]
     click.echo(f"{len(images)} images of {found.source}, {attack}\n")

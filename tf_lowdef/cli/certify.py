@@ -8,20 +8,22 @@ import click
 
 from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.options import (
-    OUT_HELP,
-    check_model_options,
-    default_run_folder,
+    batch_size_option,
+    data_option,
+    limit_option,
     model_options,
     names_option,
-    open_classifier_and_data,
+    out_option,
+    pop_named,
     pop_ray_options,
     ray_options,
     restart_option,
+    run_folder,
     seed_option,
     wrong_arguments,
 )
 from tf_lowdef.cli.spelling import Spelled
-from tf_lowdef.cli.types import DataName, RunFolder
+from tf_lowdef.cli.types import RunFolder
 
 DEFENCES, SIGMAS = ("nlm:30",), (0.12,)
 """What is certified where nothing is asked for: of what was tried on MobileNetV2, the best at L2 0.25."""
@@ -41,7 +43,7 @@ CHOICE_N = 100
 )
 @model_options
 @names_option
-@click.option("--data", type=DataName(), metavar="CSV|DIR|tfds:NAME/SPLIT", help="As for evaluate.")
+@data_option("As for evaluate.")
 @click.option(
     "--defence",
     "defences",
@@ -93,9 +95,9 @@ CHOICE_N = 100
     metavar="RUN",
     help="The folder of an evaluation of the same model and images: its rows stand beside what is certified.",
 )
-@click.option("--limit", type=click.IntRange(min=1), help="Use at most this many images, drawn by the seed.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Draws at a time.")
-@click.option("-o", "--out", type=click.Path(file_okay=False), help=OUT_HELP)
+@limit_option()
+@batch_size_option("Draws at a time.")
+@out_option
 @ray_options()
 @restart_option
 @seed_option
@@ -103,12 +105,6 @@ CHOICE_N = 100
 def command(
     ctx: click.Context,
     /,
-    model: str | None,
-    weights: str | None,
-    input_range: Any,
-    outputs: str | None,
-    data: str | None,
-    labels: str | None,
     out: str | None,
     choose: bool,
     choose_n: int | None,
@@ -121,7 +117,7 @@ def command(
     Without --model: the embedded classifier and its images, offline. A run that was stopped goes on where it stopped
     when the same command is given again with its folder as --out.
     """
-    check_model_options(model, weights, data, input_range, outputs)
+    named = pop_named(options)
     cluster = pop_ray_options(options)
     if choose_n is not None and not choose:
         raise click.UsageError("--choose-n needs --choose.")
@@ -133,20 +129,15 @@ def command(
     import_tensorflow()
     from tf_lowdef.certification import certify
     from tf_lowdef.certification.settings import make_settings
-    from tf_lowdef.cli.progress import say_how_to_go_on, show_progress
+    from tf_lowdef.cli.progress import at_work
     from tf_lowdef.cli.tables import show_certified
-    from tf_lowdef.evaluation.provenance import move_aside
-    from tf_lowdef.jobs import working_folder
     from tf_lowdef.report import write_report
 
     with wrong_arguments():
         make_settings(defences, sigmas, options["n"], options["n0"], options["alpha"], options["radii"], choice_n)
-    classifier, images = open_classifier_and_data(model, weights, data, input_range, outputs, labels)
-    out = out or default_run_folder()
-    if options.pop("restart"):
-        move_aside(out)
-    with working_folder(out) as folder:
-        with say_how_to_go_on(folder), show_progress() as progress:
+    classifier, images = named.classifier_and_images()
+    with run_folder(out, options.pop("restart")) as folder:
+        with at_work(folder) as progress:
             results = certify(
                 classifier,
                 images,

@@ -8,8 +8,8 @@ from pathlib import PurePath
 import click
 
 from tf_lowdef.cli.examples import examples
+from tf_lowdef.cli.terminal import say_warnings
 from tf_lowdef.cli.types import RunFolder
-from tf_lowdef.text import printable
 
 
 @click.command(name="compare", epilog=examples("tf-lowdef compare runs/before runs/after"))
@@ -36,8 +36,7 @@ def command(runs: tuple[str, ...], as_csv: bool) -> None:
 
     show_side_by_side(found, as_csv)
     for name, results in found.items():
-        for warning in results.warnings:
-            click.echo(f"Warning: {printable(name)}: {printable(warning)}", err=True)
+        say_warnings(f"{name}: {warning}" for warning in results.warnings)
 
 
 def _names(runs: tuple[str, ...]) -> list[str]:

@@ -8,20 +8,23 @@ import click
 
 from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.options import (
-    OUT_HELP,
+    DATA,
     QUIET,
     aim,
-    check_model_options,
+    batch_size_option,
     check_specs,
-    default_run_folder,
+    data_option,
+    limit_option,
     model_options,
     names_option,
     open_classifier,
-    open_classifier_and_data,
+    out_option,
     output_options,
+    pop_named,
     pop_ray_options,
     ray_options,
     restart_option,
+    run_folder,
     seed_option,
     targeted_option,
 )
@@ -42,12 +45,9 @@ from tf_lowdef.threats import THREATS
 )
 @model_options
 @names_option
-@click.option(
-    "--data",
-    type=DataName(),
-    metavar="CSV|DIR|tfds:NAME/SPLIT",
-    help="A CSV with the columns file,label, a folder of class folders named by class, index or wnid, or a split of "
-    "TensorFlow Datasets. Default: the images of the embedded classifier.",
+@data_option(
+    "A CSV with the columns file,label, a folder of class folders named by class, index or wnid, or a split of "
+    "TensorFlow Datasets. Default: the images of the embedded classifier."
 )
 @click.option(
     "--attack",
@@ -94,14 +94,14 @@ from tf_lowdef.threats import THREATS
 @click.option(
     "--calibration",
     type=DataName(),
-    metavar="CSV|DIR|tfds:NAME/SPLIT",
+    metavar=DATA,
     help="Clean images that the thresholds of gates are chosen on, none of those in --data.  [default: half of the "
     "images, which are then judged by nobody]",
 )
-@click.option("--limit", type=click.IntRange(min=1), help="Use at most this many images, drawn by the seed.")
+@limit_option()
 @click.option("--only-correct", is_flag=True, help="Use only images that the bare model classifies correctly.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
-@click.option("-o", "--out", type=click.Path(file_okay=False), help=OUT_HELP)
+@batch_size_option()
+@out_option
 @targeted_option
 @ray_options()
 @restart_option
@@ -111,12 +111,6 @@ from tf_lowdef.threats import THREATS
 def command(
     ctx: click.Context,
     /,
-    model: str | None,
-    weights: str | None,
-    input_range: Any,
-    outputs: str | None,
-    data: str | None,
-    labels: str | None,
     out: str | None,
     surrogate: str | None,
     surrogate_weights: str | None,
@@ -129,9 +123,9 @@ def command(
     Without arguments: the embedded classifier and its images, offline. A run that was stopped goes on where it stopped
     when the same command is given again with its folder as --out.
     """
-    check_model_options(model, weights, data, input_range, outputs)
+    named = pop_named(options)
     cluster = pop_ray_options(options)
-    if options["calibration"] is not None and data is None:
+    if options["calibration"] is not None and named.data is None:
         raise click.UsageError("--calibration needs --data.")
     if options["calibration"] is not None and not any(map(split_gate, options["defences"])):
         raise click.UsageError("--calibration needs a gate, such as --defence 'gate(webp:60+flip)'.")
@@ -142,26 +136,21 @@ def command(
     from tf_lowdef.cli.quiet import import_tensorflow
 
     import_tensorflow()
-    from tf_lowdef.cli.progress import say_how_to_go_on, show_progress
+    from tf_lowdef.cli.progress import at_work
     from tf_lowdef.cli.tables import show_results
     from tf_lowdef.evaluation import DEFAULT_ATTACKS, DEFAULT_DEFENCES, DEFAULT_THREATS, evaluate
-    from tf_lowdef.evaluation.provenance import move_aside
-    from tf_lowdef.jobs import working_folder
     from tf_lowdef.report import write_report
     from tf_lowdef.studies import make_gallery
 
     check_specs(options["attacks"], options["defences"])
-    classifier, images = open_classifier_and_data(model, weights, data, input_range, outputs, labels)
-    out = out or default_run_folder()
-    if options.pop("restart"):
-        move_aside(out)
+    classifier, images = named.classifier_and_images()
     attacks, defences = options.pop("attacks") or DEFAULT_ATTACKS, options.pop("defences") or DEFAULT_DEFENCES
     options["threat"] = options["threat"] or DEFAULT_THREATS
     if options.pop("targeted"):
         attacks = aim(attacks)
-    other = None if surrogate is None else open_classifier(surrogate, surrogate_weights, surrogate_input_range)
-    with working_folder(out) as folder:
-        with say_how_to_go_on(folder), show_progress(output != QUIET) as progress:
+    with run_folder(out, options.pop("restart")) as folder:
+        other = None if surrogate is None else open_classifier(surrogate, surrogate_weights, surrogate_input_range)
+        with at_work(folder, output == QUIET) as progress:
             results = evaluate(
                 classifier,
                 images,

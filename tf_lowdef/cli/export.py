@@ -10,8 +10,7 @@ import click
 
 from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.options import (
-    check_model_options,
-    open_classifier,
+    Named,
     outputs_option,
     range_option,
     seed_option,
@@ -124,10 +123,11 @@ def command(
         defence = "none" if a_file else DEFAULT_DEFENCE
     with wrong_arguments():
         layers = make_defence(defence)
-    check_model_options(model, weights, model, input_range, outputs)
+    named = Named(model, weights, input_range, outputs, model, labels)
+    named.check()
     names = list(demo_class_names()) if model is None else None
     folder = export(
-        layers.in_front_of(open_classifier(model, weights, input_range, outputs)),
+        layers.in_front_of(named.classifier()),
         out,
         version,
         class_names=names if labels is None else read_class_names(Path(labels)),

@@ -9,15 +9,16 @@ import click
 
 from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.options import (
-    check_model_options,
+    batch_size_option,
+    data_option,
+    limit_option,
     model_options,
     names_option,
-    open_classifier_and_data,
+    pop_named,
     seed_option,
     wrong_arguments,
 )
 from tf_lowdef.cli.spelling import Spelled
-from tf_lowdef.cli.types import DataName
 from tf_lowdef.specs import GATE
 from tf_lowdef.text import printable
 
@@ -45,12 +46,7 @@ class _Plain(Spelled):
 )
 @model_options
 @names_option
-@click.option(
-    "--data",
-    type=DataName(),
-    metavar="CSV|DIR|tfds:NAME/SPLIT",
-    help="Clean images to choose the threshold on, as for evaluate; take none of those that you will judge it on.",
-)
+@data_option("Clean images to choose the threshold on, as for evaluate; take none of those that you will judge it on.")
 @click.option(
     "--defence",
     type=_Plain("defence"),
@@ -79,17 +75,11 @@ class _Plain(Spelled):
     metavar="POINTS",
     help="Instead of it: of clean accuracy on these images.",
 )
-@click.option("--limit", type=click.IntRange(min=1), help="Use at most this many images, drawn by the seed.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
+@limit_option()
+@batch_size_option()
 @click.option("-o", "--out", required=True, type=click.Path(dir_okay=False), help="The model's file, MODEL.keras.")
 @seed_option
 def command(
-    model: str | None,
-    weights: str | None,
-    input_range: Any,
-    outputs: str | None,
-    data: str | None,
-    labels: str | None,
     defence: str,
     squeezers: tuple[str, ...],
     false_positive_rate: float | None,
@@ -103,7 +93,7 @@ def command(
     make it. The file holds one Keras model with the outputs logits, suspicion and defended; every command takes it as
     its --model. Without --model: the embedded classifier and its images, offline.
     """
-    check_model_options(model, weights, data, input_range, outputs)
+    named = pop_named(options)
     if false_positive_rate is not None and max_clean_drop is not None:
         raise click.UsageError("Give one of --false-positive-rate and --max-clean-drop: each decides the threshold.")
     path = Path(out)
@@ -123,7 +113,7 @@ def command(
     with wrong_arguments():
         for each in (defence, *squeezers):
             make_defence(each)
-    classifier, images = open_classifier_and_data(model, weights, data, input_range, outputs, labels)
+    classifier, images = named.classifier_and_images()
     with show_progress() as progress:
         gated = gate(
             classifier,

@@ -9,16 +9,19 @@ import click
 
 from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.options import (
-    check_model_options,
+    DATA,
+    batch_size_option,
     check_specs,
+    data_option,
     model_options,
     names_option,
-    open_classifier,
+    pop_named,
     restart_option,
     seed_option,
     wrong_arguments,
 )
 from tf_lowdef.cli.spelling import Spelled
+from tf_lowdef.cli.terminal import say_warnings
 from tf_lowdef.cli.types import DataName
 from tf_lowdef.text import printable
 
@@ -32,16 +35,11 @@ from tf_lowdef.text import printable
 )
 @model_options
 @names_option
-@click.option(
-    "--data",
-    type=DataName(),
-    metavar="CSV|DIR|tfds:NAME/SPLIT",
-    help="Images to train on, as for evaluate. Default: the images of the embedded classifier, few as they are.",
-)
+@data_option("Images to train on, as for evaluate. Default: the images of the embedded classifier, few as they are.")
 @click.option(
     "--validation",
     type=DataName(),
-    metavar="CSV|DIR|tfds:NAME/SPLIT",
+    metavar=DATA,
     help="Images to hold back.  [default: a tenth of --data]",
 )
 @click.option(
@@ -68,7 +66,7 @@ from tf_lowdef.text import printable
     show_default=True,
     help="The share of each batch that is trained on without the defence.",
 )
-@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True, help="Images in a step.")
+@batch_size_option("Images in a step.", 64)
 @click.option(
     "--learning-rate",
     type=click.FloatRange(0, min_open=True),
@@ -102,12 +100,6 @@ from tf_lowdef.text import printable
 def command(
     ctx: click.Context,
     /,
-    model: str | None,
-    weights: str | None,
-    input_range: Any,
-    outputs: str | None,
-    data: str | None,
-    labels: str | None,
     out: str,
     run: str | None,
     validation: str | None,
@@ -122,7 +114,7 @@ def command(
     took before. A training that was stopped, or killed, goes on where it stopped when the same command is given again.
     At the end its folder holds a page: curves, and the classifier before and after under every threat.
     """
-    check_model_options(model, weights, data, input_range, outputs)
+    named = pop_named(options)
     target = Path(out)
     if target.suffix != ".keras":
         raise click.UsageError(f"--out must be a .keras file. Received: {out}")
@@ -130,7 +122,7 @@ def command(
     from tf_lowdef.cli.quiet import import_tensorflow
 
     import_tensorflow()
-    from tf_lowdef.cli.progress import say_how_to_go_on, show_progress
+    from tf_lowdef.cli.progress import at_work
     from tf_lowdef.evaluation.provenance import move_aside
     from tf_lowdef.jobs import DONE, working_folder
     from tf_lowdef.models import load_demo, open_model
@@ -147,23 +139,22 @@ def command(
         move_aside(place)
     if target.exists() and not (Path(place) / DONE).is_dir():
         raise FileExistsError(f"{out}: exists already, and no training in {place} made it; take another name")
-    own = load_demo()[0] if model is None else open_model(model, weights)
-    shares = load_demo()[1:] if data is None else data
-    said = {"input_range": input_range, "outputs": outputs, "labels": labels}
-    with working_folder(place) as folder, say_how_to_go_on(folder), show_progress() as progress:
+    own = load_demo()[0] if named.model is None else open_model(named.model, named.weights)
+    shares = load_demo()[1:] if named.data is None else named.data
+    said = {"input_range": named.input_range, "outputs": named.outputs, "labels": named.labels}
+    with working_folder(place) as folder, at_work(folder) as progress:
         found = harden(own, shares, validation=validation or 0.1, out=folder, progress=progress, **said, **options)
         found.save(target)
         training = Training(found.facts, found.curves, found.best_epoch, found.warnings)
         if budget != "none":
-            before = open_classifier(model, weights, input_range, outputs)
+            before = named.classifier()
             asked = {"budget": budget, "limit": limit, "seed": options["seed"], "progress": progress}
             both = compare(found, before, folder, **asked, command=ctx.find_root().obj["command"])
             for results, name in zip(both, (BEFORE, AFTER), strict=True):
                 write_report(results, Path(folder) / name)
             training = training._replace(before=both[0], after=both[1])
         write_training(training, folder)
-    for warning in found.warnings:
-        click.echo(f"Warning: {printable(warning)}", err=True)
+    say_warnings(found.warnings)
     click.echo(verdict(training))
     for what, path in (("Model:  ", out), ("Page:   ", f"{place}/{PAGE}"), ("Report: ", f"{place}/{MARKDOWN}")):
         click.echo(what + printable(path))

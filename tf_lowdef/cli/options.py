@@ -5,14 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tf_lowdef.cli.types import InputRangeName, ModelName, WeightsName
+from tf_lowdef.cli.types import DataName, InputRangeName, ModelName, WeightsName
 from tf_lowdef.text import printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tf_lowdef.jobs import RemoteFolder
     from tf_lowdef.jobs.ray import RayOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -22,7 +26,15 @@ JSON, QUIET = "json", "quiet"
 LOCAL = "local"
 """The address that means this machine, as to Ray itself."""
 
-OUT_HELP = "Folder of the run, a path or a URL such as s3://bucket/run.  [default: runs/DATE-TIME]"
+DATA = "CSV|DIR|tfds:NAME/SPLIT"
+"""What data may be, in a command's help."""
+
+out_option = click.option(
+    "-o",
+    "--out",
+    type=click.Path(file_okay=False),
+    help="Folder of the run, a path or a URL such as s3://bucket/run.  [default: runs/DATE-TIME]",
+)
 
 seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="For all chance.")
 
@@ -37,6 +49,22 @@ def output_options(command: F) -> F:
     silent = "Print nothing but warnings and errors; the run's folder holds the rest."
     command = click.option("--json", "output", flag_value=JSON, help=as_json)(command)
     return click.option("--quiet", "output", flag_value=QUIET, help=silent)(command)
+
+
+def data_option(help_: str, metavar: str = DATA) -> Callable[[F], F]:
+    """Return what adds ``--data``."""
+    return click.option("--data", type=DataName(), metavar=metavar, help=help_)
+
+
+def limit_option(least: int = 1) -> Callable[[F], F]:
+    """Return what adds ``--limit``, of `least` images or more."""
+    help_ = "Use at most this many images, drawn by the seed."
+    return click.option("--limit", type=click.IntRange(min=least), help=help_)
+
+
+def batch_size_option(what: str = "Images at a time.", default: int = 32) -> Callable[[F], F]:
+    """Return what adds ``--batch-size``."""
+    return click.option("--batch-size", type=click.IntRange(min=1), default=default, show_default=True, help=what)
 
 
 targeted_option = click.option(
@@ -182,18 +210,59 @@ def model_options(function: F) -> F:
     )(function)
 
 
-def check_model_options(
-    model: str | None, weights: str | None, data: str | None, input_range: Any = None, outputs: str | None = None
-) -> None:
-    """Raise a usage error where model, weights and data do not go together."""
-    if model is None and data is not None:
-        raise click.UsageError("--data needs --model: the embedded classifier knows only its own classes.")
-    if model is not None and data is None:
-        raise click.UsageError("--model needs --data: a CSV or a folder of labelled images.")
-    if model is None and weights is not None:
-        raise click.UsageError("--weights needs --model.")
-    if model is None and (input_range is not None or outputs is not None):
-        raise click.UsageError("--input-range and --outputs need --model: the embedded classifier's are known.")
+@dataclass(frozen=True)
+class Named:
+    """The classifier and the images that a command's options name; the embedded ones where they name none."""
+
+    model: str | None
+    weights: str | None
+    input_range: Any
+    outputs: str | None
+    data: str | None
+    labels: str | None
+
+    def check(self) -> None:
+        """Raise a usage error where model, weights and data do not go together."""
+        if self.model is None and self.data is not None:
+            raise click.UsageError("--data needs --model: the embedded classifier knows only its own classes.")
+        if self.model is not None and self.data is None:
+            raise click.UsageError("--model needs --data: a CSV or a folder of labelled images.")
+        if self.model is None and self.weights is not None:
+            raise click.UsageError("--weights needs --model.")
+        if self.model is None and (self.input_range is not None or self.outputs is not None):
+            raise click.UsageError("--input-range and --outputs need --model: the embedded classifier's are known.")
+
+    def classifier(self) -> Any:
+        """Return the pixel classifier."""
+        return open_classifier(self.model, self.weights, self.input_range, self.outputs)
+
+    def classifier_and_images(self) -> tuple[Any, Any]:
+        """Return the pixel classifier and the images.
+
+        Which label is which class is printed, where the data or the labels tell it.
+        """
+        from tf_lowdef.evaluation.models.opening import open_data
+        from tf_lowdef.models.demo import demo_class_names, load_demo_images
+        from tf_lowdef.results.classes import describe_classes
+
+        classifier = self.classifier()
+        images = open_data(classifier, load_demo_images() if self.data is None else self.data, self.labels)
+        if self.data is None:
+            images = dataclasses.replace(images, class_names=demo_class_names())
+        elif images.class_names is not None:
+            click.echo(f"Classes: {printable(describe_classes(images.class_names))}", err=True)
+        return classifier, images
+
+
+def pop_named(options: dict[str, Any]) -> Named:
+    """Take what `model_options`, `names_option` and `data_option` have added out of a command's options.
+
+    Raises:
+        click.UsageError: They do not go together.
+    """
+    named = Named(**{field.name: options.pop(field.name) for field in dataclasses.fields(Named)})
+    named.check()
+    return named
 
 
 def open_classifier(model: str | None, weights: str | None, input_range: Any = None, outputs: str | None = None) -> Any:
@@ -205,33 +274,24 @@ def open_classifier(model: str | None, weights: str | None, input_range: Any = N
         return as_classifier(classifier, input_range, outputs)
 
 
-def open_classifier_and_data(
-    model: str | None,
-    weights: str | None,
-    data: str | None,
-    input_range: Any = None,
-    outputs: str | None = None,
-    labels: str | None = None,
-) -> tuple[Any, Any]:
-    """Return the pixel classifier and the images that the options name: the embedded ones where they name none.
-
-    Which label is which class is printed, where the data or the labels tell it.
-    """
-    from tf_lowdef.evaluation.models.opening import open_data
-    from tf_lowdef.models.demo import demo_class_names, load_demo_images
-    from tf_lowdef.results.classes import describe_classes
-
-    classifier = open_classifier(model, weights, input_range, outputs)
-    images = open_data(classifier, load_demo_images() if data is None else data, labels)
-    if data is None:
-        images = dataclasses.replace(images, class_names=demo_class_names())
-    elif images.class_names is not None:
-        click.echo(f"Classes: {printable(describe_classes(images.class_names))}", err=True)
-    return classifier, images
-
-
 def default_run_folder() -> str:
     """Return a new folder's name for a run that was given none."""
     from datetime import datetime
 
     return f"runs/{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+
+
+@contextmanager
+def run_folder(out: str | None, restart: bool) -> Iterator[Path | RemoteFolder]:
+    """Yield the folder of a run, a new one where none is said; what was in it is moved aside where that is asked for.
+
+    Of a folder elsewhere it is a copy on this machine, see `working_folder`.
+    """
+    from tf_lowdef.evaluation.provenance import move_aside
+    from tf_lowdef.jobs import working_folder
+
+    place = out or default_run_folder()
+    if restart:
+        move_aside(place)
+    with working_folder(place) as folder:
+        yield folder

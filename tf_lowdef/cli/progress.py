@@ -27,3 +27,10 @@ def say_how_to_go_on(folder: Folder) -> Iterator[None]:
         if (Path(folder) / DONE).is_dir():
             click.echo(f"What is finished is kept: the same command with --out {printable(folder)} goes on.", err=True)
         raise
+
+
+@contextmanager
+def at_work(folder: Folder, quiet: bool = False) -> Iterator[Progress]:
+    """Yield what shows how far the work in a folder is, unless `quiet`; say after Ctrl-C how it goes on."""
+    with say_how_to_go_on(folder), show_progress(not quiet) as progress:
+        yield progress

@@ -7,6 +7,7 @@ import os
 import click
 
 from tf_lowdef.cli.examples import examples
+from tf_lowdef.cli.terminal import say_warnings
 from tf_lowdef.cli.types import RunFolder
 from tf_lowdef.text import printable
 
@@ -29,8 +30,7 @@ def command(run: str, show: bool) -> None:
         from tf_lowdef.report.page import PAGE
 
         write_report(results, folder)
-    for warning in results.warnings:
-        click.echo(f"Warning: {printable(warning)}", err=True)
+    say_warnings(results.warnings)
     page = os.path.join(str(folder), PAGE)
     click.echo(f"Page: {printable(page)}")
     if show and click.launch(page):

@@ -8,23 +8,24 @@ import click
 
 from tf_lowdef.cli.examples import examples
 from tf_lowdef.cli.options import (
-    OUT_HELP,
     QUIET,
-    check_model_options,
+    batch_size_option,
     check_specs,
-    default_run_folder,
+    data_option,
+    limit_option,
     model_options,
     names_option,
-    open_classifier_and_data,
+    out_option,
     output_options,
+    pop_named,
     pop_ray_options,
     ray_options,
     restart_option,
+    run_folder,
     seed_option,
     wrong_arguments,
 )
 from tf_lowdef.cli.spelling import Spelled
-from tf_lowdef.cli.types import DataName
 
 FLIPS = {"no": (False,), "yes": (True,), "both": (False, True)}
 
@@ -35,7 +36,7 @@ FLIPS = {"no": (False,), "yes": (True,), "both": (False, True)}
 )
 @model_options
 @names_option
-@click.option("--data", type=DataName(), metavar="CSV|DIR", help="As for evaluate.")
+@data_option("As for evaluate.", "CSV|DIR")
 @click.option(
     "--quality",
     "qualities",
@@ -75,9 +76,9 @@ FLIPS = {"no": (False,), "yes": (True,), "both": (False, True)}
 @click.option(
     "--budget", type=click.Choice(["quick", "standard"]), default="quick", show_default=True, help="As for evaluate."
 )
-@click.option("--limit", type=click.IntRange(min=2), help="Use at most this many images, drawn by the seed.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Images at a time.")
-@click.option("-o", "--out", type=click.Path(file_okay=False), help=OUT_HELP)
+@limit_option(2)
+@batch_size_option()
+@out_option
 @ray_options()
 @restart_option
 @output_options
@@ -86,12 +87,6 @@ FLIPS = {"no": (False,), "yes": (True,), "both": (False, True)}
 def command(
     ctx: click.Context,
     /,
-    model: str | None,
-    weights: str | None,
-    input_range: Any,
-    outputs: str | None,
-    data: str | None,
-    labels: str | None,
     out: str | None,
     flip: str,
     output: str | None,
@@ -103,28 +98,23 @@ def command(
     what is said of it measured on the other. Without --model: the embedded classifier and its images, offline. A sweep
     that was stopped goes on where it stopped when the same command is given again with its folder as --out.
     """
-    check_model_options(model, weights, data, input_range, outputs)
+    named = pop_named(options)
     cluster = pop_ray_options(options)
     from tf_lowdef.cli.quiet import import_tensorflow
 
     import_tensorflow()
-    from tf_lowdef.cli.progress import say_how_to_go_on, show_progress
+    from tf_lowdef.cli.progress import at_work
     from tf_lowdef.cli.tables import show_sweep
-    from tf_lowdef.evaluation.provenance import move_aside
     from tf_lowdef.evaluation.sweep import check_one_norm, sweep
-    from tf_lowdef.jobs import working_folder
     from tf_lowdef.report import write_report
     from tf_lowdef.report.sweep_report import write_sweep
 
     check_specs(options["attacks"])
     with wrong_arguments():
         check_one_norm(options["attacks"])
-    classifier, images = open_classifier_and_data(model, weights, data, input_range, outputs, labels)
-    out = out or default_run_folder()
-    if options.pop("restart"):
-        move_aside(out)
-    with working_folder(out) as folder:
-        with say_how_to_go_on(folder), show_progress(output != QUIET) as progress:
+    classifier, images = named.classifier_and_images()
+    with run_folder(out, options.pop("restart")) as folder:
+        with at_work(folder, output == QUIET) as progress:
             found = sweep(
                 classifier,
                 images,

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tf_lowdef.cli.options import JSON
+from tf_lowdef.cli.terminal import say_warnings
 from tf_lowdef.files import csv_text
 from tf_lowdef.report import accuracy_table, conclusion, legend
 from tf_lowdef.report.certified import alpha_note, chosen_note
@@ -40,8 +41,7 @@ ANY_WIDTH = 10_000
 def show_results(results: Results, folder: str, output: str | None = None) -> None:
     """Print warnings, one table a threat model, and where the files are; or the rows as JSON, or nothing."""
     if output is not None:
-        _print_json(output, [row.as_dict() for row in results.rows])
-        _say_warnings(results)
+        _print_plainly(output, [row.as_dict() for row in results.rows], results)
         return
     console = _console(results)
     _show_accuracy(console, results)
@@ -67,8 +67,7 @@ def show_certified(results: Results, folder: str) -> None:
 def show_sweep(found: Sweep, folder: str, output: str | None = None) -> None:
     """Print warnings, a row a setting, what to take, and where the files are; or the settings as JSON, or nothing."""
     if output is not None:
-        _print_json(output, [dataclasses.asdict(row) for row in found.rows])
-        _say_warnings(found.results)
+        _print_plainly(output, [dataclasses.asdict(row) for row in found.rows], found.results)
         return
     console = _console(found.results)
     table = Table(title="Top-1 accuracy on the half that had no part in the choice", title_justify="left")
@@ -105,14 +104,10 @@ def show_side_by_side(runs: Mapping[str, Results], as_csv: bool = False) -> None
         console.print(f"The runs differ in {printable(difference)}", markup=False, highlight=False)
 
 
-def _print_json(output: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def _print_plainly(output: str, rows: Sequence[Mapping[str, Any]], results: Results) -> None:
     if output == JSON:
         click.echo(json.dumps(rows, indent=1, allow_nan=False))
-
-
-def _say_warnings(results: Results) -> None:
-    for warning in results.warnings:
-        click.echo(f"Warning: {printable(warning)}", err=True)
+    say_warnings(results.warnings)
 
 
 def _wide() -> Console:

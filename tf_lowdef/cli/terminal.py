@@ -7,9 +7,11 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+import click
 
 from tf_lowdef.text import printable
 
@@ -30,6 +32,12 @@ def obey_sigterm() -> None:
 def _interrupt(number: int, frame: FrameType | None) -> None:
     del number, frame
     raise KeyboardInterrupt
+
+
+def say_warnings(texts: Iterable[str]) -> None:
+    """Print what to know before a number is believed, a line each, on standard error."""
+    for text in texts:
+        click.echo(f"Warning: {printable(text)}", err=True)
 
 
 @contextmanager
