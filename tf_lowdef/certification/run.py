@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from functools import partial
@@ -32,12 +32,10 @@ from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.evaluation.provenance import describe_identity, describe_run
 from tf_lowdef.evaluation.sweep import first_half
 from tf_lowdef.jobs import Folder, LocalRunner, Runner, fingerprint, open_run, working_folder
+from tf_lowdef.jobs.progress import Progress, Steps, shown
 from tf_lowdef.jobs.ray import RayOptions, RayRunner
 from tf_lowdef.results import Certificate, Results
 from tf_lowdef.results.certificate import ALL, CHOICE, RADII, REPORT
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many steps of it are done, and how many there are."""
 
 
 def certify(
@@ -133,7 +131,7 @@ def certify(
         store = None if place is None else exits.enter_context(open_run(place, identity))
         runner = exits.enter_context(RayRunner(ray, write_recipe(site), store)) if ray else LocalRunner(store)
         started = datetime.now(timezone.utc) if store is None else store.started
-        folder, report = None if store is None else store.folder, progress or (lambda *_: None)
+        folder, report = None if store is None else store.folder, exits.enter_context(shown(progress or False))
         selection = select_images(
             images, site, limit=limit, seed=seed, runner=runner, progress=partial(report, "Classifying clean images")
         )
@@ -168,7 +166,7 @@ def _certify(
     site: RunModels, settings: Settings, spool: Spool, runner: Runner, report: Progress
 ) -> tuple[list[Certificate], dict[str, str] | None]:
     """Return the certificates, and which setting was chosen for each radius; None where there was no choice."""
-    steps = _Counter(report)
+    steps = Steps(report, "Certifying")
     certifier = Certifier(site, spool, runner, alpha=settings.alpha, radii=settings.radii, progress=steps.add)
     places = np.arange(len(spool))
     if settings.choice is None:
@@ -182,14 +180,3 @@ def _certify(
     steps.total += int((~first).sum()) * len(chosen)
     found = [certifier.certify(setting, settings.draws, places[~first], REPORT) for setting in chosen]
     return [*found, *tried], {f"{radius:g}": each.name for radius, each in best.items()}
-
-
-class _Counter:
-    """Counts images for a progress display."""
-
-    def __init__(self, report: Progress) -> None:
-        self._report, self._done, self.total = report, 0, 0
-
-    def add(self) -> None:
-        self._done += 1
-        self._report("Certifying", self._done, self.total)

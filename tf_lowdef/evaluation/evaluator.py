@@ -34,7 +34,7 @@ from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.evaluation.plan import Plan, check_surrogate, make_plan
 from tf_lowdef.evaluation.provenance import describe_identity, describe_model, describe_run, hash_listing
 from tf_lowdef.jobs import Folder, LocalRunner, Runner, fingerprint, open_run, working_folder
-from tf_lowdef.jobs.progress import Progress, shown
+from tf_lowdef.jobs.progress import Progress, Steps, shown
 from tf_lowdef.jobs.ray import RayOptions, RayRunner
 from tf_lowdef.results import Results
 from tf_lowdef.threats import OBLIVIOUS, THREATS
@@ -209,14 +209,14 @@ def evaluate(
 def _attack(site: RunModels, plan: Plan, spool: Spool, keep: bool, runner: Runner, report: Progress) -> list[Outcome]:
     """Try every threat, and mark what is not to be believed."""
     threats = [threat for name in plan.threats if not (threat := THREATS[name]).knows_defence]
-    steps = _Counter(report, "Attacking and defending")
-    steps.total = math.ceil(len(spool) / site.batch_size) * (1 + len(threats) * len(plan.attacks))
+    total = math.ceil(len(spool) / site.batch_size) * (1 + len(threats) * len(plan.attacks))
+    steps = Steps(report, "Attacking and defending", total)
     grid = OneModelAttacker(site, spool, keep=keep, runner=runner, progress=steps.add)
     clean = grid.clean()
     others = [outcome for threat in threats for outcome in grid.attacked(threat, plan.attacks)]
     found, worst, by_defence = [*clean, *others], [], group_by_defence(others)
     for threat in plan.adaptive:
-        steps = _Counter(report, "Attacking defended models")
+        steps = Steps(report, "Attacking defended models")
         attacker = AdaptiveAttacker(
             threat, site, spool, plan.attacks, plan.budget, plan.bounds, keep=keep, runner=runner, progress=steps.add
         )
@@ -229,17 +229,6 @@ def _attack(site: RunModels, plan: Plan, spool: Spool, keep: bool, runner: Runne
             )
             found += attacked.outcomes
     return [*found, *worst]
-
-
-class _Counter:
-    """Counts steps for a progress display."""
-
-    def __init__(self, report: Progress, what: str) -> None:
-        self._report, self._what, self._done, self.total = report, what, 0, 0
-
-    def add(self, steps: int = 1) -> None:
-        self._done += steps
-        self._report(self._what, self._done, self.total)
 
 
 def check_counts(limit: int | None, batch_size: int) -> None:

@@ -18,6 +18,25 @@ SILENCE = 60.0
 """Seconds between two lines of a log."""
 
 
+class Steps:
+    """Counts steps of one kind of work.
+
+    Args:
+        report: Called after each.
+        what: Is being done.
+        total: How many there are; may be set later.
+        done: How many were done before.
+    """
+
+    def __init__(self, report: Progress, what: str, total: int = 0, done: int = 0) -> None:
+        self._report, self._what, self._done, self.total = report, what, done, total
+
+    def add(self, steps: int = 1) -> None:
+        """Count some."""
+        self._done += steps
+        self._report(self._what, self._done, self.total)
+
+
 @contextmanager
 def shown(progress: Progress | bool | None = None) -> Iterator[Progress]:
     """Yield a function to call as the work goes on.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tf_lowdef.evaluation import evaluate
 from tf_lowdef.jobs import Folder, RemoteFolder
+from tf_lowdef.jobs.progress import Progress
 from tf_lowdef.models.adapter import as_classifier, say_range
 from tf_lowdef.results import Results
 from tf_lowdef.threats import ADAPTIVE, OBLIVIOUS, TRANSFER
@@ -18,8 +18,6 @@ BEFORE, AFTER = "before", "after"
 
 EPSILON = 4.0
 """In grey levels: of the attacks on what was trained without a bound."""
-
-Progress = Callable[[str, int, int], None]
 
 
 def compare(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,14 +21,13 @@ from tf_lowdef.evaluation.models.predict import class_count
 from tf_lowdef.evaluation.provenance import describe_identity
 from tf_lowdef.files import atomic_path
 from tf_lowdef.jobs import Folder, open_run, working_folder
+from tf_lowdef.jobs.progress import Progress, Steps, shown
 from tf_lowdef.training.checkpoint import Checkpoint
 from tf_lowdef.training.feeding import Feed, split
 from tf_lowdef.training.guards import RobustValidation, StopOnNaN
 from tf_lowdef.training.recipes import Recipe, parse_recipe
 from tf_lowdef.training.trainer import AdversarialTrainer
 from tf_lowdef.validation import check_flag, check_integer, check_number
-
-Progress = Callable[[str, int, int], None]
 
 MOST_VALIDATED = 500
 """Held-back images that are attacked after every epoch."""
@@ -193,7 +192,8 @@ def harden(
         keep = Checkpoint(store, watch)
         over = keep.restore(trainer)
         if not over and keep.epochs < epochs:
-            show = _Steps(progress, epochs * feed.steps, keep.epochs * feed.steps)
+            report = exits.enter_context(shown(progress or False))
+            steps = Steps(report, "Training", epochs * feed.steps, keep.epochs * feed.steps)
             trainer.fit(
                 feed.batches(keep.epochs, epochs),
                 epochs=epochs,
@@ -201,7 +201,7 @@ def harden(
                 steps_per_epoch=feed.steps,
                 shuffle=False,
                 verbose=0,
-                callbacks=[guard, watch, *callbacks, keep, show],
+                callbacks=[guard, watch, *callbacks, keep, _Counting(steps)],
             )
     if watch.best_epoch is None or watch.best_weights is None:
         raise ValueError(
@@ -281,15 +281,13 @@ def _warnings(guard: StopOnNaN, watch: RobustValidation, failed: dict[str, str])
     return found
 
 
-class _Steps(keras.callbacks.Callback):
-    """Reports every step."""
+class _Counting(keras.callbacks.Callback):
+    """Counts every step."""
 
-    def __init__(self, report: Progress | None, total: int, done: int) -> None:
+    def __init__(self, steps: Steps) -> None:
         super().__init__()
-        self._report, self._total, self._done = report, total, done
+        self._steps = steps
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Count."""
-        self._done += 1
-        if self._report is not None:
-            self._report("Training", self._done, self._total)
+        self._steps.add()
