@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
@@ -23,17 +22,17 @@ from tf_lowdef.evaluation.evaluator import check_counts
 from tf_lowdef.evaluation.images.reading import read_images
 from tf_lowdef.evaluation.images.selection import select_images
 from tf_lowdef.evaluation.images.spool import Spool
-from tf_lowdef.evaluation.judging.checks import check_labels, clean_accuracy_warnings
+from tf_lowdef.evaluation.judging.checks import clean_accuracy_warnings
 from tf_lowdef.evaluation.judging.rows import to_rows
-from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier, open_data
+from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier, open_labelled
 from tf_lowdef.evaluation.models.predict import class_count
-from tf_lowdef.evaluation.models.remote import write_recipe
 from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.evaluation.provenance import describe_identity, describe_run
 from tf_lowdef.evaluation.sweep import first_half
-from tf_lowdef.jobs import Folder, LocalRunner, Runner, fingerprint, open_run, working_folder
+from tf_lowdef.evaluation.work import open_work
+from tf_lowdef.jobs import Folder, Runner, fingerprint
 from tf_lowdef.jobs.progress import Progress, Steps, shown
-from tf_lowdef.jobs.ray import RayOptions, RayRunner
+from tf_lowdef.jobs.ray import RayOptions
 from tf_lowdef.results import Certificate, Results
 from tf_lowdef.results.certificate import ALL, CHOICE, RADII, REPORT
 
@@ -120,18 +119,14 @@ def certify(
     classes = class_count(model)
     check_deterministic(model)
     doubts = [doubt for each in settings.defences.values() if (doubt := each.probe(model.input_shape)) is not None]
-    images = open_data(model, data, labels, input_range)
-    check_labels(images.labels, list(images.names), classes)
+    images = open_labelled(model, data, labels, input_range)
     doubts += find_doubts(model, images)
     arguments = settings.describe() | {"limit": limit, "batch_size": batch_size}
     identity = describe_identity(model, None, images, arguments, seed, tool="certify")
     site = RunModels(model, settings.defences, batch_size=batch_size, seed=seed)
     with ExitStack() as exits:
-        place = None if out is None else exits.enter_context(working_folder(out))
-        store = None if place is None else exits.enter_context(open_run(place, identity))
-        runner = exits.enter_context(RayRunner(ray, write_recipe(site), store)) if ray else LocalRunner(store)
-        started = datetime.now(timezone.utc) if store is None else store.started
-        folder, report = None if store is None else store.folder, exits.enter_context(shown(progress or False))
+        runner, folder, started = exits.enter_context(open_work(out, identity, site, ray))
+        report = exits.enter_context(shown(progress or False))
         selection = select_images(
             images, site, limit=limit, seed=seed, runner=runner, progress=partial(report, "Classifying clean images")
         )

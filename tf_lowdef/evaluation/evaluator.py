@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
@@ -19,7 +18,6 @@ from tf_lowdef.evaluation.images.reading import read_images
 from tf_lowdef.evaluation.images.selection import select_images
 from tf_lowdef.evaluation.images.spool import Spool
 from tf_lowdef.evaluation.judging.checks import (
-    check_labels,
     clean_accuracy_warnings,
     few_images_warnings,
     probability_warnings,
@@ -27,15 +25,15 @@ from tf_lowdef.evaluation.judging.checks import (
 from tf_lowdef.evaluation.judging.outcomes import Outcome
 from tf_lowdef.evaluation.judging.refusals import mark, unreliable_warnings
 from tf_lowdef.evaluation.judging.rows import compare_rows, group_by_defence, to_rows, worst_cases
-from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier, open_data
+from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier, open_labelled
 from tf_lowdef.evaluation.models.predict import class_count
-from tf_lowdef.evaluation.models.remote import write_recipe
 from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.evaluation.plan import Plan, check_surrogate, make_plan
 from tf_lowdef.evaluation.provenance import describe_identity, describe_model, describe_run, hash_listing
-from tf_lowdef.jobs import Folder, LocalRunner, Runner, fingerprint, open_run, working_folder
+from tf_lowdef.evaluation.work import open_work
+from tf_lowdef.jobs import Folder, Runner, fingerprint
 from tf_lowdef.jobs.progress import Progress, Steps, shown
-from tf_lowdef.jobs.ray import RayOptions, RayRunner
+from tf_lowdef.jobs.ray import RayOptions
 from tf_lowdef.results import Results
 from tf_lowdef.threats import OBLIVIOUS, THREATS
 
@@ -138,14 +136,12 @@ def evaluate(
     check_surrogate(surrogate, model, plan.threats)
     classes = class_count(model)
     unsure = [doubt for each in plan.defences.values() if (doubt := each.probe(model.input_shape)) is not None]
-    images = open_data(model, data, labels, input_range)
-    check_labels(images.labels, list(images.names), classes)
+    images = open_labelled(model, data, labels, input_range)
     for each in (model, surrogate):
         unsure += [] if each is None else find_doubts(each, images)
-    clean_images = None if calibration is None else open_data(model, calibration, labels, input_range)
+    clean_images = None if calibration is None else open_labelled(model, calibration, labels, input_range)
     settings: dict[str, Any] = {"limit": limit, "only_correct": only_correct, "batch_size": batch_size}
     if clean_images is not None:
-        check_labels(clean_images.labels, list(clean_images.names), classes)
         settings["calibration_sha256"] = hash_listing(clean_images)
     identity = describe_identity(model, surrogate, images, {**plan.describe(), **settings}, seed)
     with ExitStack() as exits:
@@ -156,11 +152,7 @@ def evaluate(
         site = RunModels(
             model, gates.defences, surrogate=surrogate, batch_size=batch_size, seed=seed, draws=plan.budget.draws
         )  # fmt: skip
-        place = None if out is None else exits.enter_context(working_folder(out))
-        store = None if place is None else exits.enter_context(open_run(place, identity))
-        runner = exits.enter_context(RayRunner(ray, write_recipe(site), store)) if ray else LocalRunner(store)
-        started = datetime.now(timezone.utc) if store is None else store.started
-        folder = None if store is None else store.folder
+        runner, folder, started = exits.enter_context(open_work(out, identity, site, ray))
         selection = select_images(
             images,
             site,

@@ -13,9 +13,8 @@ import numpy as np
 from tf_lowdef.defences import Gate, Rule, make_defence
 from tf_lowdef.defences.calibration import calibration_doubts
 from tf_lowdef.evaluation.gates import score_images, with_threshold
-from tf_lowdef.evaluation.judging.checks import check_labels
-from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier, open_data
-from tf_lowdef.evaluation.models.predict import Predictor, class_count
+from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier, open_data, open_labelled
+from tf_lowdef.evaluation.models.predict import Predictor
 from tf_lowdef.jobs.progress import Progress, shown
 from tf_lowdef.models.gated import find_gate
 from tf_lowdef.validation import check_integer
@@ -100,9 +99,7 @@ def gate(
     labelled = not _images_alone(data)
     given = data if labelled else (data, np.zeros(len(data), np.int64))
     classifier = open_classifier(model, given, input_range, outputs)
-    images = open_data(classifier, given, labels, input_range)
-    if labelled:
-        check_labels(images.labels, list(images.names), class_count(classifier))
+    images = (open_labelled if labelled else open_data)(classifier, given, labels, input_range)
     doubts = find_doubts(classifier, images if labelled else None)
     chosen = None
     if limit is not None:

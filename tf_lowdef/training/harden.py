@@ -15,9 +15,8 @@ import tensorflow as tf
 
 from tf_lowdef.data.image_data import ImageData
 from tf_lowdef.defences import Defence, make_defence
-from tf_lowdef.evaluation.judging.checks import check_labels, clean_accuracy_warnings
-from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier, open_data
-from tf_lowdef.evaluation.models.predict import class_count
+from tf_lowdef.evaluation.judging.checks import clean_accuracy_warnings
+from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier, open_labelled
 from tf_lowdef.evaluation.provenance import describe_identity
 from tf_lowdef.files import atomic_path
 from tf_lowdef.jobs import Folder, open_run, working_folder
@@ -226,8 +225,7 @@ def check_model_name(path: str | os.PathLike[str]) -> Path:
 
 
 def _open(classifier: Any, data: Any, labels: Any, input_range: Any) -> ImageData:
-    images = open_data(classifier, data, labels, input_range)
-    check_labels(images.labels, list(images.names), class_count(classifier))
+    images = open_labelled(classifier, data, labels, input_range)
     if len(images) < 2:
         raise ValueError(f"A training needs two images or more. Received: {len(images)}")
     return images

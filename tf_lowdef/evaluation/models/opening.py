@@ -10,6 +10,7 @@ import numpy as np
 
 from tf_lowdef.data.image_data import RGB, ImageData
 from tf_lowdef.data.load import image_shape_of, load_data
+from tf_lowdef.evaluation.judging.checks import check_labels
 from tf_lowdef.evaluation.models.predict import class_count, input_size
 from tf_lowdef.models.adapter import as_classifier, range_is_said, say_range
 from tf_lowdef.models.doubts import head_doubts, range_doubt
@@ -56,6 +57,19 @@ def open_data(
     return load_data(
         data, input_size(classifier), channel_count(classifier), class_count(classifier), labels, value_range
     )
+
+
+def open_labelled(
+    classifier: Any, data: Any, labels: str | os.PathLike[str] | None = None, input_range: Any = None
+) -> ImageData:
+    """Return what `open_data` does, once every label has a class in the classifier.
+
+    Raises:
+        ValueError: As `open_data`; or a label has none.
+    """
+    images = open_data(classifier, data, labels, input_range)
+    check_labels(images.labels, list(images.names), class_count(classifier))
+    return images
 
 
 def channel_count(classifier: Any) -> int:
