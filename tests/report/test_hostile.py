@@ -126,3 +126,30 @@ def test_a_file_of_results_that_a_spreadsheet_opens_holds_no_formula(model, data
         assert ",=1+1" not in text
     assert Results.load(tmp_path / "run").row("bim:4", "=1+1").per_image == results.row("bim:4", "=1+1").per_image
     shutil.rmtree(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "no JSON",
+        "[]",
+        "{}",
+        '{"rows": [], "ranked_by": "adaptive", "max_clean_drop": 2}',
+        '{"rows": [{"defence": 3}], "ranked_by": "adaptive", "max_clean_drop": 2}',
+        "[" * 100_000,
+    ],
+    ids=lambda content: content[:12],
+)
+def test_a_damaged_sweep_is_named_and_the_rest_is_shown(run, content):
+    folder, _ = run
+    (folder / "sweep.json").write_text(content)
+    results, _, page = report(folder)
+    assert "sweep.json is damaged" in page
+    assert "At a glance" in page
+    assert not any("sweep.json" in warning for warning in results.warnings)
+
+
+def test_a_pipe_in_the_place_of_a_sweep_hangs_nothing(run):
+    folder, _ = run
+    os.mkfifo(folder / "sweep.json")
+    assert "sweep.json is damaged" in report(folder)[2]

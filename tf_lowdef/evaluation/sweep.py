@@ -171,7 +171,7 @@ def choose(rows: Sequence[SweepRow], max_clean_drop: float, results: Results) ->
     best = max(
         allowed, key=lambda row: (_merit(row, ranked_by), row.selection.clean, -row.bytes_per_image), default=None
     )
-    return Sweep(marked, ranked_by, max_clean_drop, best.defence if best else None, results, bool(shown))
+    return Sweep(tuple(marked), ranked_by, max_clean_drop, best.defence if best else None, results, bool(shown))
 
 
 def _merit(row: SweepRow, ranked_by: str) -> float:

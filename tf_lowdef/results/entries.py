@@ -102,16 +102,23 @@ def as_certificate(value: Any, note: Note) -> Certificate:
     return found
 
 
-def read_as(kind: type[T], value: Any) -> T:
+def read_as(kind: type[T], value: Any, **known: Any) -> T:
     """Return an object of a dataclass; a field that is missing or null keeps its default.
+
+    Args:
+        kind: The dataclass.
+        value: What a JSON file holds of it.
+        **known: Fields that do not come from there.
 
     Raises:
         ValueError: A field without a default is missing, or one has another type.
     """
     if not isinstance(value, dict):
         raise ValueError(f"it is no object but {type(value).__name__}")
-    found = {}
+    found = dict(known)
     for name, (expected, optional, default) in _fields(kind).items():  # type: ignore[arg-type] # a class is hashable
+        if name in known:
+            continue
         if value.get(name) is not None:
             found[name] = _read(name, value[name], expected)
         elif not default:

@@ -69,7 +69,7 @@ def read_run(folder: str | os.PathLike[str], strict: bool) -> Parts:
     notes: list[str] = []
     note = _refuse if strict else notes.append
     try:
-        content = _read_json(Path(folder) / RESULTS, shown)
+        content = read_json(Path(folder) / RESULTS, shown)
         run = content.get("run") if strict else as_run(content.get("run"), note)
         if not isinstance(run, dict):
             raise ValueError("what was run is not recorded")
@@ -96,7 +96,17 @@ def _refuse(what: str) -> NoReturn:
     raise ValueError(what)
 
 
-def _read_json(path: Path, shown: str) -> dict[str, Any]:
+def read_json(path: Path, shown: str) -> dict[str, Any]:
+    """Return the object that a JSON file of a run's folder holds.
+
+    Args:
+        path: The file.
+        shown: What it is called.
+
+    Raises:
+        FileNotFoundError: There is none.
+        ValueError: It is damaged, or no regular file.
+    """
     if not path.parent.is_dir():
         what = "is a file, not a run's folder" if path.parent.exists() else "no such folder"
         raise FileNotFoundError(f"{path.parent}: {what}")

@@ -8,10 +8,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tf_lowdef.files import write_text
+from tf_lowdef.results.entries import read_as
+from tf_lowdef.results.names import BARE
 from tf_lowdef.results.results import Results
+from tf_lowdef.results.run_folder import read_json
+from tf_lowdef.threats import ADAPTIVE, OBLIVIOUS
 
 SWEEP = "sweep.json"
 Folder = str | os.PathLike[str]
@@ -106,18 +109,22 @@ class Sweep:
 
     @classmethod
     def load(cls, folder: Folder, results: Results) -> Sweep | None:
-        """Return what `save` wrote; None where there is no sweep in the folder, or none that can be read."""
+        """Return what `save` wrote; None where the folder is of no sweep.
+
+        Raises:
+            ValueError: The file is damaged, or holds what no sweep can have found.
+        """
         try:
-            content = json.loads((Path(folder) / SWEEP).read_text(encoding="utf-8"))
-            rows = [
-                SweepRow(**{**row, "selection": _half(row["selection"]), "report": _half(row["report"])})
-                for row in content.pop("rows")
-            ]
-            return cls(rows=rows, results=results, **content) if rows else None
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            content = read_json(Path(folder) / SWEEP, SWEEP)
+        except FileNotFoundError:
             return None
-
-
-def _half(values: dict[str, Any]) -> Accuracies:
-    pairs: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in values.items()}
-    return Accuracies(**pairs)
+        found = read_as(cls, content, results=results)
+        names = [row.defence for row in found.rows]
+        if names[:1] != [BARE] or not {found.chosen or BARE} <= set(names) or not all(map(str.isprintable, names)):
+            raise ValueError("its settings are none, or the one that it takes is not among them")
+        if found.ranked_by not in (ADAPTIVE, OBLIVIOUS):
+            raise ValueError(f"it is ranked by {found.ranked_by!r}")
+        for half in (half for row in found.rows for half in (row.selection, row.report)):
+            if not all(0 <= share <= 1 for share in (half.clean, half.oblivious, half.adaptive, *half.adaptive_ci95)):
+                raise ValueError("a share is none")
+        return found
