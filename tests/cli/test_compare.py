@@ -70,3 +70,13 @@ def test_wrong_arguments(run_cli, tmp_path):
         outcome = run_cli("compare", *arguments)
         assert outcome.code == 2
         assert outcome.err.count("\n") == 1
+
+
+def test_of_three_runs_a_row_that_the_first_has_not_is_compared_with_nothing(run_cli, tmp_path):
+    folders = [run(tmp_path / name, right) for name, right in (("a", 40), ("b", 50), ("c", 60))]
+    results = Results.load(folders[0])
+    Results(results.run, results.rows[:1], images=results.images).save(folders[0])
+    clean, attacked = lines(run_cli("compare", *folders, "--csv").out)
+    assert clean["c less a"].startswith("+0.0 (")
+    assert (attacked["a"], attacked["b less a"], attacked["c less a"]) == ("-", "-", "-")
+    assert attacked["c"].startswith("60.0 (")

@@ -7,58 +7,49 @@ from typing import Any
 
 import numpy as np
 
+from tf_lowdef.report.table import points_text
 from tf_lowdef.results import Results, Row
 from tf_lowdef.results.accuracy import accuracy_text
-from tf_lowdef.results.names import row_name
 from tf_lowdef.results.statistics import compare_paired, holm
 from tf_lowdef.results.table import MISSING, Table
-
-SAME, OTHER = "paired", "not paired"
-Key = tuple[str | None, str, str]
 
 
 def side_by_side(runs: Mapping[str, Results]) -> Table:
     """Return a line for each row that at least two of the runs have: its accuracy in each, and what separates them.
 
-    A run is compared with the first one that has the row: in points, with the 95 % interval and p (after Holm, over
-    the whole table) where both met the same images; elsewhere without, because intervals of different images say
-    nothing of a pair. What is unreliable is an upper bound, and is not compared.
+    A run is compared with the first one: in points, with the 95 % interval and p (after Holm, over the whole table)
+    where both met the same images; elsewhere without, because intervals of different images say nothing of a pair.
+    What is unreliable is an upper bound, and is not compared.
 
     Args:
         runs: By the name that heads its column.
     """
-    found: dict[Key, dict[str, Row]] = {}
+    found: dict[str, dict[str, Row]] = {}
     for name, results in runs.items():
-        for row in results.rows:
-            if not row.conditional:
-                found.setdefault((row.threat, row.attack, row.defence), {})[name] = row
-    shared = {key: rows for key, rows in found.items() if len(rows) > 1}
+        for each in results.rows:
+            if not each.conditional:
+                found.setdefault(each.name, {})[name] = each
+    shared = {row: rows for row, rows in found.items() if len(rows) > 1}
+    first, *others = runs
     compared = {
-        (key, name): compare_paired(_shares(rows[first]), _shares(rows[name]))
-        for key, rows in shared.items()
-        for first in [next(iter(rows))]
-        for name in list(rows)[1:]
-        if _comparable(runs[first], rows[first], runs[name], rows[name])
+        (row, name): compare_paired(_shares(rows[name]), _shares(rows[first]))
+        for row, rows in shared.items()
+        for name in others
+        if first in rows and name in rows and _comparable(runs[first], rows[first], runs[name], rows[name])
     }
     p_holm = dict(zip(compared, holm([each.p for each in compared.values()]), strict=True))
-    names = list(runs)
     lines = []
-    for key, rows in shared.items():
-        cells = [accuracy_text(rows[name]) if name in rows else MISSING for name in names]
-        first = next(iter(rows))
-        differences = []
-        for name in names[1:]:
-            paired = compared.get((key, name))
-            if name not in rows or name == first:
-                differences.append(MISSING)
-            elif paired is None:
-                differences.append(_unpaired(rows[first], rows[name]))
+    for row, rows in shared.items():
+        cells = [accuracy_text(rows[name]) if name in rows else MISSING for name in runs]
+        for name in others:
+            paired = compared.get((row, name))
+            if paired is not None:
+                points = points_text(paired.difference, paired.interval)
+                cells.append(f"{points}, p = {p_holm[row, name]:.4f}")
             else:
-                low, high = (-100 * end for end in reversed(paired.interval))
-                points = f"{-100 * paired.difference + 0.0:+.1f} ({low:+.1f} to {high:+.1f})"
-                differences.append(f"{points}, p = {p_holm[key, name]:.4f}")
-        lines.append([row_name(*key), *cells, *differences])
-    return Table(["row", *names, *(f"{name} less {names[0]}" for name in names[1:])], lines)
+                cells.append(_unpaired(rows.get(first), rows.get(name)))
+        lines.append([row, *cells])
+    return Table(["row", *runs, *(f"{name} less {first}" for name in others)], lines)
 
 
 def differences_of_runs(runs: Mapping[str, Results]) -> list[str]:
@@ -84,10 +75,10 @@ def _comparable(first: Results, mine: Row, second: Results, other: Row) -> bool:
     return believed and whole and same_images(first, second)
 
 
-def _unpaired(first: Row, other: Row) -> str:
-    if first.unreliable is not None or other.unreliable is not None:
+def _unpaired(first: Row | None, other: Row | None) -> str:
+    if first is None or other is None or first.unreliable is not None or other.unreliable is not None:
         return MISSING
-    return f"{100 * (other.top1 - first.top1):+.1f}, {OTHER}"
+    return f"{100 * (other.top1 - first.top1):+.1f}, not paired"
 
 
 def _shares(row: Row) -> Any:

@@ -74,10 +74,15 @@ def comparison_table(results: Results) -> Table:
     """Return how the defence that the report is about differs from every other, under every attack."""
     rows = []
     for each in results.compared(results.subject):
-        low, high = (100 * end for end in each.ci95)
-        points = f"{100 * each.difference + 0.0:+.1f} ({low:+.1f} to {high:+.1f})"
+        points = points_text(each.difference, each.ci95)
         rows.append([heading(each.threat, each.attack), each.second, points, _p(each.p), _p(each.p_holm), each.method])
     return Table(["attack", "against", "points", "p", "p (Holm)", "method"], rows)
+
+
+def points_text(difference: float, interval: tuple[float, float]) -> str:
+    """Return a difference of accuracies in points, with its interval."""
+    low, high = (100 * end for end in interval)
+    return f"{100 * difference + 0.0:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
 def attack_table(results: Results, threat: str) -> Table:
