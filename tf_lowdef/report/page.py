@@ -8,9 +8,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
-
 from tf_lowdef.files import write_bytes
 from tf_lowdef.report import page_tables
 from tf_lowdef.report.certified import CERTIFIED, TRIED, alpha_note, chosen_note
@@ -24,6 +21,7 @@ from tf_lowdef.report.page_pictures import Shown, display_note, show
 from tf_lowdef.report.ranking import AT_SETTINGS, matched_ranking, setting_ranking
 from tf_lowdef.report.sweep_report import sweep_note, sweep_table, verdict
 from tf_lowdef.report.table import another_table, attack_table, cascade_table, minimal_table, rest_table
+from tf_lowdef.report.templating import render
 from tf_lowdef.results import Results
 from tf_lowdef.results.accuracy import SIGNIFICANT
 from tf_lowdef.results.certified_table import certified_table, tried_table
@@ -43,7 +41,6 @@ MAX_EXAMPLES = 24
 MAX_LISTED = 50
 """Skipped images that are named."""
 
-_CODE = re.compile(r"`([^`]*)`")
 _FIRST = re.compile(r"(?<=[a-z0-9)%`])\. (?=[A-Z`])")
 
 
@@ -83,22 +80,8 @@ def to_html(results: Results, examples: list[Shown], gallery_notes: list[str], s
         gallery_notes: How its images were chosen, or why there are none.
         swept: The sweep that the run was for; the page then begins with which setting it would take.
     """
-    environment = Environment(
-        loader=PackageLoader("tf_lowdef.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"code": with_code, "told": page_tables.difference}
-    text = environment.get_template("page.html.j2").render(_context(results, examples, gallery_notes, swept))
-    return text.encode("utf-8", "replace")  # names of files that are no UTF-8
-
-
-def with_code(text: str) -> Markup:
-    """Return text as HTML, escaped, with what stands between backquotes as code."""
-    found = _CODE.sub(r"<code>\1</code>", str(escape(text)))
-    return Markup(found.replace(" %", "&nbsp;%"))  # noqa: S704 - escaped before
+    context = _context(results, examples, gallery_notes, swept)
+    return render("page.html.j2", {"told": page_tables.difference}, context)
 
 
 def _examples(folder: Path) -> tuple[list[Shown], list[str]]:

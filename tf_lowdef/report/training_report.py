@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from tf_lowdef.files import atomic_path, write_bytes, write_text
-from tf_lowdef.report.page import with_code
 from tf_lowdef.report.page_charts import INK, WIDTH, Chart, dress, to_svg
+from tf_lowdef.report.templating import render
 from tf_lowdef.results import Results, Row
 from tf_lowdef.results.plot import COLOURS, MARKERS
 from tf_lowdef.results.statistics import compare_paired
@@ -152,14 +151,6 @@ def curves_figure(training: Training) -> Figure:
 
 def to_page(training: Training) -> bytes:
     """Return the page as UTF-8; it needs nothing else, neither network nor scripts."""
-    environment = Environment(
-        loader=PackageLoader("tf_lowdef.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["code"] = with_code
     alt = "; ".join(
         f"{label}: {100 * training.curves[name][-1]:.0f} % at the end"
         for name, label in _CURVES
@@ -167,16 +158,16 @@ def to_page(training: Training) -> bytes:
     )
     caption = "Look at how far PGD lies below FGSM, and whether it falls: the dotted line is the epoch that was kept."
     both = training.before is not None and training.after is not None
-    text = environment.get_template("training.html.j2").render(
-        lead=verdict(training),
-        warnings=_all_warnings(training),
-        chart=Chart(to_svg(curves_figure(training), "training"), caption, alt),
-        comparison=comparison_of(training.before, training.after) if both else None,  # type: ignore[arg-type]
-        note=_NOTE,
-        epochs=epoch_table(training),
-        facts=[(key, str(value)) for key, value in training.facts.items()],
-    )
-    return text.encode("utf-8", "replace")
+    context = {
+        "lead": verdict(training),
+        "warnings": _all_warnings(training),
+        "chart": Chart(to_svg(curves_figure(training), "training"), caption, alt),
+        "comparison": comparison_of(training.before, training.after) if both else None,  # type: ignore[arg-type]
+        "note": _NOTE,
+        "epochs": epoch_table(training),
+        "facts": [(key, str(value)) for key, value in training.facts.items()],
+    }
+    return render("training.html.j2", {}, context)
 
 
 _NOTE = (
