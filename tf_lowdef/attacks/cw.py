@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from tf_lowdef.attacks.batch import PaddedBatch
 from tf_lowdef.attacks.losses import loss_and_gradient, margin, target_margin
 from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.result import WHITE, Bools, Floats, Perturbed
-from tf_lowdef.attacks.smallest import Smallest
+from tf_lowdef.attacks.smallest import Smallest, attack_unfooled
 from tf_lowdef.attacks.walk import Tally
 from tf_lowdef.validation import check_flag, check_integer, check_number
 
@@ -87,15 +88,7 @@ class CW(Attack):
 
     def run(self, model_fn: ModelFn, batch: PaddedBatch) -> Perturbed:
         """Attack one batch; see `Attack.run`."""
-        indices = np.flatnonzero(batch.valid & ~batch.fooled(batch.logits.argmax(axis=1)))
-        tally, images = Tally(len(batch.pixels)), batch.pixels.copy()
-        if len(indices):
-            part = Tally(len(indices))
-            images[indices] = self._search(model_fn, batch.take(indices), part)
-            tally.add(indices, part)
-        flat = np.zeros(len(images), bool)
-        flat[indices] = ~tally.useful[indices]
-        return Perturbed(images, tally.steps, tally.queries, flat, tally.nonfinite)
+        return attack_unfooled(batch, partial(self._search, model_fn))
 
     def _search(self, model_fn: ModelFn, batch: PaddedBatch, tally: Tally) -> Floats:
         """Return the nearest images that fool, over all values of c."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -15,7 +16,7 @@ from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.planes import to_plane
 from tf_lowdef.attacks.randomness import generator
 from tf_lowdef.attacks.result import WHITE, Floats, Perturbed
-from tf_lowdef.attacks.smallest import Smallest
+from tf_lowdef.attacks.smallest import Smallest, attack_unfooled
 from tf_lowdef.attacks.walk import Tally
 from tf_lowdef.bounds import L2, LINF
 from tf_lowdef.validation import check_flag, check_integer, check_number
@@ -76,21 +77,17 @@ class FAB(Attack):
 
     def run(self, model_fn: ModelFn, batch: PaddedBatch) -> Perturbed:
         """Attack one batch; see `Attack.run`."""
-        indices = np.flatnonzero(batch.valid & ~batch.fooled(batch.logits.argmax(axis=1)))
-        tally, images = Tally(len(batch.pixels)), batch.pixels.copy()
-        if len(indices):
-            part, some = Tally(len(indices)), batch.take(indices)
-            smallest = Smallest(some.pixels, self.norm)
-            targets = min(self.classes, int(batch.logits.shape[1]) - 1)
-            ranked = rank_classes(some.logits, some.labels, targets + 1).astype(np.int64)
-            for number in range(self.restarts * targets):
-                start = self._start(some, smallest, number) if number >= targets else some.pixels
-                self._walk(model_fn, some, ranked[:, 1 + number % targets], start, smallest, part)
-            images[indices] = smallest.images
-            tally.add(indices, part)
-        flat = np.zeros(len(images), bool)
-        flat[indices] = ~tally.useful[indices]
-        return Perturbed(images, tally.steps, tally.queries, flat, tally.nonfinite)
+        return attack_unfooled(batch, partial(self._search, model_fn))
+
+    def _search(self, model_fn: ModelFn, batch: PaddedBatch, tally: Tally) -> Floats:
+        """Return the nearest images that fool, over all classes and restarts."""
+        smallest = Smallest(batch.pixels, self.norm)
+        targets = min(self.classes, int(batch.logits.shape[1]) - 1)
+        ranked = rank_classes(batch.logits, batch.labels, targets + 1).astype(np.int64)
+        for number in range(self.restarts * targets):
+            start = self._start(batch, smallest, number) if number >= targets else batch.pixels
+            self._walk(model_fn, batch, ranked[:, 1 + number % targets], start, smallest, tally)
+        return smallest.images
 
     def _start(self, batch: PaddedBatch, smallest: Smallest, number: int) -> Floats:
         """Return random points around the clean images, half as far as what has fooled them."""

@@ -10,17 +10,17 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.attacks import MPGD, Attack
+from tf_lowdef.attacks import Attack
 from tf_lowdef.bounds import Bound
 from tf_lowdef.evaluation.attackers.budgets import Budget
 from tf_lowdef.evaluation.images.spool import Spool
-from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, Attacked, Made, Outcome, survivors
+from tf_lowdef.evaluation.judging.outcomes import Attacked, Made, Outcome, survivors
 from tf_lowdef.evaluation.judging.probes import Probe, probe_reasons
 from tf_lowdef.evaluation.models.draws import REPORT_DRAWS
 from tf_lowdef.evaluation.models.planted import reaches_a_level
 from tf_lowdef.evaluation.models.predict import class_count
 from tf_lowdef.evaluation.models.probe import PROBE_IMAGES
-from tf_lowdef.evaluation.models.run_models import RunModels, padded_size
+from tf_lowdef.evaluation.models.run_models import RunModels, padded_size, sanity_attack
 from tf_lowdef.jobs import LocalRunner, Record, Runner, SplitWork, Unit, cut
 from tf_lowdef.results.paths import image_folder
 from tf_lowdef.threats import Threat
@@ -193,7 +193,7 @@ class AdaptiveAttacker:
         places = np.flatnonzero(target.clean.shares > 0.5)[: self._budget.sanity_images]
         if not target.differentiable or not len(places):
             return
-        attack = MPGD(SANITY_EPSILON, steps=self._budget.sanity_steps, restarts=2)  # where one loss has no gradient
+        attack = sanity_attack(self._budget.sanity_steps)
         records = [record for _, record in self._attacked(target, SANITY, attack, places)]
         attacked.sanity_images = len(places)
         attacked.sanity_left = int(sum((record["shares"] >= 0.5).sum() for record in records))

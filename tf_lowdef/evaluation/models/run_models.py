@@ -34,9 +34,6 @@ Shares = npt.NDArray[np.float64]
 JUDGED = ("shares", "chosen_by", "suspicion", "seconds")
 """The arrays of a record that say what each defence made of its batch."""
 
-SANITY_ATTACK = MPGD(SANITY_EPSILON, steps=20, restarts=2)
-"""What a victim must not withstand."""
-
 SHORT_SQUARE = 100
 """Queries of the attack without gradients that a victim is tried with."""
 
@@ -150,7 +147,7 @@ class RunModels:
         """
         victim = self.victim(threat)
         found = self._probe(victim, batch)
-        sanity = run_attack("sanity", SANITY_ATTACK, victim, *batch[:2], self.batch_size, self.seed)
+        sanity = run_attack("sanity", sanity_attack(), victim, *batch[:2], self.batch_size, self.seed)
         right = sanity.clean_predictions == batch.labels
         fooled = np.zeros(len(batch.labels), bool)
         if bound is not None and not isinstance(victim, ExpectedModel):
@@ -256,6 +253,11 @@ class RunModels:
             judged = judge_named(self.predictor, defence, batch, pixels, attack)
             found.append((*judged, np.array(time.perf_counter() - started)))
         return {name: np.stack(arrays) for name, arrays in zip(JUDGED, zip(*found, strict=True), strict=True)}
+
+
+def sanity_attack(steps: int = 20) -> MPGD:
+    """Return what nothing must withstand; it has two losses, because one may have no gradient."""
+    return MPGD(SANITY_EPSILON, steps=steps, restarts=2)
 
 
 def judge_named(
