@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import Field, dataclass, field, fields
 from types import NoneType, UnionType
-from typing import Any, NamedTuple, Union, get_args, get_origin
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 _WORDS = {"true": True, "false": False}
 
@@ -81,6 +81,38 @@ def kinds_of(hint: Any) -> tuple[type, ...]:
     """Return those types of a type hint that a value may be written in."""
     kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     return tuple(kind for kind in kinds if kind in (int, float, bool, str, Range, NoneType))
+
+
+def parameters(kind: Any) -> list[Field[Any]]:
+    """Return the fields of a dataclass in the order in which it takes them, those by keyword alone last."""
+    found = fields(kind)
+    return [field for field in found if not field.kw_only] + [field for field in found if field.kw_only]
+
+
+def field_kinds(kind: Any) -> dict[str, tuple[type, ...]]:
+    """Return what the parameters of a dataclass may be written as, by name, in that order."""
+    hints = get_type_hints(kind)
+    return {field.name: kinds_of(hints[field.name]) for field in parameters(kind)}
+
+
+def make_from(text: str, kind: str, classes: Mapping[str, Any], form: Callable[[Any], Form]) -> Any:
+    """Return an object of the class that a specification names.
+
+    Args:
+        text: The specification.
+        kind: What it names, as for `parse_spec`.
+        classes: By name.
+        form: From a class to what may be written behind its name.
+
+    Raises:
+        TypeError: `text` is not a string.
+        ValueError: The name, a key or a value is wrong; the message lists what exists.
+    """
+    name, values = parse_spec(text, kind, {name: form(each) for name, each in classes.items()})
+    try:
+        return classes[name](**values)
+    except ValueError as error:
+        raise ValueError(f"{error} in {text!r}") from error
 
 
 def parse_spec(text: str, kind: str, forms: Mapping[str, Form]) -> tuple[str, dict[str, Any]]:

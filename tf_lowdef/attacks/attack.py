@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import Field, fields
+from dataclasses import fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +19,7 @@ from tf_lowdef.attacks.randomness import draw_targets
 from tf_lowdef.attacks.result import WHITE, AttackResult, Floats, Perturbed, l2_norms, linf_norms
 from tf_lowdef.attacks.victim import as_victim, warn_of_images
 from tf_lowdef.bounds import L2, LINF, Bound, check_bound, check_norm
-from tf_lowdef.specs import format_value
+from tf_lowdef.specs import format_value, parameters
 from tf_lowdef.validation import (
     Labels,
     Pixels,
@@ -274,12 +274,6 @@ class Attack(ABC):
             "loss": self.loss,
             "labels": "random target" if self.aims else "true",
         }
-
-
-def parameters(attack: type[Attack]) -> list[Field[Any]]:
-    """Return an attack's parameters in the order in which it takes them, those by keyword alone last."""
-    found = fields(attack)  # type: ignore[arg-type]  # every attack is a dataclass
-    return [field for field in found if not field.kw_only] + [field for field in found if field.kw_only]
 
 
 def _unchanged(batch: PaddedBatch) -> Perturbed:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import get_type_hints
-
 from tf_lowdef.attacks.apgd import APGDCE, APGDDLR, APGDT
-from tf_lowdef.attacks.attack import Attack, parameters
+from tf_lowdef.attacks.attack import Attack
 from tf_lowdef.attacks.cleverhans_attacks import BIM, FGSM, MIM, PGD
 from tf_lowdef.attacks.cw import CW
 from tf_lowdef.attacks.deepfool_attack import DeepFool
@@ -14,7 +12,7 @@ from tf_lowdef.attacks.hopskipjump import HopSkipJump
 from tf_lowdef.attacks.mpgd import MPGD
 from tf_lowdef.attacks.square import Square
 from tf_lowdef.bounds import form_of
-from tf_lowdef.specs import Form, kinds_of, parse_spec
+from tf_lowdef.specs import Form, field_kinds, make_from
 
 ATTACKS: dict[str, type[Attack]] = {
     attack.name: attack
@@ -33,15 +31,10 @@ def parse_attack(spec: str) -> Attack:
         TypeError: `spec` is not a string.
         ValueError: The name, a key or a value is wrong; the message lists what exists.
     """
-    name, values = parse_spec(spec, "attack", {name: _form(attack) for name, attack in ATTACKS.items()})
-    try:
-        return ATTACKS[name](**values)
-    except ValueError as error:
-        raise ValueError(f"{error} in {spec!r}") from error
+    attack: Attack = make_from(spec, "attack", ATTACKS, _form)
+    return attack
 
 
 def _form(attack: type[Attack]) -> Form:
     """Return an attack's keys and their types, in order."""
-    hints = get_type_hints(attack)
-    keys = {field.name: kinds_of(hints[field.name]) for field in parameters(attack)}
-    return form_of(keys)
+    return form_of(field_kinds(attack))

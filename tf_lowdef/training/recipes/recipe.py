@@ -10,10 +10,9 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
-from tf_lowdef.attacks.attack import parameters
 from tf_lowdef.attacks.losses import Loss, cross_entropy, gradient_at
 from tf_lowdef.attacks.result import WHITE
-from tf_lowdef.specs import format_value
+from tf_lowdef.specs import format_value, parameters
 
 Views = tuple[Any, ...]
 """Batches of float32 images, all of one shape, that the classifier is trained on at once."""
@@ -121,7 +120,7 @@ class Recipe(ABC):
     @property
     def spec(self) -> str:
         """The recipe as `parse_recipe` reads it."""
-        fields = parameters(type(self))  # type: ignore[arg-type]  # a dataclass, as attacks are
+        fields = parameters(type(self))
         first, *rest = fields
         values = [format_value(getattr(self, first.name))]
         values += [

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, get_type_hints
+from typing import Any
 
-from tf_lowdef.attacks.attack import parameters
-from tf_lowdef.specs import Form, kinds_of, parse_spec
+from tf_lowdef.specs import Form, field_kinds, make_from
 from tf_lowdef.training.recipes.fgsm_rs import FGSMRS
 from tf_lowdef.training.recipes.noise import NoiseTraining
 from tf_lowdef.training.recipes.pgd import PGDTraining
@@ -27,15 +26,10 @@ def parse_recipe(spec: str) -> Recipe:
         TypeError: `spec` is not a string.
         ValueError: The name, a key or a value is wrong; the message lists what exists.
     """
-    name, values = parse_spec(spec, "recipe", {name: _form(recipe) for name, recipe in RECIPES.items()})
-    try:
-        recipe: Recipe = RECIPES[name](**values)
-    except ValueError as error:
-        raise ValueError(f"{error} in {spec!r}") from error
+    recipe: Recipe = make_from(spec, "recipe", RECIPES, _form)
     return recipe
 
 
 def _form(recipe: Any) -> Form:
-    hints = get_type_hints(recipe)
-    names = [field.name for field in parameters(recipe)]
-    return Form({name: kinds_of(hints[name]) for name in names}, names[0])
+    keys = field_kinds(recipe)
+    return Form(keys, next(iter(keys)))
