@@ -109,3 +109,28 @@ def two_nodes(monkeypatch):
         yield cluster.address, lambda: cluster.remove_node(second, allow_graceful=False)
     finally:
         cluster.shutdown()
+
+
+@pytest.fixture(scope="session")
+def train_small():
+    """A function: images, labels, how many classes and epochs in, a small CNN that was trained for seconds out."""
+    import keras
+
+    def train(images, labels, classes, epochs):
+        layers = keras.layers
+        model = keras.Sequential(
+            [
+                keras.Input(images.shape[1:]),
+                layers.Rescaling(1 / 127.5, -1),
+                layers.Conv2D(16, 5, strides=2, activation="relu"),
+                layers.Conv2D(32, 3, activation="relu"),
+                layers.GlobalAveragePooling2D(),
+                layers.Dense(classes),
+            ]
+        )
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        model.optimizer.learning_rate = 0.01
+        model.fit(images, labels, batch_size=50, epochs=epochs, verbose=0)
+        return model
+
+    return train

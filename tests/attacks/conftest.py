@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,25 +73,12 @@ def draw(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture(scope="session")
-def task() -> Task:
+def task(train_small: Callable[..., keras.Model]) -> Task:
     """A small CNN trained for a few seconds; it must be good, or the comparisons say nothing."""
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
     images, labels = draw(1500, rng)
-    layers = keras.layers
-    model = keras.Sequential(
-        [
-            keras.Input((SIDE, SIDE, 3)),
-            layers.Rescaling(1 / 127.5, -1),
-            layers.Conv2D(16, 5, strides=2, activation="relu"),
-            layers.Conv2D(32, 3, activation="relu"),
-            layers.GlobalAveragePooling2D(),
-            layers.Dense(CLASSES),
-        ]
-    )
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    model.optimizer.learning_rate = 0.01
-    model.fit(images, labels, batch_size=50, epochs=8, verbose=0)
+    model = train_small(images, labels, CLASSES, 8)
     images, labels = draw(160, rng)
     right = model(images.astype("float32")).numpy().argmax(1) == labels
     assert right.mean() > 0.8

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -73,17 +72,3 @@ if any(name.startswith("tf_lowdef") for name in sys.modules):
         return [np.load(tmp_path / f"{number}.out.npy") for number in range(len(models))]
 
     return predict
-
-
-@pytest.fixture
-def run_cli(capsys):
-    """A function: arguments of the command line in, exit code and both outputs out."""
-    from tf_lowdef.cli.main import main
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as stopped:
-            main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return SimpleNamespace(code=stopped.value.code, out=captured.out, err=captured.err)
-
-    return run

@@ -38,6 +38,19 @@ def trained(data, compiled=None, fitted=None, **arguments):
     return model, trainer, history.history
 
 
+class Spy(keras.layers.Layer):
+    """Keeps what goes through it in training."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def call(self, inputs, training=False):
+        if training:
+            tf.py_function(lambda x: self.seen.append(x.numpy()), [inputs], [])
+        return inputs
+
+
 def test_a_step_is_the_gradient_on_what_the_recipe_shows(linear, pixels):
     (model, _), (images, labels) = linear, pixels
     before = model.get_weights()[0]
@@ -57,42 +70,28 @@ def test_a_step_is_the_gradient_on_what_the_recipe_shows(linear, pixels):
 
 
 def test_batch_statistics_are_those_of_the_defended_attacked_images(data):
-    seen = []
-
-    class Spy(keras.layers.Layer):
-        def call(self, inputs, training=False):
-            if training:
-                tf.py_function(lambda x: seen.append(x.numpy()), [inputs], [])
-            return inputs
-
+    spy = Spy()
     inputs = keras.Input((16, 16, 3))
     norm = keras.layers.BatchNormalization(momentum=0.5, name="norm")
-    outputs = keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(norm(Spy()(inputs))))
+    outputs = keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(norm(spy(inputs))))
     model = keras.Model(inputs, outputs)
     trainer = AdversarialTrainer(model, "pgd:4,steps=2", defence="webp:20")
     trainer.compile(keras.optimizers.SGD(0.0))
     trainer.fit(*data, batch_size=12, verbose=0)
-    (once,) = seen  # the attack goes through at inference
+    (once,) = spy.seen  # the attack goes through at inference
     np.testing.assert_allclose(norm.moving_mean, 0.5 * once.mean(axis=(0, 1, 2)), rtol=1e-4)
     assert abs(once - data[0]).max() > 8  # WebP at quality 20 changes more than the attack
 
 
 def test_a_share_of_each_batch_goes_bare(data):
-    seen = []
-
-    class Spy(keras.layers.Layer):
-        def call(self, inputs, training=False):
-            if training:
-                tf.py_function(lambda x: seen.append(x.numpy()), [inputs], [])
-            return inputs
-
+    spy = Spy()
     inputs = keras.Input((16, 16, 3))
-    outputs = keras.layers.Dense(3)(keras.layers.Flatten()(Spy()(inputs)))
+    outputs = keras.layers.Dense(3)(keras.layers.Flatten()(spy(inputs)))
     trainer = AdversarialTrainer(keras.Model(inputs, outputs), "noise:0.001", defence="bits:1", bare=0.25)
     trainer.compile(keras.optimizers.SGD(0.0))
     trainer.fit(*data, batch_size=12, shuffle=False, verbose=0)
-    assert set(np.unique(seen[0][:9])) <= {0, 255}
-    np.testing.assert_allclose(seen[0][9:], data[0][9:], atol=2)
+    assert set(np.unique(spy.seen[0][:9])) <= {0, 255}
+    np.testing.assert_allclose(spy.seen[0][9:], data[0][9:], atol=2)
 
 
 @pytest.mark.slow

@@ -25,23 +25,12 @@ def draw(count, rng):
 
 
 @pytest.fixture(scope="module")
-def task():
+def task(train_small):
     """A small CNN trained for a few seconds, and images that it classifies correctly."""
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
     images, labels = draw(2000, rng)
-    layers = keras.layers
-    model = keras.Sequential([
-        keras.Input((SIDE, SIDE, 3)),
-        layers.Rescaling(1 / 127.5, -1),
-        layers.Conv2D(16, 5, strides=2, activation="relu"),
-        layers.Conv2D(32, 3, activation="relu"),
-        layers.GlobalAveragePooling2D(),
-        layers.Dense(CLASSES),
-    ])  # fmt: skip
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    model.optimizer.learning_rate = 0.01
-    model.fit(images, labels, batch_size=50, epochs=10, verbose=0)
+    model = train_small(images, labels, CLASSES, 10)
     images, labels = draw(200, rng)
     right = model(images.astype("float32")).numpy().argmax(1) == labels
     assert right.mean() > 0.8
