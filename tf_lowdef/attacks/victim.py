@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import keras
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from tf_lowdef.attacks.model_fn import Model
 from tf_lowdef.attacks.result import WHITE
-from tf_lowdef.layers.scale import warn_of_scale
+from tf_lowdef.layers.scale import scale_mistake
 from tf_lowdef.models.adapter import as_classifier, range_is_said, say_range
 from tf_lowdef.models.networks import knows_shape
 from tf_lowdef.models.range_probe import check_range, images_to_probe
@@ -18,11 +19,12 @@ from tf_lowdef.validation import Labels, Pixels
 
 
 def warn_of_images(attack: str, images: npt.ArrayLike) -> None:
-    """Warn, once for each attack, of images that seem to be of another scale than [0, 255]."""
+    """Warn of images that seem to be of another scale than [0, 255]."""
     array = np.asarray(images)
-    if array.size:
+    mistake = scale_mistake(array.min(), array.max(), (0, WHITE)) if array.size else None
+    if mistake is not None:
         cure = "Multiply images in [0, 1] by 255; the model's own range is as_classifier's business"
-        warn_of_scale(f"{attack}'s `images`", array.min(), array.max(), (0, WHITE), cure, stacklevel=4)
+        warnings.warn(f"{attack}'s `images`: {mistake}. {cure}", UserWarning, stacklevel=3)
 
 
 def as_victim(model: Model, pixels: Pixels, labels: Labels) -> Model:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tf_lowdef.layers.scale import warn_of_scale
+from tf_lowdef.layers.scale import scale_mistake
 
 Shape = tuple[int | None, ...]
 
@@ -46,6 +47,7 @@ class ImageLayer(keras.layers.Layer):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
+        self._scale_was_doubted = False
 
     def build(self, input_shape: Shape) -> None:
         """Check the shape; there are no weights."""
@@ -88,8 +90,11 @@ class ImageLayer(keras.layers.Layer):
 
     def warn_of_scale(self, lowest: float, highest: float, value_range: tuple[float, float]) -> None:
         """Warn, once, of a batch of values that seems to be of another scale than it is read in."""
-        cure = "Give the layer the value_range of its images, such as value_range=(0, 1), or multiply them by 255"
-        warn_of_scale(f"{type(self).__name__} {self.name!r}", lowest, highest, value_range, cure, stacklevel=6)
+        mistake = None if self._scale_was_doubted else scale_mistake(lowest, highest, value_range)
+        if mistake is not None:
+            self._scale_was_doubted = True
+            cure = "Give the layer the value_range of its images, such as value_range=(0, 1), or multiply them by 255"
+            warnings.warn(f"{type(self).__name__} {self.name!r}: {mistake}. {cure}", UserWarning, stacklevel=5)
 
     def to_compute_dtype(self, images: tf.Tensor) -> tf.Tensor:
         """Cast to the dtype that the layer's policy computes in; to integers by rounding half to even, and clipping."""
