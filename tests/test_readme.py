@@ -51,8 +51,7 @@ def test_every_room_has_its_page(room):
     assert text.startswith("# ")
 
 
-def test_what_pypi_shows_needs_no_other_file_and_says_the_same():
-    assert not [link for link in re.findall(r"\]\(([^)]+)\)", PYPI) if "://" not in link]
+def test_what_pypi_shows_says_the_same():
     code = re.findall(r"^```[^\n]*\n(.*?)^```$", PYPI, flags=re.MULTILINE | re.DOTALL)
     assert code
     assert all(block in README for block in code)
