@@ -48,7 +48,6 @@ def test_pypis_page_links_to_nothing_that_pypi_has_not():
     assert [link for link in found if not link.startswith("https://")] == []
 
 
-@pytest.mark.slow
 def test_the_source_distribution_holds_all_that_the_readme_leads_to(tmp_path):
     pytest.importorskip("setuptools")
     copy = tmp_path / "copy"

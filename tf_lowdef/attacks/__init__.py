@@ -5,9 +5,12 @@ model. An attack on the large image with the resizing behind it is another exper
 of an attack is a uint8 image, because that is what gets saved, sent and classified; success is judged after rounding.
 
 Example:
+    >>> from tf_lowdef import load_demo
     >>> from tf_lowdef.attacks import BIM
-    >>> result = BIM(epsilon=4)(model, images, labels)
-    >>> result.images.dtype, result.success.mean()
+    >>> model, images, labels = load_demo()
+    >>> result = BIM(epsilon=4)(model, images[:4], labels[:4])
+    >>> result.images.dtype.name, float(result.success.mean())
+    ('uint8', 1.0)
 """
 
 from tf_lowdef.attacks.apgd import APGDCE, APGDDLR, APGDT

@@ -172,6 +172,16 @@ class APGDCE(AutoPGD):
             2018, section 4.2). ``evaluate`` averages the logits of randomised defences already.
         targeted: Whether a target class is to be predicted; see `Attack`.
         keep: ``"best"`` rounded point of all, or ``"last"``: of the unrounded ones that of the highest loss.
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.attacks import APGDCE
+        >>> model, images, labels = load_demo()
+        >>> result = APGDCE(epsilon=4, steps=5)(model, images[:4], labels[:4])
+        >>> result.success.tolist()
+        [True, True, True, True]
+        >>> bool(result.linf.max() <= 4)  # in grey levels
+        True
     """
 
     name: ClassVar[str] = "apgd-ce"
@@ -194,6 +204,16 @@ class APGDDLR(AutoPGD):
 
     Args:
         epsilon, steps, restarts, rho, norm, draws, targeted, keep: As in `APGDCE`.
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.attacks import APGDDLR
+        >>> model, images, labels = load_demo()
+        >>> result = APGDDLR(epsilon=4, steps=5)(model, images[:4], labels[:4])
+        >>> result.success.tolist()
+        [True, True, True, True]
+        >>> bool(result.linf.max() <= 4)  # in grey levels
+        True
     """
 
     name: ClassVar[str] = "apgd-dlr"
@@ -224,6 +244,16 @@ class APGDT(AutoPGD):
         epsilon, steps, rho, norm, draws, keep: As in `APGDCE`.
         restarts: How often all classes are tried.
         classes: How many are tried; all wrong ones where the model has fewer.
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.attacks import APGDT
+        >>> model, images, labels = load_demo()
+        >>> result = APGDT(epsilon=4, steps=5, classes=2)(model, images[:4], labels[:4])
+        >>> result.success.tolist()
+        [True, True, True, True]
+        >>> bool(result.linf.max() <= 4)  # in grey levels
+        True
     """
 
     name: ClassVar[str] = "apgd-t"

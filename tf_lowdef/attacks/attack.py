@@ -49,6 +49,14 @@ class Attack(ABC):
 
     A targeted attack succeeds where the model predicts the target. The call names the targets, or they are drawn from
     the seed and the image among the wrong classes, all equally likely.
+
+    Example:
+        >>> from tf_lowdef.attacks import BIM, Attack
+        >>> attack = BIM(epsilon=4, steps=20)
+        >>> isinstance(attack, Attack), attack.name, attack.spec
+        (True, 'bim', 'bim:4,steps=20')
+        >>> attack.describe()["steps"], attack.describe()["epsilon"]
+        (20, 4)
     """
 
     name: ClassVar[str]

@@ -153,6 +153,14 @@ class FGSM(GradientSign):
         epsilon: L-infinity bound in grey levels, 0 to 255.
         targeted: Whether a target class is to be predicted; see `Attack`.
         keep: ``"last"``, or ``"best"``: the clean image where the step made it no better; see `Walk`.
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.attacks import FGSM
+        >>> model, images, labels = load_demo()
+        >>> result = FGSM(epsilon=4)(model, images[:4], labels[:4])
+        >>> result.images.dtype.name, float(result.linf.max())
+        ('uint8', 4.0)
     """
 
     name: ClassVar[str] = "fgsm"
@@ -187,6 +195,16 @@ class BIM(IterativeSign):
         steps: How many.
         targeted: Whether a target class is to be predicted; see `Attack`.
         keep: ``"last"`` or ``"best"`` of its points; see `Walk`.
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.attacks import BIM
+        >>> model, images, labels = load_demo()
+        >>> result = BIM(epsilon=4)(model, images[:4], labels[:4])
+        >>> result.success.tolist()
+        [True, True, True, True]
+        >>> BIM(epsilon=4, steps=20).spec  # as parse_attack and the command line read it
+        'bim:4,steps=20'
     """
 
     name: ClassVar[str] = "bim"
@@ -209,6 +227,14 @@ class PGD(IterativeSign):
         norm: ``"linf"`` or ``"l2"``.
         targeted: Whether a target class is to be predicted; see `Attack`.
         keep: ``"last"`` or ``"best"`` of a round's points; see `Walk`.
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.attacks import PGD
+        >>> model, images, labels = load_demo()
+        >>> result = PGD(epsilon=0.5, steps=5, norm="l2")(model, images[:4], labels[:4])
+        >>> bool(result.l2.max() <= 0.5)  # with pixels in [0, 1]
+        True
     """
 
     name: ClassVar[str] = "pgd"
@@ -242,6 +268,15 @@ class MIM(IterativeSign):
         decay: Weight of the gradients before, the paper's mu.
         targeted: Whether a target class is to be predicted; see `Attack`.
         keep: ``"last"`` or ``"best"`` of its points; see `Walk`.
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.attacks import MIM
+        >>> model, images, labels = load_demo()
+        >>> attack = MIM(epsilon=8, steps=20, targeted=True)
+        >>> result = attack(model, images[:2], labels[:2], targets=[3, 3])
+        >>> result.targets.tolist(), bool(result.linf.max() <= 8)
+        ([3, 3], True)
     """
 
     name: ClassVar[str] = "mim"

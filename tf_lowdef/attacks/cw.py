@@ -62,6 +62,14 @@ class CW(Attack):
         initial_const: The first c.
         survive_rounding: Whether success has to hold for the rounded image.
         targeted: Whether a target class is to be predicted; see `Attack`.
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.attacks import CW
+        >>> model, images, labels = load_demo()
+        >>> result = CW(steps=5)(model, images[:4], labels[:4])
+        >>> result.images.shape, bool(result.success.any())
+        ((4, 96, 96, 3), True)
     """
 
     name: ClassVar[str] = "cw"

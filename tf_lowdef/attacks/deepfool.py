@@ -73,6 +73,15 @@ def deepfool(
 
     Raises:
         ValueError: A parameter is out of range, or the model gives no gradient.
+
+    Example:
+        >>> import numpy as np, tensorflow as tf
+        >>> from tf_lowdef.attacks import deepfool
+        >>> def sign(x):  # class 0 of positive numbers, class 1 of negative ones
+        ...     return tf.concat([x, -x], axis=1)
+        >>> deepfool(sign, np.array([[0.5], [-0.5]], np.float32)).numpy().round(2)
+        array([[-0.01],
+               [ 0.01]], dtype=float32)
     """
     check_integer("nb_candidate", nb_candidate, 2)
     check_integer("max_iter", max_iter, 1)

@@ -28,6 +28,16 @@ class DeepFool(Attack):
         steps: The most steps.
         candidates: How many of an image's most likely classes, the true one among them, are considered.
         survive_rounding: Whether success has to hold for the rounded image.
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.attacks import DeepFool
+        >>> model, images, labels = load_demo()
+        >>> result = DeepFool(steps=5)(model, images[:4], labels[:4])
+        >>> bool(result.success.any())
+        True
+        >>> bool(result.l2[result.success].max() < 2)  # much less than the 4 grey levels of FGSM
+        True
     """
 
     name: ClassVar[str] = "deepfool"

@@ -50,6 +50,14 @@ class FAB(Attack):
         beta: The part of a perturbation that is kept in going back, above 0 and below 1; the paper's.
         survive_rounding: Whether success has to hold for the rounded image.
         norm: ``"linf"`` or ``"l2"``: which is to be smallest.
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.attacks import FAB
+        >>> model, images, labels = load_demo()
+        >>> result = FAB(steps=5)(model, images[:4], labels[:4])
+        >>> result.success.tolist()
+        [True, True, True, True]
     """
 
     name: ClassVar[str] = "fab"

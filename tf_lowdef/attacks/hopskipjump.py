@@ -85,6 +85,14 @@ class HopSkipJump(Attack):
         first_samples: How many labels the first estimate takes, the paper's B0; the t-th takes sqrt(t) times as many.
         survive_rounding: Whether success has to hold for the rounded image.
         norm: ``"linf"`` or ``"l2"``: which is to be smallest.
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.attacks import HopSkipJump
+        >>> model, images, labels = load_demo()
+        >>> result = HopSkipJump(queries=100)(model, images[:4], labels[:4])
+        >>> bool(result.queries.max() <= 100)
+        True
     """
 
     name: ClassVar[str] = "hopskipjump"

@@ -88,6 +88,16 @@ def outputs_are_probabilities(model: Model, images: npt.ArrayLike) -> bool:
 
     Returns:
         True if there is an image and the outputs of every one are nonnegative and sum to one, within 1e-3.
+
+    Example:
+        >>> import keras
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.attacks import outputs_are_probabilities
+        >>> model, images, labels = load_demo()
+        >>> outputs_are_probabilities(model, images[:4])
+        False
+        >>> outputs_are_probabilities(keras.Sequential([model, keras.layers.Softmax()]), images[:4])
+        True
     """
     pixels = np.asarray(images, np.float32)
     return len(pixels) > 0 and are_probabilities(as_model_fn(model).logits(pixels))

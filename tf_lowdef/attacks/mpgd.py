@@ -51,6 +51,16 @@ class MPGD(Walk):
         classes: How many of the likeliest wrong classes are aimed at afterwards, a round each.
         decay: Weight of the gradients before, MIM's mu.
         keep: ``"best"`` of all points, or ``"last"``; see `Walk`.
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.attacks import MPGD
+        >>> model, images, labels = load_demo()
+        >>> result = MPGD(epsilon=4, steps=10)(model, images[:4], labels[:4])
+        >>> result.success.tolist()
+        [True, True, True, True]
+        >>> bool(result.linf.max() <= 4)  # in grey levels
+        True
     """
 
     name: ClassVar[str] = "mpgd"

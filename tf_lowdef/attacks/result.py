@@ -48,6 +48,18 @@ class AttackResult:
             targeted attack, the target's above the best other). Unlike the cross-entropy it never saturates.
         margin_end: float32, (n,): the same at `images`.
         nonfinite_gradient: bool, (n,): the attack met a gradient with NaN or infinity in it.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.attacks import FGSM
+        >>> model, images, labels = load_demo()
+        >>> result = FGSM(epsilon=4)(model, images[:2], labels[:2])
+        >>> result.images.shape, result.linf.tolist()
+        ((2, 96, 96, 3), [4.0, 4.0])
+        >>> result.save("attacked")
+        >>> sorted(path.name for path in Path("attacked").iterdir())
+        ['0000.png', '0001.png', 'attack.csv']
     """
 
     images: npt.NDArray[np.uint8]

@@ -30,6 +30,14 @@ def parse_attack(spec: str) -> Attack:
     Raises:
         TypeError: `spec` is not a string.
         ValueError: The name, a key or a value is wrong; the message lists what exists.
+
+    Example:
+        >>> from tf_lowdef.attacks import parse_attack
+        >>> attack = parse_attack("bim:4,steps=20")
+        >>> type(attack).__name__, attack.epsilon, attack.steps
+        ('BIM', 4.0, 20)
+        >>> parse_attack("pgd:l2:0.5").bound
+        Bound(norm='L2', epsilon=0.5)
     """
     attack: Attack = make_from(spec, "attack", ATTACKS, _form)
     return attack

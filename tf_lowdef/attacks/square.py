@@ -74,6 +74,14 @@ class Square(Attack):
         norm: ``"linf"`` or ``"l2"``.
         targeted: Whether a target class is to be predicted; the margin is then the target's above all others, where
             the paper takes the cross-entropy.
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.attacks import Square
+        >>> model, images, labels = load_demo()
+        >>> result = Square(epsilon=4, queries=20)(model, images[:4], labels[:4])
+        >>> bool(result.queries.max() <= 20), bool(result.linf.max() <= 4)
+        (True, True)
     """
 
     name: ClassVar[str] = "square"

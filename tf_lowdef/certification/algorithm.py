@@ -42,6 +42,14 @@ def certify_votes(guessing: Votes, certifying: Votes, sigma: float, alpha: float
 
     Raises:
         ValueError: The images have not all had the same number of certifying draws.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef.certification import ABSTAIN, certify_votes
+        >>> guessing, certifying = np.array([[9, 1], [6, 4]]), np.array([[99, 1], [55, 45]])
+        >>> proved = certify_votes(guessing, certifying, sigma=0.25, alpha=0.001)
+        >>> proved.classes.tolist() == [0, ABSTAIN], proved.radii.round(2).tolist()
+        (True, [0.34, 0.0])
     """
     draws = set(certifying.sum(axis=1).tolist())
     if len(draws) > 1:
@@ -63,6 +71,12 @@ def predict_votes(votes: Votes, alpha: float) -> Classes:
 
     Returns:
         int64, (n,): the class with most votes where it has more than the second beyond chance, `ABSTAIN` elsewhere.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef.certification import predict_votes
+        >>> predict_votes(np.array([[99, 1], [55, 45]]), alpha=0.001).tolist()  # -1: too close to tell
+        [0, -1]
     """
     second, first = np.sort(votes, axis=1)[:, -2:].T
     p = 2 * binom.sf(first - 1, first + second, 0.5)  # of the exact two-sided test: half of it is on either side

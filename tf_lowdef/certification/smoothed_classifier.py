@@ -69,7 +69,12 @@ class SmoothedClassifier(keras.Model):
         ValueError: An argument is wrong; or classifier or defence draw, look at the whole batch, or smooth already.
 
     Example:
-        >>> smoothed = SmoothedClassifier(load_application("MobileNetV2"), sigma=0.12, defence="nlm:30", seed=0)
+        >>> from tf_lowdef import SmoothedClassifier, load_demo
+        >>> model, images, labels = load_demo()
+        >>> smoothed = SmoothedClassifier(model, sigma=0.12, n=50, seed=0)
+        >>> votes = smoothed.votes(images[:2])
+        >>> votes.shape, votes.sum(axis=1).tolist()
+        ((2, 10), [50, 50])
         >>> smoothed.save("smoothed.keras")
     """
 

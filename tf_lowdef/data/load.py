@@ -56,6 +56,18 @@ def load_data(
     Raises:
         FileNotFoundError: There is no such file or folder.
         ValueError: It holds no labelled images, or is of another kind.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from tf_lowdef.data.load import load_data
+        >>> from tf_lowdef.files import write_png
+        >>> for name in ("cat", "dog"):
+        ...     Path("photos", name).mkdir(parents=True)
+        ...     write_png(Path("photos", name, "a.png"), np.zeros((8, 8, 3), np.uint8))
+        >>> data = load_data("photos", size=(16, 16))
+        >>> len(data), data.class_names
+        (2, ('cat', 'dog'))
     """
     wanted = Wanted(size, channels, classes)
     if isinstance(data, ImageData):

@@ -36,6 +36,13 @@ class Rule:
 
     Raises:
         ValueError: Both are given, or one is out of its range.
+
+    Example:
+        >>> from tf_lowdef.defences import Rule
+        >>> Rule().false_positive_rate
+        0.05
+        >>> Rule(max_clean_drop=0.5).text
+        ':max_clean_drop=0.5'
     """
 
     false_positive_rate: float | None = None
@@ -82,6 +89,14 @@ class Calibration:
         gained: The other way round.
         thresholds: For each of `RATES`, the threshold that these images give for such a share of false positives; None
             where they are too few.
+
+    Example:
+        >>> from tf_lowdef.defences import Calibration
+        >>> found = Calibration(threshold=0.8, rule="false_positive_rate=0.05", n=200, suspected=10)
+        >>> found.suspected / found.n
+        0.05
+        >>> Calibration.from_dict(found.as_dict()) == found
+        True
     """
 
     threshold: float

@@ -42,6 +42,16 @@ class Defence:
     Raises:
         TypeError: Something among `layers` is none.
         ValueError: Two of them would draw the same.
+
+    Example:
+        >>> from tf_lowdef import Defence, FlipLayer, ShiftLayer, load_demo
+        >>> base, images, labels = load_demo()
+        >>> defence = Defence("moved", [ShiftLayer(3), FlipLayer()])
+        >>> defence.through(images[:4]).shape  # what the classifier sees
+        (4, 96, 96, 3)
+        >>> model = defence.in_front_of(base)
+        >>> model.predict(images[:4], verbose=0).shape
+        (4, 10)
     """
 
     name: str

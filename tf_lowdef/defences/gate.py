@@ -30,6 +30,17 @@ class Gate(Defence):
 
     Raises:
         ValueError: There is no defence, one has no layers, two are the same, or one is itself a gate.
+
+    Example:
+        >>> from tf_lowdef.defences import Calibration, Gate, make_defence
+        >>> gate = make_defence("gate(webp:60+flip;median:3)")
+        >>> isinstance(gate, Gate), [each.name for each in gate.squeezers]
+        (True, ['webp:60+flip', 'median:3'])
+
+        It answers once a threshold was chosen, as :func:`tf_lowdef.gate` and :func:`tf_lowdef.evaluate` do:
+
+        >>> gate.calibration is None
+        True
     """
 
     name: str = ""

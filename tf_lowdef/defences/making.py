@@ -29,6 +29,14 @@ def make_defence(what: Any) -> Defence:
     Raises:
         TypeError: It is something else.
         ValueError: A text is wrong, two layers would draw the same, or a given name is the text of other layers.
+
+    Example:
+        >>> from tf_lowdef import FlipLayer, WebPLayer
+        >>> from tf_lowdef.defences import make_defence
+        >>> make_defence("webp:60+flip").name == make_defence([WebPLayer(60), FlipLayer()]).name
+        True
+        >>> make_defence(("mine", FlipLayer())).name
+        'mine'
     """
     if isinstance(what, Defence):
         return _checked(what)
@@ -67,6 +75,11 @@ def name_defences(defences: Any) -> dict[str, Defence]:
     Raises:
         TypeError: One of them is none.
         ValueError: One of them is wrong, stands there twice, or there are none.
+
+    Example:
+        >>> from tf_lowdef.defences import name_defences
+        >>> list(name_defences(["none", "flip", "webp:60+flip"]))
+        ['none', 'flip', 'webp:60+flip']
     """
     alone = isinstance(defences, str | keras.layers.Layer | Defence)
     made = [make_defence(each) for each in ([defences] if alone else defences)]

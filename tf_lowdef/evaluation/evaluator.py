@@ -127,6 +127,19 @@ def evaluate(
         OSError: `out` cannot be written to; where the disk is full the run goes on later.
         ValueError: An argument is wrong, a label has no class in the model, no image can be used, or an attack cannot
             work with this model. A single image that cannot be read is skipped, named and counted instead.
+
+    Example:
+        >>> from tf_lowdef import evaluate, load_demo
+        >>> model, images, labels = load_demo()
+        >>> results = evaluate(
+        ...     model, (images, labels), attacks=["bim:4"], defences=["none", "webp:60+flip"], limit=8, progress=False
+        ... )
+        >>> results
+        Results(2 defences, 1 attack, 8 images, 0 warnings)
+        >>> results.clean("none").top1, results.row("bim:4", "none").top1
+        (1.0, 0.0)
+        >>> results.row("bim:4", "webp:60+flip").top1 > 0
+        True
     """
     clock = time.perf_counter()
     plan = make_plan(attacks, defences, threat, budget)

@@ -92,6 +92,17 @@ def sweep(
 
     Raises:
         ValueError: As ``evaluate``; or there are fewer than two images, or no setting.
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.evaluation.sweep import settings, sweep
+        >>> settings(qualities=[40, 60], methods=[4], flips=[True])  # what will be tried
+        ['none', 'flip', 'webp:40+flip', 'webp:60+flip']
+        >>> model, images, labels = load_demo()
+        >>> found = sweep(  # doctest: +SKIP
+        ...     model, (images, labels), ["bim:4"], qualities=[40, 60], methods=[4], flips=[True], limit=50
+        ... )  # which takes minutes
+        >>> found.save("run")  # doctest: +SKIP
     """
     defences = settings(qualities, methods, flips)
     if not 0 <= max_clean_drop <= 100:

@@ -39,6 +39,19 @@ class WebPSettings:
 
     Raises:
         ValueError: A value is out of its range, or `near` goes with ``lossless=False``, or `metadata` with `decode`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from tf_lowdef.files import read_rgb, write_png
+        >>> from tf_lowdef.folders import WebPSettings, webp_path
+        >>> image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+        >>> Path("photos").mkdir()
+        >>> write_png("photos/a.png", image)
+        >>> summary = webp_path("photos", "coded", WebPSettings(quality=60, decode=True))  # PNGs of what is left
+        >>> from tf_lowdef import webp
+        >>> np.array_equal(read_rgb("coded/a.png"), webp.roundtrip(image, quality=60))
+        True
     """
 
     quality: float = 60

@@ -28,6 +28,18 @@ class FlipSettings:
 
     Raises:
         ValueError: `mode` is none of these.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from tf_lowdef.files import read_rgb, write_png
+        >>> from tf_lowdef.folders import FlipSettings, flip_path
+        >>> image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+        >>> Path("photos").mkdir()
+        >>> write_png("photos/a.png", image)
+        >>> summary = flip_path("photos", "flipped", FlipSettings("vertical"))
+        >>> np.array_equal(read_rgb("flipped/a.png"), image[::-1])
+        True
     """
 
     mode: str = "horizontal"
@@ -75,6 +87,18 @@ def flip_path(
         ArgumentError: `out` is `source`, contains it, or holds results of other arguments.
         RunInUseError: An OSError: another process works on `out`, or on `source` where there is none.
         OSError: `source` cannot be read, or `out` not written to.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from tf_lowdef.files import read_rgb, write_png
+        >>> from tf_lowdef.folders import flip_path
+        >>> image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+        >>> Path("photos").mkdir()
+        >>> write_png("photos/a.png", image)
+        >>> summary = flip_path("photos", "flipped")
+        >>> summary.converted, np.array_equal(read_rgb("flipped/a.png"), image[:, ::-1])
+        (1, True)
     """
     source, settings = Path(source), settings or FlipSettings()
     if not source.is_dir():

@@ -16,7 +16,18 @@ from tf_lowdef.files import Scan, scan_folder
 
 
 class ArgumentError(ValueError):
-    """Arguments that cannot be meant: the output is the input, or holds results of other arguments."""
+    """Arguments that cannot be meant: the output is the input, or holds results of other arguments.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tf_lowdef.folders import ArgumentError, flip_path
+        >>> Path("photos").mkdir()
+        >>> try:
+        ...     flip_path("photos", "photos")
+        ... except ArgumentError as error:
+        ...     print(error)
+        The output must not be the input. Received: photos
+    """
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,18 @@ def replace_folder(
         ArgumentError: `settings.decode` is set, or `source` is no folder.
         RunInUseError: An OSError: another process works on `source`.
         OSError: `source` cannot be read.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from tf_lowdef.files import write_png
+        >>> from tf_lowdef.folders import WebPSettings, replace_folder
+        >>> image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+        >>> Path("photos").mkdir()
+        >>> write_png("photos/a.png", image)
+        >>> summary = replace_folder("photos", WebPSettings(quality=60))
+        >>> [path.name for path in Path("photos").glob("a.*")]
+        ['a.webp']
     """
     source, settings = Path(source), settings or WebPSettings()
     if settings.decode:

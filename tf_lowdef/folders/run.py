@@ -54,6 +54,20 @@ class Summary:
         after: Bytes of these results.
         notes: How many files each note holds for.
         failed_csv: Where `failed` was written, or None.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from tf_lowdef.files import write_png
+        >>> from tf_lowdef.folders import flip_path
+        >>> image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+        >>> Path("photos").mkdir()
+        >>> write_png("photos/a.png", image)
+        >>> summary = flip_path("photos", "flipped")
+        >>> summary.scanned, summary.converted, summary.failed
+        (1, 1, [])
+        >>> flip_path("photos", "flipped").present  # what is done is not done again
+        1
     """
 
     scanned: int = 0

@@ -66,6 +66,21 @@ def webp_path(
             image.
         RunInUseError: An OSError: another process works on `out`.
         OSError: `source` cannot be read, or `out` not written to.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from tf_lowdef.files import read_rgb, write_png
+        >>> from tf_lowdef.folders import webp_path
+        >>> image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+        >>> Path("photos").mkdir()
+        >>> write_png("photos/a.png", image)
+        >>> summary = webp_path("photos", "small")
+        >>> [path.name for path in Path("small").glob("*.webp")]
+        ['a.webp']
+        >>> from tf_lowdef import webp
+        >>> np.array_equal(read_rgb("small/a.webp"), webp.roundtrip(image, quality=60))
+        True
     """
     source, root, settings = Path(source), Path(out), settings or WebPSettings()
     if not source.is_dir():

@@ -83,9 +83,15 @@ def gate(
         UserWarning: The threshold suspects nothing, the images are too few to show such a drop, or some are unreadable.
 
     Example:
-        >>> model, images, labels = tf_lowdef.load_demo()
-        >>> gated = tf_lowdef.gate(model, "webp:60+flip", (images, labels))
-        >>> gated.predict(images)["suspicion"]
+        >>> import numpy as np
+        >>> from tf_lowdef import gate, load_demo
+        >>> model, images, labels = load_demo()
+        >>> gated = gate(model, "webp:60+flip", (images[::4], labels[::4]), false_positive_rate=0.1, progress=False)
+        >>> said = gated.predict(images[:4], verbose=0)
+        >>> sorted(said), said["logits"].shape
+        (['defended', 'logits', 'suspicion'], (4, 10))
+        >>> np.array_equal(said["defended"], said["suspicion"] > gated.get_layer("gate").threshold)
+        True
     """
     check_integer("batch_size", batch_size, 1)
     check_integer("seed", seed, 0)

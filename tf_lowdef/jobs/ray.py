@@ -45,6 +45,12 @@ class RayOptions:
 
     Raises:
         ValueError: A number is out of its range.
+
+    Example:
+        >>> from tf_lowdef.jobs.ray import RayOptions
+        >>> options = RayOptions(workers=2, cpus_per_worker=1)  # for ``evaluate(..., ray=options)``
+        >>> options.address is None  # Ray is started on this machine
+        True
     """
 
     address: str | None = None

@@ -38,6 +38,13 @@ class BitDepthLayer(PixelLayer):
     Raises:
         ValueError: An argument is out of its range, or the shape is wrong.
         tf.errors.InvalidArgumentError: From the call, for NaN or infinity.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef import BitDepthLayer
+        >>> grey = np.array([0, 100, 200, 255], np.uint8).reshape(1, 1, 4, 1)
+        >>> BitDepthLayer(bits=1)(grey).numpy().ravel().tolist()
+        [0.0, 0.0, 255.0, 255.0]
     """
 
     compiles = True

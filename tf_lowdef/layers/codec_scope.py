@@ -43,8 +43,14 @@ def codec_scope(codec: str, jit_compile: bool = False) -> Iterator[None]:
         ValueError: There is no such codec. From a layer called inside: the codec cannot do what the layer is set to.
 
     Example:
+        >>> import numpy as np
+        >>> from tf_lowdef import WebPLayer, codec_scope
+        >>> layer = WebPLayer(60, method=0, codec="pillow")
+        >>> images = np.full((1, 16, 16, 3), 128, np.uint8)
         >>> with codec_scope("graph"):
-        ...     function = tf.function(model).get_concrete_function(tf.TensorSpec((None, 224, 224, 3)))
+        ...     in_graph = layer(images)
+        >>> np.array_equal(in_graph, layer(images))
+        True
     """
     token, jit_token = _SCOPE.set(check_codec(codec)), _JIT_COMPILE.set(jit_compile)
     try:

@@ -47,6 +47,14 @@ class PixelDeflectionLayer(RandomisedLayer, FloatLayer):
 
     Raises:
         ValueError: An argument is out of its range, or the shape is wrong.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef import PixelDeflectionLayer
+        >>> images = np.random.default_rng(0).integers(0, 256, (1, 16, 16, 3), np.uint8)
+        >>> moved = PixelDeflectionLayer(deflections=5, sigma=0, seed=0)(images).numpy()
+        >>> int((moved != images).any(axis=-1).sum()) <= 5
+        True
     """
 
     compiles = True

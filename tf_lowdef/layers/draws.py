@@ -34,6 +34,19 @@ def draw_scope(keys: Any) -> Iterator[None]:
     Args:
         keys: int64, shape (batch, 2): one key an image. Keys may be close together (a hash plus a step's number):
             they go through a counter-based generator.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef import NoiseLayer
+        >>> from tf_lowdef.layers import draw_scope
+        >>> layer, images = NoiseLayer(epsilon=4), np.full((2, 4, 4, 3), 128, np.uint8)
+        >>> keys = np.array([[1, 0], [2, 0]])
+        >>> with draw_scope(keys):
+        ...     first = layer(images)
+        >>> with draw_scope(keys):
+        ...     second = layer(images)
+        >>> np.array_equal(first, second)
+        True
     """
     token = _KEYS.set(keys)
     try:
@@ -63,6 +76,17 @@ class RandomisedLayer(ImageLayer):
 
     Raises:
         ValueError: `seed` is another.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef import NoiseLayer
+        >>> from tf_lowdef.layers import RandomisedLayer
+        >>> layer = NoiseLayer(epsilon=4)
+        >>> isinstance(layer, RandomisedLayer)
+        True
+        >>> images = np.full((1, 4, 4, 3), 128, np.uint8)
+        >>> np.array_equal(layer(images), layer(images))  # each call draws anew
+        False
     """
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
@@ -182,7 +206,14 @@ def to_integers(uniform: tf.Tensor, low: Any, high: Any) -> tf.Tensor:
 
 
 def is_randomised(layer: Any) -> bool:
-    """Return whether a layer draws random numbers at inference, or a model holds one that does, however deep."""
+    """Return whether a layer draws random numbers at inference, or a model holds one that does, however deep.
+
+    Example:
+        >>> from tf_lowdef import FlipLayer, RandomFlipLayer
+        >>> from tf_lowdef.layers import is_randomised
+        >>> is_randomised(RandomFlipLayer()), is_randomised(FlipLayer())
+        (True, False)
+    """
     if not isinstance(layer, keras.layers.Layer):
         return False
     return any(isinstance(each, RandomisedLayer) and each.randomised for each in [layer, *all_layers(layer)])

@@ -38,7 +38,12 @@ class FlipLayer(ImageLayer):
         ValueError: `mode` is another one, or the shape is wrong.
 
     Example:
-        >>> FlipLayer()(images)  # images[:, :, ::-1]
+        >>> import numpy as np
+        >>> from tf_lowdef import FlipLayer
+        >>> images = np.arange(12, dtype=np.uint8).reshape(1, 2, 2, 3)
+        >>> flipped = FlipLayer()(images).numpy()
+        >>> np.array_equal(flipped, images[:, :, ::-1])
+        True
     """
 
     moves = True

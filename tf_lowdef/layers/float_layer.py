@@ -41,6 +41,15 @@ class FloatLayer(ImageLayer):
     Raises:
         ValueError: An argument is out of its range, the shape is wrong, or integers, as input or by ``dtype``, meet a
             `value_range` other than (0, 255), in which they could not be told from mistakes.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef.layers import FloatLayer
+        >>> class DimLayer(FloatLayer):
+        ...     def transform(self, images):
+        ...         return images / 2
+        >>> DimLayer()(np.full((1, 1, 2, 3), 255, np.uint8)).numpy().ravel().tolist()
+        [127.5, 127.5, 127.5, 127.5, 127.5, 127.5]
     """
 
     gradients: tuple[str, ...] = FLOAT_GRADIENTS

@@ -82,10 +82,20 @@ def grammar(name: str, *, first: str | None = None, hidden: Sequence[str] = ()) 
         ValueError: The name is no name, or a text would mean two layers.
 
     Example:
+        >>> import keras
+        >>> from tf_lowdef.layers import FloatLayer, grammar, parse_defence
         >>> @keras.saving.register_keras_serializable(package="mine")
-        ... @tf_lowdef.layers.grammar("darken")
-        ... class DarkenLayer(tf_lowdef.layers.ImageLayer):
-        ...     def __init__(self, share: float = 0.5, **kwargs): ...
+        ... @grammar("darken")
+        ... class DarkenLayer(FloatLayer):
+        ...     def __init__(self, share: float = 0.5, **kwargs):
+        ...         super().__init__(**kwargs)
+        ...         self.share = share
+        ...     def transform(self, images):
+        ...         return images * self.share
+        ...     def get_config(self):
+        ...         return {**super().get_config(), "share": self.share}
+        >>> parse_defence("darken:0.25+flip")[0].share
+        0.25
     """
     bare, _, word = name.partition(":")
     if not re.fullmatch(r"[a-z][a-z0-9_]*(:[a-z][a-z0-9_]*)?", name) or bare == NO_DEFENCE:
@@ -163,7 +173,13 @@ def first_of(name: str) -> str:
 
 
 def grammar_lines() -> list[str]:
-    """Return what may be written, a line a kind of layer: ``"median[:SIZE] with gradient"``."""
+    """Return what may be written, a line a kind of layer: ``"median[:SIZE] with gradient"``.
+
+    Example:
+        >>> from tf_lowdef.layers import grammar_lines
+        >>> [line for line in grammar_lines() if line.startswith("median")]
+        ['median[:SIZE] with gradient']
+    """
     return sorted(row.usage for row in _ROWS)
 
 

@@ -89,6 +89,16 @@ class GateHead(keras.layers.Layer):
 
     Raises:
         ValueError: An argument is out of its range, or the shape is wrong.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef.layers import GateHead
+        >>> agree, disagree = [[8.0, 0.0], [8.0, 0.0]], [[8.0, 0.0], [0.0, 8.0]]  # bare, then behind the defence
+        >>> outputs = np.array(agree + disagree, np.float32)
+        >>> GateHead(copies=[1], threshold=0.5)(outputs).numpy().argmax(axis=1).tolist()
+        [0, 1]
+        >>> GateHead(copies=[1], threshold=0.5, answer="all")(outputs)["defended"].numpy().tolist()
+        [False, True]
     """
 
     gradients = GRADIENTS

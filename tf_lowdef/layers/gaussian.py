@@ -41,6 +41,15 @@ class GaussianLayer(FloatLayer):
 
     Raises:
         ValueError: An argument is out of its range, or the shape is wrong.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef import GaussianLayer
+        >>> dot = np.zeros((1, 15, 15, 1), np.uint8)
+        >>> dot[0, 7, 7] = 255
+        >>> smoothed = GaussianLayer(sigma=1)(dot).numpy()
+        >>> bool(smoothed.max() < 255 / 6), round(float(smoothed.sum()))
+        (True, 255)
     """
 
     compiles = True

@@ -34,6 +34,15 @@ class ImageLayer(keras.layers.Layer):
 
     Raises:
         ValueError: From ``build``, ``compute_output_shape`` and the call, for another rank or number of channels.
+
+    Example:
+        >>> import numpy as np, tensorflow as tf
+        >>> from tf_lowdef.layers import ImageLayer
+        >>> class RotateLayer(ImageLayer):
+        ...     def call(self, inputs):
+        ...         return self.to_compute_dtype(tf.reverse(self.to_images(inputs), [1, 2]))
+        >>> RotateLayer()(np.arange(4, dtype=np.uint8).reshape(1, 2, 2, 1)).numpy().ravel().tolist()
+        [3.0, 2.0, 1.0, 0.0]
     """
 
     compiles: bool = False

@@ -42,6 +42,14 @@ class JPEGLayer(PixelLayer):
     Raises:
         ValueError: An argument is out of its range, or the shape is wrong.
         tf.errors.InvalidArgumentError: From the call, for NaN or infinity.
+
+    Example:
+        >>> import keras
+        >>> from tf_lowdef import FlipLayer, JPEGLayer, load_demo
+        >>> base, images, labels = load_demo()
+        >>> model = keras.Sequential([JPEGLayer(60), FlipLayer(), base])
+        >>> model.predict(images[:4], verbose=0).shape
+        (4, 10)
     """
 
     compiles = True

@@ -38,6 +38,14 @@ class MedianLayer(FloatLayer):
 
     Raises:
         ValueError: An argument is out of its range, or the shape is wrong.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef import MedianLayer
+        >>> speck = np.zeros((1, 5, 5, 1), np.uint8)
+        >>> speck[0, 2, 2] = 255
+        >>> float(MedianLayer(3)(speck).numpy().max())
+        0.0
     """
 
     compiles = True

@@ -39,6 +39,14 @@ class NoiseLayer(RandomisedLayer, FloatLayer):
 
     Raises:
         ValueError: An argument is out of its range, or the shape is wrong.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef import NoiseLayer
+        >>> grey = np.full((1, 8, 8, 3), 128, np.uint8)
+        >>> noisy = NoiseLayer(epsilon=4, seed=0)(grey).numpy()
+        >>> bool(0 < abs(noisy - 128).max() <= 4)
+        True
     """
 
     gradients = ("exact", "none")

@@ -43,6 +43,14 @@ class NonLocalMeansLayer(FloatLayer):
 
     Raises:
         ValueError: An argument is out of its range, or the shape is wrong.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef import NonLocalMeansLayer
+        >>> noisy = np.random.default_rng(0).normal(128, 4, (1, 16, 16, 3))
+        >>> denoised = NonLocalMeansLayer(strength=10)(noisy).numpy()
+        >>> bool(denoised.std() < noisy.std() / 2)
+        True
     """
 
     compiles = True

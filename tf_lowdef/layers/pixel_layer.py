@@ -41,6 +41,16 @@ class PixelLayer(ImageLayer):
         ValueError: An argument is out of its range, the shape is wrong, or integers, as input or by ``dtype``, meet a
             `value_range` other than (0, 255), in which they could not be told from mistakes.
         tf.errors.InvalidArgumentError: From the call, for NaN or infinity.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef import PixelLayer
+        >>> class NegativeLayer(PixelLayer):
+        ...     def transform_pixels(self, pixels):
+        ...         return 255 - pixels
+        >>> images = np.array([0.0, 0.2, 1.0], np.float32).reshape(1, 1, 3, 1)
+        >>> NegativeLayer(value_range=(0, 1))(images).numpy().ravel().round(2)
+        array([1. , 0.8, 0. ], dtype=float32)
     """
 
     gradients: tuple[str, ...] = PIXEL_GRADIENTS

@@ -46,7 +46,14 @@ class RandomCropLayer(RandomisedLayer, FloatLayer):
         ValueError: An argument is out of its range, or the shape is wrong.
 
     Example:
-        >>> model = keras.Sequential([RandomCropLayer(30), base, MeanOfCopies(30)])
+        >>> import keras
+        >>> from tf_lowdef import MeanOfCopies, RandomCropLayer, load_demo
+        >>> base, images, labels = load_demo()
+        >>> RandomCropLayer(3)(images[:2]).shape.as_list()
+        [6, 96, 96, 3]
+        >>> model = keras.Sequential([keras.Input((96, 96, 3)), RandomCropLayer(3), base, MeanOfCopies(3)])
+        >>> model.output_shape
+        (None, 10)
     """
 
     gradients = ("exact", "none")
@@ -107,6 +114,13 @@ class MeanOfCopies(keras.layers.Layer):
 
     Raises:
         ValueError: `copies` is out of its range, or the shape is wrong.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef import MeanOfCopies
+        >>> probabilities = np.array([[0.9, 0.1], [0.5, 0.5]], np.float32)  # of two copies of one image
+        >>> np.exp(MeanOfCopies(2)(np.log(probabilities))).round(3)
+        array([[0.7, 0.3]], dtype=float32)
     """
 
     def __init__(self, copies: int, **kwargs: Any) -> None:
@@ -137,5 +151,12 @@ class MeanOfCopies(keras.layers.Layer):
 
 
 def count_copies(layers: Iterable[Any]) -> int:
-    """Return how many random crops of each image come out of some layers, one behind the other."""
+    """Return how many random crops of each image come out of some layers, one behind the other.
+
+    Example:
+        >>> from tf_lowdef import FlipLayer, RandomCropLayer
+        >>> from tf_lowdef.layers import count_copies
+        >>> count_copies([FlipLayer(), RandomCropLayer(30)])
+        30
+    """
     return math.prod(layer.copies for layer in layers if isinstance(layer, RandomCropLayer))

@@ -33,6 +33,14 @@ class RandomFlipLayer(RandomisedLayer):
 
     Raises:
         ValueError: `seed` is out of its range, or the shape is wrong.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef import RandomFlipLayer
+        >>> images = np.tile(np.array([[[[0], [255]]]], np.uint8), (64, 1, 1, 1))
+        >>> drawn = RandomFlipLayer(seed=0)(images).numpy()
+        >>> np.unique(drawn[:, 0, :, 0], axis=0).tolist()  # some flipped, some not
+        [[0.0, 255.0], [255.0, 0.0]]
     """
 
     moves = True

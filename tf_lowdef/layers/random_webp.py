@@ -52,6 +52,17 @@ class RandomWebPLayer(RandomisedLayer, PixelLayer):
         ValueError: An argument is out of its range, or the shape is wrong.
         tf.errors.InvalidArgumentError: From the call, for NaN, infinity, or sides that were unknown before and are out
             of their range.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef import RandomWebPLayer, WebPLayer, load_demo
+        >>> model, images, labels = load_demo()
+        >>> same = np.stack([images[0]] * 8)
+        >>> coded = RandomWebPLayer((40, 80), seed=0)(same).numpy()
+        >>> len(np.unique(coded, axis=0)) > 1  # not all eight of one quality
+        True
+        >>> np.array_equal(RandomWebPLayer((60, 60))(same), WebPLayer(60)(same))
+        True
     """
 
     gradients = WEBP_GRADIENTS

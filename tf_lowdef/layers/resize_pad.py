@@ -42,6 +42,14 @@ class ResizePadLayer(RandomisedLayer, FloatLayer):
 
     Raises:
         ValueError: An argument is out of its range, or the shape is wrong.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef import ResizePadLayer
+        >>> white = np.full((1, 20, 20, 3), 255, np.uint8)
+        >>> padded = ResizePadLayer(fraction=0.5, seed=0)(white).numpy()
+        >>> padded.shape, float(padded.min())  # smaller, on black
+        ((1, 20, 20, 3), 0.0)
     """
 
     gradients = ("exact", "none")

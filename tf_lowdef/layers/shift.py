@@ -39,6 +39,13 @@ class ShiftLayer(ImageLayer):
 
     Raises:
         ValueError: An argument is no integer, or the shape is wrong.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef import ShiftLayer
+        >>> row = np.array([1, 2, 3, 4], np.uint8).reshape(1, 1, 4, 1)
+        >>> ShiftLayer(columns=1)(row).numpy().ravel().tolist()
+        [1.0, 1.0, 2.0, 3.0]
     """
 
     moves = True

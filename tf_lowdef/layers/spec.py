@@ -22,6 +22,15 @@ def parse_defence(text: str) -> list[Any]:
     Raises:
         TypeError: `text` is not a string.
         ValueError: A name is unknown, an argument is out of its range, or two layers would draw the same numbers.
+
+    Example:
+        >>> from tf_lowdef.layers import parse_defence
+        >>> [type(layer).__name__ for layer in parse_defence("webp:60+flip")]
+        ['WebPLayer', 'FlipLayer']
+        >>> parse_defence("webp:40-80")[0].quality
+        Range(low=40, high=80)
+        >>> parse_defence("none")
+        []
     """
     parts = text.split("+") if isinstance(text, str) else [text]
     if len(parts) == 1 and parse_spec(text, "defence", forms())[0] == NO_DEFENCE:
@@ -36,18 +45,41 @@ def defence_spec(layers: Sequence[Any]) -> str:
 
     Raises:
         ValueError: A layer has no grammar, or an argument that cannot be written.
+
+    Example:
+        >>> from tf_lowdef import FlipLayer, WebPLayer
+        >>> from tf_lowdef.layers import defence_spec
+        >>> defence_spec([WebPLayer(60, method=0), FlipLayer()])
+        'webp:60,method=0+flip'
     """
     return "+".join(_layer_spec(layer) for layer in layers) or NO_DEFENCE
 
 
 def layer_kind(layer: Any) -> str:
-    """Return what a layer is called: by its grammar, or by its class."""
+    """Return what a layer is called: by its grammar, or by its class.
+
+    Example:
+        >>> import keras
+        >>> from tf_lowdef import WebPLayer
+        >>> from tf_lowdef.layers import layer_kind
+        >>> layer_kind(WebPLayer(60)), layer_kind(keras.layers.GaussianNoise(1.0))
+        ('webp', 'GaussianNoise')
+    """
     row = row_of(layer)
     return type(layer).__name__ if row is None else row.name
 
 
 def check_draws(layers: Sequence[Any]) -> None:
-    """Raise ValueError where two layers would draw the same numbers."""
+    """Raise ValueError where two layers would draw the same numbers.
+
+    Example:
+        >>> from tf_lowdef import NoiseLayer
+        >>> from tf_lowdef.layers import check_draws
+        >>> check_draws([NoiseLayer(4, seed=1), NoiseLayer(4, seed=2)])
+        >>> check_draws([NoiseLayer(4), NoiseLayer(4)])
+        Traceback (most recent call last):
+        ValueError: Two layers would draw the same; give each its own seed=N. Received: two noise of seed 0
+    """
     seen = set()
     for layer in layers:
         if isinstance(layer, RandomisedLayer):

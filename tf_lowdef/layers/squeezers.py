@@ -39,7 +39,13 @@ class SqueezersLayer(keras.layers.Layer):
         ValueError: There is no defence, one has no layers, or the shape is wrong.
 
     Example:
+        >>> import numpy as np
+        >>> from tf_lowdef import FlipLayer, MedianLayer, WebPLayer
+        >>> from tf_lowdef.layers import SqueezersLayer
         >>> layer = SqueezersLayer([[WebPLayer(60), FlipLayer()], [MedianLayer(3)]])
+        >>> images = np.full((2, 16, 16, 3), 128, np.uint8)
+        >>> layer(images).shape.as_list()  # of each the image, and what the two defences make of it
+        [6, 16, 16, 3]
     """
 
     def __init__(self, squeezers: Sequence[Sequence[Any]], gradient: str | None = None, **kwargs: Any) -> None:

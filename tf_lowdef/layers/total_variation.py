@@ -61,6 +61,14 @@ class TotalVariationLayer(RandomisedLayer, FloatLayer):
 
     Raises:
         ValueError: An argument is out of its range, or the shape is wrong.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef import TotalVariationLayer
+        >>> noisy = np.random.default_rng(0).normal(128, 8, (1, 16, 16, 3))
+        >>> smooth = TotalVariationLayer(seed=0)(noisy).numpy()
+        >>> bool(abs(np.diff(smooth, axis=1)).sum() < abs(np.diff(noisy, axis=1)).sum())
+        True
     """
 
     compiles = True

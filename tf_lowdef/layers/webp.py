@@ -67,7 +67,18 @@ class WebPLayer(PixelLayer):
             of their range.
 
     Example:
-        >>> model = keras.Sequential([WebPLayer(60), FlipLayer(), load_application("MobileNetV2")])
+        >>> import keras, numpy as np
+        >>> from tf_lowdef import FlipLayer, WebPLayer, load_demo
+        >>> base, images, labels = load_demo()
+        >>> model = keras.Sequential([WebPLayer(60), FlipLayer(), base])
+        >>> model.predict(images[:4], verbose=0).shape
+        (4, 10)
+
+        The pixels are Pillow's:
+
+        >>> from tf_lowdef import webp
+        >>> np.array_equal(WebPLayer(60)(images[:4]), webp.roundtrip(images[:4], quality=60))
+        True
     """
 
     gradients = WEBP_GRADIENTS

@@ -64,7 +64,15 @@ def as_classifier(
         ValueError: An argument is wrong or contradicts the model, or the model takes or gives something else.
 
     Example:
-        >>> model = as_classifier(keras.models.load_model("mine.keras"), input_range=(0, 1))
+        >>> import keras, numpy as np
+        >>> from tf_lowdef import as_classifier
+        >>> mine = keras.Sequential(
+        ...     [keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(5, activation="softmax")]
+        ... )
+        >>> model = as_classifier(mine, input_range=(0, 1))  # takes pixels in [0, 255], gives logits
+        >>> pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3)).astype(np.float32)
+        >>> np.allclose(keras.ops.softmax(model(pixels)), mine(pixels / 255), atol=1e-5)
+        True
     """
     if not isinstance(model, keras.layers.Layer):
         legacy = type(model).__module__.startswith(("tf_keras", "tensorflow.python.keras"))

@@ -130,6 +130,14 @@ def load_application(
         ValueError: There is no such application, `input_shape` does not suit it, or the weights do not fit it.
         FileNotFoundError: There is no such file of weights.
         OSError: The ImageNet weights cannot be had, or the file of weights cannot be read.
+
+    Example:
+        >>> from tf_lowdef import load_application
+        >>> model = load_application("MobileNet", weights=None, input_shape=(32, 32, 3), classes=5, alpha=0.25)
+        >>> model.input_shape, model.output_shape
+        ((None, 32, 32, 3), (None, 5))
+
+        With ``weights="imagenet"``, the default, Keras downloads them at the first call.
     """
     application = find_application(name)
     shape = _check_shape(application, input_shape)
@@ -148,7 +156,13 @@ def load_application(
 
 
 def application_names() -> tuple[str, ...]:
-    """Return the names that `load_application` knows."""
+    """Return the names that `load_application` knows.
+
+    Example:
+        >>> from tf_lowdef.models import application_names
+        >>> "MobileNetV2" in application_names()
+        True
+    """
     return tuple(APPLICATIONS)
 
 

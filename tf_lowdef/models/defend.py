@@ -33,6 +33,15 @@ def defend(
     Raises:
         TypeError: `base` is not a Keras model.
         ValueError: `quality` is out of its range, or `base` takes something else than RGB or grey images.
+
+    Example:
+        >>> from tf_lowdef import defend, load_demo
+        >>> base, images, labels = load_demo()
+        >>> model = defend(base, quality=60)
+        >>> [layer.name.split("_layer")[0] for layer in model.layers[:2]]
+        ['web_p', 'flip']
+        >>> model.predict(images[:4], verbose=0).shape
+        (4, 10)
     """
     layers = [WebPLayer(quality), *([FlipLayer()] if flip else [])]
     return defended_sequence(layers, as_classifier(base, input_range, outputs))
@@ -54,6 +63,14 @@ def defended_sequence(layers: Sequence[Any], base: Any) -> Any:
     Raises:
         TypeError: `base` is not a Keras model.
         ValueError: `base` takes something else than RGB images.
+
+    Example:
+        >>> from tf_lowdef import defended_sequence, load_demo
+        >>> from tf_lowdef.layers import parse_defence
+        >>> base, images, labels = load_demo()
+        >>> model = defended_sequence(parse_defence("crops:3"), base)
+        >>> model.predict(images[:2], verbose=0).shape  # of three crops of each image the mean
+        (2, 10)
     """
     copies = count_copies(layers)
     head = [MeanOfCopies(copies)] if copies > 1 else []

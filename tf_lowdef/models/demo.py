@@ -33,7 +33,13 @@ Labels = npt.NDArray[np.int64]
 
 
 def demo_class_names() -> tuple[str, ...]:
-    """Return the names of the ten classes, in the order of the labels."""
+    """Return the names of the ten classes, in the order of the labels.
+
+    Example:
+        >>> from tf_lowdef.models import demo_class_names
+        >>> demo_class_names()[:3]
+        ('ball', 'bottle', 'box')
+    """
     return CLASSES
 
 
@@ -52,6 +58,14 @@ def load_demo(hardened: bool = False) -> tuple[Any, Images, Labels]:
     Raises:
         FileNotFoundError: A file of the embedded default is missing: the installation is incomplete.
         ValueError: One of them is damaged.
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> model, images, labels = load_demo()
+        >>> images.shape, images.dtype.name, labels[[0, -1]].tolist()
+        ((200, 96, 96, 3), 'uint8', [0, 9])
+        >>> model.predict(images[::20], verbose=0).argmax(axis=1).tolist()
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
     """
     images, labels = load_demo_images()
     model = build_demo()

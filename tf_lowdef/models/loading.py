@@ -27,6 +27,14 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is not the file of a whole model, or holds what cannot be loaded safely.
+
+    Example:
+        >>> from tf_lowdef import defend, load_demo, load_model
+        >>> base, images, labels = load_demo()
+        >>> defend(base).save("defended.keras")
+        >>> model = load_model("defended.keras")
+        >>> model.predict(images[:4], verbose=0).shape
+        (4, 10)
     """
     file = check_model_file(path)
     for module in _REGISTERING:  # loading a file does not import what registered its classes

@@ -21,6 +21,11 @@ def open_model(name: str, weights: str | None = None) -> Any:
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: There is no such application, the file does not fit, or weights are given for a whole model.
+
+    Example:
+        >>> from tf_lowdef.models import open_model
+        >>> open_model("MobileNet:alpha=0.25,size=32,classes=5", weights="none").output_shape
+        (None, 5)
     """
     if Path(name).suffix in MODEL_FILES or Path(name).is_dir():
         if weights is not None:

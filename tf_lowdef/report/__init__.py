@@ -34,6 +34,20 @@ def write_report(results: Results, folder: str | os.PathLike[str]) -> None:
     """Write ``report.md``, ``accuracy.png`` and ``report.html`` into a run's folder, each whole or not at all.
 
     Where something was certified, ``certified.png`` too.
+
+    Example:
+        >>> from tf_lowdef.results import Results, Row
+        >>> rows = [
+        ...     Row(None, "none", "flip", n=4, correct=4, top1=1.0, ci95=(0.51, 1.0)),
+        ...     Row("oblivious", "bim:4", "flip", n=4, correct=2, top1=0.5, ci95=(0.15, 0.85)),
+        ... ]
+        >>> results = Results({}, rows)
+        >>> from pathlib import Path
+        >>> from tf_lowdef.report import write_report
+        >>> results.save("run")
+        >>> write_report(results, "run")
+        >>> sorted(path.name for path in Path("run").glob("report.*"))
+        ['report.html', 'report.md']
     """
     with atomic_path(Path(folder) / "accuracy.png") as temporary:
         results.plot().savefig(temporary, dpi=150, format="png")

@@ -28,6 +28,17 @@ def conclusion(results: Results) -> str:
 
     Args:
         results: With rows of any threats.
+
+    Example:
+        >>> from tf_lowdef.results import Results, Row
+        >>> rows = [
+        ...     Row(None, "none", "flip", n=4, correct=4, top1=1.0, ci95=(0.51, 1.0)),
+        ...     Row("oblivious", "bim:4", "flip", n=4, correct=2, top1=0.5, ci95=(0.15, 0.85)),
+        ... ]
+        >>> results = Results({}, rows)
+        >>> from tf_lowdef.report import conclusion
+        >>> "flip" in conclusion(results)
+        True
     """
     proved = certified_sentence(results)
     if proved is None:

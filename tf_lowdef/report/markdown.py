@@ -23,12 +23,38 @@ from tf_lowdef.threats import THREATS, knows_defence
 
 
 def write_markdown(results: Results, path: str | Path) -> None:
-    """Write the report, whole or not at all."""
+    """Write the report, whole or not at all.
+
+    Example:
+        >>> from tf_lowdef.results import Results, Row
+        >>> rows = [
+        ...     Row(None, "none", "flip", n=4, correct=4, top1=1.0, ci95=(0.51, 1.0)),
+        ...     Row("oblivious", "bim:4", "flip", n=4, correct=2, top1=0.5, ci95=(0.15, 0.85)),
+        ... ]
+        >>> results = Results({}, rows)
+        >>> from pathlib import Path
+        >>> from tf_lowdef.report import to_markdown, write_markdown
+        >>> write_markdown(results, "report.md")
+        >>> Path("report.md").read_text(encoding="utf-8") == to_markdown(results)
+        True
+    """
     write_text(path, to_markdown(results))
 
 
 def to_markdown(results: Results) -> str:
-    """Return the report as text."""
+    """Return the report as text.
+
+    Example:
+        >>> from tf_lowdef.results import Results, Row
+        >>> rows = [
+        ...     Row(None, "none", "flip", n=4, correct=4, top1=1.0, ci95=(0.51, 1.0)),
+        ...     Row("oblivious", "bim:4", "flip", n=4, correct=2, top1=0.5, ci95=(0.15, 0.85)),
+        ... ]
+        >>> results = Results({}, rows)
+        >>> from tf_lowdef.report import to_markdown
+        >>> "| flip |" in to_markdown(results)
+        True
+    """
     run = results.run
     parts = ["# Evaluation", markdown_prose(conclusion(results)), *_warnings(results), "## At a glance"]
     parts += [markdown_prose(glance_caption(results)), markdown_table(glance_table(results)), "## Every attack"]
@@ -70,7 +96,15 @@ def _certified(results: Results) -> list[str]:
 
 
 def legend(results: Results) -> str:
-    """Return what the marks in the table of accuracies mean, as far as they occur."""
+    """Return what the marks in the table of accuracies mean, as far as they occur.
+
+    Example:
+        >>> from tf_lowdef.report import legend
+        >>> from tf_lowdef.results import Results, Row
+        >>> row = Row("oblivious", "bim:4", "flip", 4, 4, 1.0, (0.51, 1.0), unreliable="all gradients are zero")
+        >>> "unreliable" in legend(Results({}, [row]))
+        True
+    """
     marks = [cell for row in accuracy_table(results).rows for cell in row]
     notes = []
     if any("*" in cell for cell in marks):

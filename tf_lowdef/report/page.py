@@ -50,6 +50,18 @@ def write_page(results: Results, folder: str | os.PathLike[str]) -> Path:
     Args:
         results: What came out; see ``Results.load`` for a folder that may be damaged.
         folder: The run's, with its ``gallery/`` and ``adversarial/`` as far as they were kept.
+
+    Example:
+        >>> from tf_lowdef.results import Results, Row
+        >>> rows = [
+        ...     Row(None, "none", "flip", n=4, correct=4, top1=1.0, ci95=(0.51, 1.0)),
+        ...     Row("oblivious", "bim:4", "flip", n=4, correct=2, top1=0.5, ci95=(0.15, 0.85)),
+        ... ]
+        >>> results = Results({}, rows)
+        >>> from tf_lowdef.report import write_page
+        >>> results.save("run")
+        >>> write_page(results, "run").name
+        'report.html'
     """
     path = Path(folder) / PAGE
     examples, notes = _examples(Path(folder))

@@ -71,7 +71,19 @@ def another_table(results: Results) -> Table:
 
 
 def comparison_table(results: Results) -> Table:
-    """Return how the defence that the report is about differs from every other, under every attack."""
+    """Return how the defence that the report is about differs from every other, under every attack.
+
+    Example:
+        >>> from tf_lowdef.report import comparison_table
+        >>> from tf_lowdef.results import Comparison, Results, Row
+        >>> rows = [
+        ...     Row("oblivious", "bim:4", defence, 4, right, right / 4, (0.0, 1.0))
+        ...     for defence, right in (("webp:60+flip", 3), ("flip", 2))
+        ... ]
+        >>> found = Comparison("oblivious", "bim:4", "webp:60+flip", "flip", 0.25, (-0.2, 0.7), 1.0, 1.0, "McNemar")
+        >>> len(comparison_table(Results({}, rows, [found])).rows)
+        1
+    """
     rows = []
     for each in results.compared(results.subject):
         points = points_text(each.difference, each.ci95)
@@ -86,7 +98,16 @@ def points_text(difference: float, interval: tuple[float, float]) -> str:
 
 
 def attack_table(results: Results, threat: str) -> Table:
-    """Return what each attack was and how far it moved the images: one row an attack."""
+    """Return what each attack was and how far it moved the images: one row an attack.
+
+    Example:
+        >>> from tf_lowdef.report import attack_table
+        >>> from tf_lowdef.results import Results, Row
+        >>> row = Row("oblivious", "bim:4", "flip", 4, 2, 0.5, (0.15, 0.85), attacked=4, linf_max=4.0)
+        >>> table = attack_table(Results({}, [row]), "oblivious")
+        >>> dict(zip(table.columns, table.rows[0]))["Linf"]
+        '4'
+    """
     rows = [row for row in results.select(threat=threat) if row.attacked is not None]
     first = {row.attack: row for row in reversed(rows)}
     attacks, columns = unique(row.attack for row in rows), ["attack", *map(_spoken, SETTINGS)]

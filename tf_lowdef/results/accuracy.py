@@ -26,6 +26,17 @@ def accuracy_table(results: Results, threat: str | None = None, intervals: bool 
         threat: Whose attacks to show beside the clean images; None takes all, with the threat in the heading where
             there are several.
         intervals: Whether to add the 95 % interval.
+
+    Example:
+        >>> from tf_lowdef.results import Results, Row
+        >>> rows = [
+        ...     Row(None, "none", "flip", n=4, correct=4, top1=1.0, ci95=(0.51, 1.0)),
+        ...     Row("oblivious", "bim:4", "flip", n=4, correct=2, top1=0.5, ci95=(0.15, 0.85)),
+        ... ]
+        >>> results = Results({}, rows)
+        >>> from tf_lowdef.report import accuracy_table
+        >>> accuracy_table(results)
+        Table(columns=['defence', 'clean', 'bim:4'], rows=[['flip', '100.0', '50.0']])
     """
     rows = [row for row in results.select(conditional=False) if threat is None or row.threat in (threat, None)]
     alone = len({row.threat for row in rows if row.threat is not None}) < 2

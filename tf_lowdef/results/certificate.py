@@ -87,6 +87,17 @@ class Certificate:
 
     Raises:
         ValueError: A number is impossible.
+
+    Example:
+        >>> from tf_lowdef.results import Certificate
+        >>> from tf_lowdef.results.certificate import ImageCertificate
+        >>> images = [
+        ...     ImageCertificate("a.png", label=3, class_=3, votes=998, radius=0.3),
+        ...     ImageCertificate("b.png", label=1, class_=-1, votes=520, radius=0.0),  # nothing is proved
+        ... ]
+        >>> certificate = Certificate.of("nlm:30", 0.12, 1000, 100, 0.001, images)
+        >>> certificate.abstained, certificate.at(0.25).share, certificate.at(0.5).share
+        (1, 0.5, 0.0)
     """
 
     defence: DefenceName

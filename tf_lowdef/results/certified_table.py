@@ -18,7 +18,21 @@ def claimed(results: Results) -> list[Certificate]:
 
 
 def certified_table(results: Results) -> Table:
-    """Return a row for each smoothed classifier; no rows where nothing was certified."""
+    """Return a row for each smoothed classifier; no rows where nothing was certified.
+
+    Example:
+        >>> from tf_lowdef.results import Certificate, Results
+        >>> from tf_lowdef.results.certificate import ImageCertificate
+        >>> images = [
+        ...     ImageCertificate("a.png", label=3, class_=3, votes=998, radius=0.3),
+        ...     ImageCertificate("b.png", label=1, class_=-1, votes=520, radius=0.0),  # nothing is proved
+        ... ]
+        >>> certificate = Certificate.of("nlm:30", 0.12, 1000, 100, 0.001, images)
+        >>> from tf_lowdef.report import certified_table
+        >>> table = certified_table(Results({}, [], certified=[certificate]))
+        >>> len(table.rows), table.rows[0][0]
+        (1, 'nlm:30')
+    """
     return _table(claimed(results))
 
 

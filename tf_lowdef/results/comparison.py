@@ -22,6 +22,13 @@ class Comparison:
         p: Two-sided.
         p_holm: Corrected for the comparisons under the same attack (Holm 1979).
         method: Of test and interval.
+
+    Example:
+        >>> from tf_lowdef.results import Comparison
+        >>> found = Comparison("oblivious", "bim:4", "webp:60", "flip", 0.25, (0.05, 0.45), 0.02, 0.04, "McNemar")
+        >>> turned = found.seen_from("flip")
+        >>> turned.second, turned.difference, turned.ci95
+        ('webp:60', -0.25, (-0.45, -0.05))
     """
 
     threat: str | None

@@ -26,7 +26,16 @@ _STRENGTH = re.compile(r":[\d.-]+")
 
 
 class AttackName(str):
-    """An attack as results call it: a text such as ``"bim:4,steps=20"``, which knows its parts."""
+    """An attack as results call it: a text such as ``"bim:4,steps=20"``, which knows its parts.
+
+    Example:
+        >>> from tf_lowdef.results import AttackName
+        >>> name = AttackName("pgd:l2:0.5,steps=20")
+        >>> name.family, name.norm, name.epsilon
+        ('pgd:l2,steps=20', 'L2', 0.5)
+        >>> AttackName("worst:4").kind, AttackName("none").kind
+        ('worst', 'clean')
+    """
 
     __slots__ = ()
 
@@ -66,7 +75,15 @@ class AttackName(str):
 
 
 class DefenceName(str):
-    """A defence as results call it: a text such as ``"webp:60+flip"``, which knows its parts."""
+    """A defence as results call it: a text such as ``"webp:60+flip"``, which knows its parts.
+
+    Example:
+        >>> from tf_lowdef.results import DefenceName
+        >>> DefenceName("webp:60+flip").layers, DefenceName("webp:60+flip").family
+        (['webp', 'flip'], 'webp:*+flip')
+        >>> DefenceName("gate(webp:60+flip)").gated
+        'webp:60+flip'
+    """
 
     __slots__ = ()
 

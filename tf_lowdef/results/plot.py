@@ -71,6 +71,19 @@ def draw_over(results: Results, setting: str, threat: str = ADAPTIVE) -> Figure:
         results: With several attacks that differ in the setting.
         setting: Such as ``"steps"`` or ``"epsilon"``.
         threat: Whose attacks.
+
+    Example:
+        >>> from tf_lowdef.report import draw_over
+        >>> from tf_lowdef.results import Results, Row
+        >>> results = Results({}, [
+        ...     Row("adaptive", f"bim:4,steps={steps}", "flip", 4, right, right / 4, (0.0, 1.0), attacked=4,
+        ...         setting={"steps": steps})
+        ...     for steps, right in ((10, 2), (20, 1))
+        ... ])
+        >>> figure = draw_over(results, "steps")
+        >>> figure.axes[0].get_xlabel()
+        'steps'
+        >>> figure.savefig("steps.png")
     """
     rows = results.select(kind="attack", threat=threat, conditional=False)
     rows = [row for row in rows if row.attacked is not None and row.setting.get(setting) is not None]

@@ -39,6 +39,21 @@ class Results:
         images: Names of the images, in the order of the rows' `per_image`.
         certified: What smoothed classifiers are certified for: see :func:`tf_lowdef.certify`.
         labels: Their classes, in the same order; none where these are not known.
+
+    Example:
+        >>> from tf_lowdef.results import Results, Row
+        >>> rows = [
+        ...     Row(None, "none", "flip", n=4, correct=4, top1=1.0, ci95=(0.51, 1.0)),
+        ...     Row("oblivious", "bim:4", "flip", n=4, correct=2, top1=0.5, ci95=(0.15, 0.85)),
+        ... ]
+        >>> results = Results({}, rows)
+        >>> results
+        Results(1 defence, 1 attack, 4 images, 0 warnings)
+        >>> results.row("bim:4", "flip").top1, results.clean("flip").top1
+        (0.5, 1.0)
+        >>> results.save("run")
+        >>> Results.load("run").rows == results.rows
+        True
     """
 
     run: dict[str, Any]

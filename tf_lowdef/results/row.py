@@ -72,6 +72,14 @@ class Row:
 
     Raises:
         ValueError: A row of clean images has a threat, or another one has none.
+
+    Example:
+        >>> from tf_lowdef.results import Row
+        >>> row = Row("oblivious", "bim:4", "webp:60+flip", n=4, correct=2, top1=0.5, ci95=(0.15, 0.85))
+        >>> row.kind, row.epsilon, row.defence.layers
+        ('attack', 4.0, ['webp', 'flip'])
+        >>> row.name
+        'oblivious bim:4 webp:60+flip'
     """
 
     threat: str | None

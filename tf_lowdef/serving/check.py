@@ -31,6 +31,12 @@ class CheckResult(NamedTuple):
         name: What was checked.
         passed: None where it could not be done.
         detail: What was found, or why it failed or was skipped.
+
+    Example:
+        >>> from tf_lowdef.serving import CheckResult
+        >>> checks = [CheckResult("warm-up", True, "3 requests"), CheckResult("native", None, "no C compiler")]
+        >>> [each.name for each in checks if each.passed is None]  # what could not be done
+        ['native']
     """
 
     name: str
@@ -55,6 +61,15 @@ def check(path: str | os.PathLike[str]) -> list[CheckResult]:
 
     Raises:
         FileNotFoundError: There is no exported model.
+
+    Example:
+        >>> import keras
+        >>> from tf_lowdef import FlipLayer, as_classifier, defended_sequence
+        >>> from tf_lowdef.serving import check, export
+        >>> model = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])
+        >>> folder = export(defended_sequence([FlipLayer()], as_classifier(model, (0, 255))), "served/mine")
+        >>> [each.name for each in check("served/mine") if each.passed is False]
+        []
     """
     return list(run_checks(path))
 

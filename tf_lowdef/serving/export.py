@@ -102,6 +102,15 @@ def export(
         ValueError: An argument does not fit, the model cannot be exported (its WebP is lossless or of method 5 or 6;
             its size is unknown; it has several inputs or outputs; it calls into Python, or uses an operation that
             TensorFlow 2.16 lacks; it is random; its scores are not finite), or the graph does not answer as it does.
+
+    Example:
+        >>> import keras
+        >>> from tf_lowdef import defend
+        >>> from tf_lowdef.serving import export
+        >>> model = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])
+        >>> folder = export(defend(model, input_range=(0, 255)), "served/mine", class_names=["cat", "dog", "horse"])
+        >>> folder.parts, (folder / "saved_model.pb").exists()
+        (('served', 'mine', '1'), True)
     """
     root = Path(path)
     model_name(root)

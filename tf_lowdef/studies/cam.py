@@ -79,6 +79,13 @@ def grad_cam(
     Raises:
         TypeError: `model` is no Keras model, or `class_index` holds no integers.
         ValueError: A shape or class is wrong, or the model has no such layer.
+
+    Example:
+        >>> from tf_lowdef import grad_cam, load_demo
+        >>> model, images, labels = load_demo()
+        >>> maps = grad_cam(model, images[:4], labels[:4])
+        >>> maps.shape, float(maps.min()) >= 0, float(maps.max()) <= 1
+        ((4, 96, 96), True, True)
     """
     pixels = np.asarray(images)
     if pixels.ndim != 4 or pixels.shape[3] not in CHANNELS:

@@ -34,6 +34,12 @@ class CamRow:
         iou: Mean intersection over union of the maps' highest fifths; 0 in the same cases.
         empty: Images whose map here has no evidence for the class at all.
         n: Images.
+
+    Example:
+        >>> from tf_lowdef.studies import CamRow
+        >>> row = CamRow("bim:4", "flip", correlation=0.5, ci95=(0.25, 0.75), iou=0.4, empty=0, n=20)
+        >>> row.ci95[0] > 0  # more alike than by chance
+        True
     """
 
     images: str
@@ -47,7 +53,16 @@ class CamRow:
 
 @dataclass(frozen=True)
 class CamStudy:
-    """The rows, the adversarial images, and every map by (images, defence)."""
+    """The rows, the adversarial images, and every map by (images, defence).
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.studies import cam_study
+        >>> model, images, labels = load_demo()
+        >>> study = cam_study(model, images[:4], labels[:4], "bim:4", ["none", "flip"])
+        >>> study.adversarial.shape, study.maps["bim:4", "flip"].shape
+        ((4, 96, 96, 3), (4, 96, 96))
+    """
 
     rows: Sequence[CamRow]
     adversarial: npt.NDArray[np.uint8]
@@ -82,6 +97,14 @@ def cam_study(
 
     Raises:
         ValueError: There are no images, or an argument is wrong.
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.studies import cam_study
+        >>> model, images, labels = load_demo()
+        >>> study = cam_study(model, images[:4], labels[:4], "bim:4", ["none", "flip"])
+        >>> [(row.images, row.defence) for row in study.rows]
+        [('bim:4', 'none'), ('clean', 'flip'), ('bim:4', 'flip')]
     """
     if not len(images):
         raise ValueError("`images` must hold at least one image. Received: none")
@@ -101,7 +124,15 @@ def cam_study(
 
 
 def correlations(first: Maps, second: Maps) -> npt.NDArray[np.float64]:
-    """Return Pearson's correlation of each pair of maps, shape (n,); 0 where one does not vary."""
+    """Return Pearson's correlation of each pair of maps, shape (n,); 0 where one does not vary.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef.studies.cam_study import correlations
+        >>> maps = np.random.default_rng(0).random((2, 8, 8), np.float32)
+        >>> correlations(maps, np.stack([maps[0], 1 - maps[1]])).round(3).tolist()
+        [1.0, -1.0]
+    """
     a, b = (maps.reshape(len(maps), -1).astype(np.float64) for maps in (first, second))
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
     norms = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
@@ -126,7 +157,14 @@ def _row(images: str, defence: str, clean: Maps, maps: Maps, seed: int) -> CamRo
 
 
 def cam_table(rows: Sequence[CamRow]) -> Table:
-    """Return the rows as a table: correlation with its 95 % interval, overlap, and maps without any evidence."""
+    """Return the rows as a table: correlation with its 95 % interval, overlap, and maps without any evidence.
+
+    Example:
+        >>> from tf_lowdef.studies import CamRow, cam_table
+        >>> row = CamRow("bim:4", "flip", correlation=0.5, ci95=(0.25, 0.75), iou=0.4, empty=0, n=20)
+        >>> cam_table([row]).rows
+        [['bim:4', 'flip', '0.50 (0.25 to 0.75)', '0.40', '0 of 20']]
+    """
     return Table(
         ["images", "defence", "correlation", "overlap", "empty maps"],
         [

@@ -41,6 +41,14 @@ def draw_study(
     Returns:
         A row a defence: top-1 accuracy in percent on the clean and on the attacked images, the mean over ten draws that
         the attack never saw, with an interval over images.
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.studies import draw_study
+        >>> model, images, labels = load_demo()
+        >>> table = draw_study(model, images[:2], labels[:2], ["flip:random"], "fgsm:4", draws=[1])
+        >>> len(table.rows), table.rows[0][0]
+        (1, 'flip:random')
     """
     predict, rows = Predictor(model, seed=seed), []
     fresh = tuple(range(REPORT_DRAWS))

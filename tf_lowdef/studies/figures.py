@@ -32,6 +32,15 @@ def draw_images(images: Sequence[Pixels] | Pixels, titles: Sequence[str], column
         images: uint8, each of shape (height, width, 3).
         titles: One an image.
         columns: Pictures in a row.
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.studies import draw_images
+        >>> model, images, labels = load_demo()
+        >>> figure = draw_images(images[:3], ["first", "second", "third"])
+        >>> [axes.get_title() for axes in figure.axes[:3]]
+        ['first', 'second', 'third']
+        >>> figure.savefig("images.png")
     """
     figure, axes = _grid(len(images), columns)
     for each, image, title in zip(axes, images, titles, strict=True):
@@ -40,7 +49,17 @@ def draw_images(images: Sequence[Pixels] | Pixels, titles: Sequence[str], column
 
 
 def draw_story(frames: Sequence[Frame]) -> Figure:
-    """Draw frames side by side, below each what the classifier said, and whether that is right."""
+    """Draw frames side by side, below each what the classifier said, and whether that is right.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef.studies import Frame, draw_story
+        >>> black = np.zeros((8, 8, 3), np.uint8)
+        >>> frames = [Frame("clean", black, "mug, 98 %", True), Frame("attacked", black, "box, 71 %", False)]
+        >>> figure = draw_story(frames)
+        >>> [axes.get_title() for axes in figure.axes]
+        ['clean', 'attacked']
+    """
     figure, axes = _grid(len(frames), len(frames), side=SIDE * 1.5, text=0.9)
     for each, frame in zip(axes, frames, strict=True):
         _show(each, frame.image, frame.title)
@@ -56,6 +75,14 @@ def draw_maps(images: Sequence[Pixels], maps: Sequence[npt.NDArray[np.float32]],
         images: uint8, each of shape (height, width, 3).
         maps: float32 in [0, 1], each of shape (height, width), such as ``grad_cam`` gives.
         titles: One an image.
+
+    Example:
+        >>> from tf_lowdef import grad_cam, load_demo
+        >>> from tf_lowdef.studies import draw_maps
+        >>> model, images, labels = load_demo()
+        >>> figure = draw_maps(images[:2], grad_cam(model, images[:2]), ["first", "second"])
+        >>> len(figure.axes)  # two pictures, below them two maps
+        4
     """
     figure, axes = _grid(2 * len(images), len(images), text=0.15)
     for place, (image, found, title) in enumerate(zip(images, maps, titles, strict=True)):

@@ -73,6 +73,18 @@ def make_gallery(
         ImageReadError: An image is not there any more.
         OSError: The folder cannot be written to.
         ValueError: The defence has no text, and is not among `defences`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tf_lowdef import evaluate, load_demo
+        >>> from tf_lowdef.studies import make_gallery
+        >>> model, images, labels = load_demo()
+        >>> results = evaluate(
+        ...     model, (images, labels), ["bim:4"], ["none", "webp:60+flip"], out="run", limit=4, progress=False
+        ... )
+        >>> gallery = make_gallery(model, (images, labels), results, "run")
+        >>> len(gallery.examples) > 0, Path("run/gallery/gallery.json").exists()
+        (True, True)
     """
     model = open_classifier(model, data)
     images = open_data(model, data, labels)

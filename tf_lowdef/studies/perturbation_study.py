@@ -35,6 +35,14 @@ def perturbation_study(
 
     Returns:
         A row a change, with top-1 accuracy in percent and its 95 % interval.
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.studies import perturbation_study
+        >>> model, images, labels = load_demo()
+        >>> table = perturbation_study(model, images[:4], labels[:4], "fgsm:4")
+        >>> len(table.columns), len({row[0] for row in table.rows}) == len(table.rows)
+        (2, True)
     """
     added = parse_attack(attack)(model, images, labels, seed=seed).images.astype(np.int16) - images
     rng, predict = np.random.default_rng(seed), Predictor(model, seed=seed)

@@ -24,6 +24,13 @@ class Frame(NamedTuple):
         image: uint8, shape (height, width, 3).
         says: The predicted class and its probability.
         right: Whether that is the true class.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef.studies import Frame
+        >>> frame = Frame("clean", np.zeros((8, 8, 3), np.uint8), "mug, 98 %", True)
+        >>> frame.title, frame.right
+        ('clean', True)
     """
 
     title: str
@@ -62,6 +69,15 @@ def tell_story(
 
     Raises:
         ValueError: There are no images, or a specification is wrong.
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.models import demo_class_names
+        >>> from tf_lowdef.studies import tell_story
+        >>> model, images, labels = load_demo()
+        >>> frames = tell_story(model, images[:4], labels[:4], demo_class_names(), adaptive="bim:4")
+        >>> len(frames), frames[0].right
+        (4, True)
     """
     if not len(images):
         raise ValueError("`images` must hold at least one image. Received: none")
@@ -87,7 +103,16 @@ def tell_story(
 
 
 def through(layers: Sequence[Any], images: Pixels) -> Pixels:
-    """Return the pixels that a classifier sees behind the layers of a defence: uint8, shape (n, height, width, 3)."""
+    """Return the pixels that a classifier sees behind the layers of a defence: uint8, shape (n, height, width, 3).
+
+    Example:
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.studies import through
+        >>> model, images, labels = load_demo()
+        >>> from tf_lowdef.layers import parse_defence
+        >>> through(parse_defence("webp:60+flip"), images[:4]).shape
+        (4, 96, 96, 3)
+    """
     return make_defence(layers).through(images)
 
 

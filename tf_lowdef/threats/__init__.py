@@ -16,6 +16,17 @@ def register(threat: Threat) -> None:
 
     Raises:
         ValueError: Another threat has its name.
+
+    Example:
+        >>> from tf_lowdef.threats import THREATS, Threat, register
+        >>> class Guessing(Threat):
+        ...     name = "guessing"
+        ...     who = "an attacker who has heard that there is a defence"
+        ...     knowledge = "none: the bare model is attacked"
+        ...     caveat = "He attacks the bare model."
+        >>> register(Guessing())
+        >>> "guessing" in THREATS
+        True
     """
     known = THREATS.setdefault(threat.name, threat)
     if type(known) is not type(threat):
@@ -23,7 +34,13 @@ def register(threat: Threat) -> None:
 
 
 def knows_defence(name: str | None) -> bool:
-    """Return whether the attacker of a threat knows of the defence; False for None, and for one that is not known."""
+    """Return whether the attacker of a threat knows of the defence; False for None, and for one that is not known.
+
+    Example:
+        >>> from tf_lowdef.threats import knows_defence
+        >>> knows_defence("adaptive"), knows_defence("oblivious"), knows_defence(None)
+        (True, False, False)
+    """
     return name in THREATS and THREATS[name].knows_defence
 
 

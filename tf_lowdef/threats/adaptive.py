@@ -9,7 +9,13 @@ NO_CLAIM = "not a robustness claim"
 
 
 class Adaptive(Threat):
-    """Attacks each defended classifier through its own gradient; the worst example of every image counts."""
+    """Attacks each defended classifier through its own gradient; the worst example of every image counts.
+
+    Example:
+        >>> from tf_lowdef.threats import Adaptive
+        >>> Adaptive().knows_defence, Adaptive().needs_surrogate
+        (True, False)
+    """
 
     name = "adaptive"
     who = "an attacker who knows of it"

@@ -6,7 +6,13 @@ from tf_lowdef.threats.threat import Threat
 
 
 class Oblivious(Threat):
-    """Attacks the bare classifier; every defence is tried on the same images."""
+    """Attacks the bare classifier; every defence is tried on the same images.
+
+    Example:
+        >>> from tf_lowdef.threats import Oblivious
+        >>> Oblivious().knows_defence, Oblivious().needs_surrogate
+        (False, False)
+    """
 
     name = "oblivious"
     who = "an attacker who does not know of it"

@@ -22,6 +22,13 @@ class Threat:
         knows_defence: Whether he knows of the defence, and attacks each defended classifier itself; it also decides in
             which column of a summary his rows belong.
         needs_surrogate: Whether he needs another classifier of the same classes.
+
+    Example:
+        >>> from tf_lowdef.threats import THREATS, Threat
+        >>> [isinstance(threat, Threat) for threat in THREATS.values()]
+        [True, True, True]
+        >>> THREATS["adaptive"].who
+        'an attacker who knows of it'
     """
 
     name: ClassVar[str]

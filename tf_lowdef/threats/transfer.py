@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 
 
 class Transfer(Threat):
-    """Attacks a surrogate; every defence is tried on the same images."""
+    """Attacks a surrogate; every defence is tried on the same images.
+
+    Example:
+        >>> from tf_lowdef.threats import Transfer
+        >>> Transfer().knows_defence, Transfer().needs_surrogate
+        (False, True)
+    """
 
     name = "transfer"
     who = "an attacker who knows neither it nor the model"

@@ -69,6 +69,19 @@ class RobustValidation(keras.callbacks.Callback):
         history: Each measure with one number an epoch.
         best_epoch: The epoch of the best weights, 0-based; None before the first.
         overfitted: The epoch in which catastrophic overfitting was seen, None if in none.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> from tf_lowdef.training import AdversarialTrainer, RobustValidation
+        >>> images = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 3), np.uint8)
+        >>> labels = (images.mean(axis=(1, 2, 3)) > 127.5).astype(int)  # dark or bright
+        >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+
+        >>> trainer, watch = AdversarialTrainer(model), RobustValidation(images[:16], labels[:16])
+        >>> trainer.compile("adam")
+        >>> history = trainer.fit(images[16:], labels[16:], epochs=2, callbacks=[watch], verbose=0)
+        >>> len(watch.history["val_pgd_accuracy"]), watch.best_epoch in (0, 1)
+        (2, True)
     """
 
     def __init__(

@@ -52,6 +52,18 @@ class Hardened:
         warnings: What went wrong on the way.
         facts: What was asked for, in plain JSON values.
         held_back: Images, uint8 of shape (n, height, width, channels), and labels, int64: they chose the epoch.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> from tf_lowdef import harden
+        >>> images = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 3), np.uint8)
+        >>> labels = (images.mean(axis=(1, 2, 3)) > 127.5).astype(int)  # dark or bright
+        >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+
+        >>> hardened = harden(model, (images, labels), "flip", epochs=2, from_scratch=True)
+        >>> hardened.recipe.spec, hardened.defence.name, len(hardened.curves["loss"])
+        ('fgsm-rs:4', 'flip', 2)
+        >>> hardened.save("hardened.keras")
     """
 
     model: Any
@@ -142,7 +154,15 @@ def harden(
             NaN before the first epoch was done.
 
     Example:
-        >>> hardened = harden(model, "photos/", "webp:60+flip", "fgsm-rs:4", epochs=15)
+        >>> import keras, numpy as np
+        >>> from tf_lowdef import harden
+        >>> images = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 3), np.uint8)
+        >>> labels = (images.mean(axis=(1, 2, 3)) > 127.5).astype(int)  # dark or bright
+        >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+
+        >>> hardened = harden(model, (images, labels), "webp:60+flip", "fgsm-rs:4", epochs=1, from_scratch=True)
+        >>> hardened.model is model, hardened.best_epoch
+        (True, 0)
         >>> hardened.save("hardened.keras")
     """
     asked: dict[str, Any] = {

@@ -63,10 +63,17 @@ class AdversarialTrainer(keras.Model):
         ValueError: An argument is wrong, or the defence does not fit the classifier.
 
     Example:
-        >>> trainer = AdversarialTrainer(model, "fgsm-rs:4", defence="webp:60+flip")
+        >>> import keras, numpy as np
+        >>> from tf_lowdef.training import AdversarialTrainer
+        >>> images = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 3), np.uint8)
+        >>> labels = (images.mean(axis=(1, 2, 3)) > 127.5).astype(int)  # dark or bright
+        >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+
+        >>> trainer = AdversarialTrainer(model, "fgsm-rs:4", defence="flip")
         >>> trainer.compile("adam", metrics=["accuracy"])
-        >>> trainer.fit(images, labels, epochs=15)
-        >>> model.save("hardened.keras")
+        >>> sorted(trainer.fit(images, labels, epochs=1, verbose=0).history)
+        ['accuracy', 'loss']
+        >>> model.save("hardened.keras")  # the model's own weights were trained
     """
 
     def __init__(

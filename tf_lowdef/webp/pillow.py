@@ -21,7 +21,13 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def libwebp_version() -> str:
-    """Return the version of the libwebp inside the installed Pillow, such as ``"1.6.0"``."""
+    """Return the version of the libwebp inside the installed Pillow, such as ``"1.6.0"``.
+
+    Example:
+        >>> from tf_lowdef import webp
+        >>> webp.libwebp_version().count(".")  # such as "1.6.0"
+        2
+    """
     return str(features.version("webp"))
 
 
@@ -58,6 +64,13 @@ def encode(image: Pixels, quality: float = 60, method: int = 4, lossless: bool =
 
     Returns:
         The bytes of a `.webp` file.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef import webp
+        >>> data = webp.encode(np.full((16, 16, 3), 128, np.uint8), quality=60)
+        >>> data[:4], data[8:12]
+        (b'RIFF', b'WEBP')
     """
     buffer = BytesIO()
     picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
@@ -66,7 +79,15 @@ def encode(image: Pixels, quality: float = 60, method: int = 4, lossless: bool =
 
 
 def decode(data: bytes) -> Pixels:
-    """Decode one WebP image to uint8 of shape (height, width, 3), RGB."""
+    """Decode one WebP image to uint8 of shape (height, width, 3), RGB.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef import webp
+        >>> image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+        >>> np.array_equal(webp.decode(webp.encode(image, lossless=True)), image)
+        True
+    """
     with Image.open(BytesIO(data), formats=("WEBP",)) as image:
         return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))  # to its own mode is a copy
 
@@ -94,6 +115,15 @@ def roundtrip(
     Raises:
         TypeError: `images` is not uint8.
         ValueError: `images` has another shape, or an argument is out of its range.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef import webp
+        >>> images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), np.uint8)
+        >>> np.array_equal(webp.roundtrip(images, quality=60), images)
+        False
+        >>> np.array_equal(webp.roundtrip(images, lossless=True), images)
+        True
     """
     check_quality(quality)
     check_method(method)

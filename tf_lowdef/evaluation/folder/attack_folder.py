@@ -89,6 +89,19 @@ def attack_folder(
             holds results of other arguments.
         RunInUseError: An OSError: another process works on `out`.
         OSError: The disk is full; what is finished is kept.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tf_lowdef import load_demo
+        >>> from tf_lowdef.attacks import FGSM
+        >>> from tf_lowdef.evaluation.folder.attack_folder import attack_folder
+        >>> from tf_lowdef.files import write_png
+        >>> model, images, labels = load_demo()
+        >>> Path("photos/0").mkdir(parents=True)  # class 0
+        >>> write_png("photos/0/a.png", images[0])
+        >>> summary = attack_folder(model, "photos", "attacked", FGSM(epsilon=4))
+        >>> summary.converted, Path("attacked/0/a.png").exists()
+        (1, True)
     """
     source, out = Path(source), Path(out)
     if naming not in NAMINGS:

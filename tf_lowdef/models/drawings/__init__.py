@@ -36,7 +36,10 @@ def draw_set(per_class: int, seed: int, processes: int = 1) -> tuple[npt.NDArray
         ValueError: An argument is no such number.
 
     Example:
-        >>> images, labels = draw_set(100, seed=7)
+        >>> from tf_lowdef.models.drawings import draw_set
+        >>> images, labels = draw_set(1, seed=7)
+        >>> images.shape, labels.tolist()
+        ((10, 96, 96, 3), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
     check_integer("per_class", per_class, 1)
     check_integer("seed", seed, 0)

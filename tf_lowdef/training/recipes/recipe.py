@@ -88,6 +88,12 @@ class Recipe(ABC):
     Attributes:
         name: As a specification has it.
         epsilon: The L-infinity bound in grey levels that it trains for, None where it trains for none.
+
+    Example:
+        >>> from tf_lowdef.training import Recipe, parse_recipe
+        >>> recipe = parse_recipe("trades:4,beta=3")
+        >>> isinstance(recipe, Recipe), recipe.bound, recipe.spec
+        (True, 4.0, 'trades:4,beta=3')
     """
 
     name: ClassVar[str]

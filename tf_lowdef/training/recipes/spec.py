@@ -25,6 +25,13 @@ def parse_recipe(spec: str) -> Recipe:
     Raises:
         TypeError: `spec` is not a string.
         ValueError: The name, a key or a value is wrong; the message lists what exists.
+
+    Example:
+        >>> from tf_lowdef.training import parse_recipe
+        >>> parse_recipe("fgsm-rs:4").epsilon
+        4.0
+        >>> parse_recipe("noise:0.25").name
+        'noise'
     """
     recipe: Recipe = make_from(spec, "recipe", RECIPES, _form)
     return recipe

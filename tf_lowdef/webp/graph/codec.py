@@ -49,6 +49,13 @@ def roundtrip(images: Any, quality: Any = 60, method: int = 4, *, jit_compile: b
         ValueError: Another shape or static size, an argument out of its range, or another number of qualities than of
             images.
         tf.errors.InvalidArgumentError: At run time, a quality tensor in a graph holds a number outside 0 to 100.
+
+    Example:
+        >>> import numpy as np
+        >>> from tf_lowdef.webp import graph, roundtrip
+        >>> images = np.random.default_rng(0).integers(0, 256, (1, 16, 16, 3), np.uint8)
+        >>> np.array_equal(graph.roundtrip(images, 60, method=0), roundtrip(images, 60, method=0))
+        True
     """
     check_graph_method(method)
     images = tf.convert_to_tensor(images)
@@ -72,6 +79,11 @@ def check_graph_method(method: int) -> int:
 
     Raises:
         ValueError: It is no integer from 0 to 4.
+
+    Example:
+        >>> from tf_lowdef.webp import graph
+        >>> graph.check_graph_method(4)
+        4
     """
     if check_method(method) > MAX_METHOD:
         raise ValueError(
@@ -95,6 +107,11 @@ def always_exact(height: int, width: int, method: int) -> bool:
 
     Raises:
         ValueError: The graph codec does not have the method.
+
+    Example:
+        >>> from tf_lowdef.webp import graph
+        >>> graph.always_exact(96, 96, method=4)
+        True
     """
     return check_graph_method(method) <= 2 or Grid(height, width).count <= EXACT_COUNT
 
