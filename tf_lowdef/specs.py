@@ -43,14 +43,16 @@ def form_of_application(options: Mapping[str, type]) -> Form:
 GATE = "gate"
 """The name of a gate: ``gate(webp:60+flip)``, with its rule ``gate:0.02(webp:60+flip)``."""
 
-GATE_FORM = Form({"false_positive_rate": (int, float), "max_clean_drop": (int, float)}, "false_positive_rate")
+GATE_FORM = Form(
+    {"false_positive_rate": (int, float), "max_clean_drop": (int, float), "arbitrate": (bool,)}, "false_positive_rate"
+)
 
 
 class GateText(NamedTuple):
     """A gate as it is written.
 
     Attributes:
-        values: Of its rule, by key.
+        values: Of its rule, and `arbitrate`, by key.
         squeezers: The texts of its defences; the first one answers.
     """
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tf_lowdef.defences import Calibration, Defence, Gate, Rule, make_defence, name_defences
-from tf_lowdef.defences.calibration import calibrate, calibration_doubts
+from tf_lowdef.defences.calibration import Rightness, calibrate, calibration_doubts
 from tf_lowdef.layers import FlipLayer
 from tf_lowdef.results.names import DefenceName
 
@@ -25,6 +25,9 @@ FOUND = Calibration(0.5, "false_positive_rate=0.05", 20, 1)
         ("gate:0.02(flip)", "gate:0.02(flip)"),
         ("gate:false_positive_rate=0.1(flip)", "gate:0.1(flip)"),
         ("gate:max_clean_drop=0.50(webp:60,method=2)", "gate:max_clean_drop=0.5(webp:60,method=2)"),
+        ("gate:arbitrate=true(flip)", "gate(flip)"),
+        ("gate:arbitrate=false(flip)", "gate:arbitrate=false(flip)"),
+        ("gate:0.1,arbitrate=false(flip)", "gate:0.1,arbitrate=false(flip)"),
     ],
 )
 def test_a_gate_is_called_by_its_text(text, name):
@@ -110,9 +113,21 @@ def test_a_drop_needs_labels_and_enough_images():
     scores, right = np.linspace(0, 1, 10), np.ones(10, bool)
     with pytest.raises(ValueError, match="needs labelled images"):
         calibrate(Rule(max_clean_drop=1), scores)
-    found = calibrate(Rule(max_clean_drop=1), scores, right, right)
+    found = calibrate(Rule(max_clean_drop=1), scores, Rightness(right, right, right))
     assert (found.threshold, found.lost, found.gained) == (0.0, 0, 0)
     assert "cannot show a drop of 1 points" in calibration_doubts(found, Rule(max_clean_drop=1))[0]
+
+
+def test_what_arbitrating_gains_may_be_lost_above_the_threshold():
+    scores = np.linspace(0.1, 1, 10)
+    bare, defended = np.arange(10) != 0, np.arange(10) < 8  # the defence loses the two most suspicious, and gains one
+    unsuspected = np.ones(10, bool)
+    rule = Rule(max_clean_drop=0)
+    found = calibrate(rule, scores, Rightness(bare, defended, unsuspected))
+    assert (found.threshold, found.lost, found.gained) == (pytest.approx(0.9), 1, 1)
+    assert calibrate(rule, scores, Rightness(bare, defended, bare)).threshold == pytest.approx(1)
+    found = calibrate(rule, scores, Rightness(bare, bare, np.zeros(10, bool)))
+    assert any("No threshold keeps the drop" in doubt for doubt in calibration_doubts(found, rule))
 
 
 def test_a_defence_that_changes_every_answer_is_told():

@@ -115,6 +115,17 @@ def test_the_defended_answer_is_taken_where_the_answers_are_apart():
     np.testing.assert_array_equal(GateHead([1, 1], 0.5)(STACKED), found["logits"])
 
 
+def test_the_more_decided_of_two_answers_is_taken_where_nothing_is_suspicious():
+    bare = np.array([[1, 0.9, 0], [3, 0, 0], [1, 0, 0], [2, 2, 0]], np.float32)
+    other = np.array([[0, 2, 0], [0.2, 0.4, 0], [3, 0, 0], [2, 2, 0]], np.float32)
+    stacked = np.stack([bare, other], axis=1).reshape(8, 3)
+    found = GateHead([1], 2.0, answer="all")(stacked)
+    assert found["defended"].numpy().tolist() == [True, False, False, False]
+    mean = (softmax(bare) + softmax(other)).argmax(axis=1)
+    np.testing.assert_array_equal(found["logits"].numpy().argmax(axis=1), mean)
+    assert not GateHead([1], 2.0, answer="all", arbitrate=False)(stacked)["defended"].numpy().any()
+
+
 def test_any_squeezer_may_raise_the_alarm():
     swapped = np.stack([BARE, THIRD, OTHER], axis=1).reshape(9, 3)
     found = GateHead([1, 1], 0.5, answer="all")(swapped)
@@ -166,6 +177,11 @@ def test_an_attacker_reaches_both_answers_and_the_detector():
 def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         GateHead(*arguments)
+
+
+def test_arbitrate_is_true_or_false():
+    with pytest.raises(ValueError, match="`arbitrate` must be True or False"):
+        GateHead([1], 1.0, arbitrate="no")
 
 
 def test_a_batch_that_does_not_fit_is_refused():

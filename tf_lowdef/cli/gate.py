@@ -75,6 +75,12 @@ class _Plain(Spelled):
     metavar="POINTS",
     help="Instead of it: of clean accuracy on these images.",
 )
+@click.option(
+    "--arbitrate/--no-arbitrate",
+    default=True,
+    show_default=True,
+    help="Where an image is not suspicious and the answers differ, take the more decided one; or the classifier's own.",
+)
 @limit_option()
 @batch_size_option()
 @click.option("-o", "--out", required=True, type=click.Path(dir_okay=False), help="The model's file, MODEL.keras.")
@@ -84,14 +90,15 @@ def command(
     squeezers: tuple[str, ...],
     false_positive_rate: float | None,
     max_clean_drop: float | None,
+    arbitrate: bool,
     out: str,
     **options: Any,
 ) -> None:
     """Make a classifier that defends only where an image looks suspicious.
 
     It looks suspicious where the classifier changes its mind behind the defence, by more than nearly all clean images
-    make it. The file holds one Keras model with the outputs logits, suspicion and defended; every command takes it as
-    its --model. Without --model: the embedded classifier and its images, offline.
+    make it; then the defended answer counts. The file holds one Keras model with the outputs logits, suspicion and
+    defended; every command takes it as its --model. Without --model: the embedded classifier and its images, offline.
     """
     named = pop_named(options)
     if false_positive_rate is not None and max_clean_drop is not None:
@@ -122,6 +129,7 @@ def command(
             squeezers=squeezers,
             false_positive_rate=false_positive_rate,
             max_clean_drop=max_clean_drop,
+            arbitrate=arbitrate,
             progress=progress,
             **options,
         )
@@ -131,7 +139,7 @@ def command(
     found = gated.get_layer(HEAD).calibration
     click.echo(
         f"Threshold: suspicion above {found['threshold']:g} ({found['rule']}; of {found['n']} clean images "
-        f"{found['suspected']} lie above it, where {found['lost']} right answers are lost and {found['gained']} gained)"
+        f"{found['suspected']} lie above it; {found['lost']} right answers are lost and {found['gained']} gained)"
     )
     click.echo(f"Model: {printable(path)}")
     text = ";".join((defence, *squeezers))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -65,10 +65,10 @@ class Rule:
 
     @property
     def text(self) -> str:
-        """As a specification has it behind ``gate``: ``":0.02"``, ``":max_clean_drop=0.5"``; empty for the default."""
+        """As a specification has it behind ``gate:``: ``"0.02"``, ``"max_clean_drop=0.5"``; empty for the default."""
         if self.max_clean_drop is not None:
-            return f":max_clean_drop={format_value(self.max_clean_drop)}"
-        return "" if self.false_positive_rate == DEFAULT_RATE else f":{format_value(self.false_positive_rate)}"
+            return f"max_clean_drop={format_value(self.max_clean_drop)}"
+        return "" if self.false_positive_rate == DEFAULT_RATE else f"{format_value(self.false_positive_rate)}"
 
     @property
     def fewest(self) -> int:
@@ -81,11 +81,11 @@ class Calibration:
     """A threshold, and what it does to the images that it was chosen on.
 
     Attributes:
-        threshold: The greatest suspicion, 0 to 2, at which the classifier's own answer is taken.
+        threshold: The greatest suspicion, 0 to 2, at which an image is not suspicious.
         rule: What it was chosen by, in words.
         n: Clean images that it was chosen on.
         suspected: Of these, how many lie above it.
-        lost: Of these, how many are right as they are and wrong with the gate; None where no labels were known.
+        lost: How many of all are right as they are and wrong with the gate; None where no labels were known.
         gained: The other way round.
         thresholds: For each of `RATES`, the threshold that these images give for such a share of false positives; None
             where they are too few.
@@ -117,40 +117,53 @@ class Calibration:
         return cls(**{**values, "thresholds": tuple(values["thresholds"])})
 
 
-def calibrate(rule: Rule, scores: Scores, bare: Flags | None = None, defended: Flags | None = None) -> Calibration:
+class Rightness(NamedTuple):
+    """Whether answers to clean images are right; bool, (n,) each.
+
+    Attributes:
+        bare: The classifier's own.
+        defended: That behind the defence that answers.
+        unsuspected: That of the gate where an image is not suspicious.
+    """
+
+    bare: Flags
+    defended: Flags
+    unsuspected: Flags
+
+
+def calibrate(rule: Rule, scores: Scores, right: Rightness | None = None) -> Calibration:
     """Choose a threshold.
 
     Args:
         rule: By what.
         scores: float64, (n,): the suspicion of clean images.
-        bare: bool, (n,): whether the classifier is right as it is; None where no labels are known.
-        defended: bool, (n,): whether it is behind the defence that answers.
+        right: Which answers to them are right; None where no labels are known.
 
     Raises:
         ValueError: There are too few images, or the rule needs labels.
     """
-    known = bare is not None and defended is not None
-    lost = bare & ~defended if known else None  # type: ignore[operator]  # neither is None
-    gained = defended & ~bare if known else None  # type: ignore[operator]
     if rule.false_positive_rate is not None:
         threshold = threshold_at(scores, rule.false_positive_rate)
         said = f"false_positive_rate={rule.false_positive_rate:g}"
-    elif lost is None or gained is None:
+    elif right is None:
         raise ValueError("`max_clean_drop` needs labelled images: without labels no accuracy is known")
     elif not len(scores):
         raise ValueError("`data` must hold clean images, to choose the threshold on. Received: none")
     else:
-        threshold = threshold_for_drop(scores, lost, gained, (rule.max_clean_drop or 0) / 100)
+        spare = float(np.mean(right.unsuspected) - np.mean(right.bare))  # what arbitrating gains may be lost above
+        lost, gained = right.unsuspected & ~right.defended, right.defended & ~right.unsuspected
+        threshold = threshold_for_drop(scores, lost, gained, (rule.max_clean_drop or 0) / 100 + spare)
         said = f"max_clean_drop={rule.max_clean_drop:g}"
     threshold = float(min(threshold, LARGEST))
     above = ~(scores <= threshold)
+    gated: Flags | None = None if right is None else np.where(above, right.defended, right.unsuspected).astype(bool)
     return Calibration(
         threshold,
         said,
         n=len(scores),
         suspected=int(above.sum()),
-        lost=None if lost is None else int((lost & above).sum()),
-        gained=None if gained is None else int((gained & above).sum()),
+        lost=None if gated is None or right is None else int((right.bare & ~gated).sum()),
+        gained=None if gated is None or right is None else int((gated & ~right.bare).sum()),
         thresholds=tuple(_at(scores, rate) for rate in RATES),
     )
 
@@ -173,6 +186,12 @@ def calibration_doubts(found: Calibration, rule: Rule) -> list[str]:
         doubts.append(
             "The defence changes the classifier's answer wholly on so many clean images that the gate never takes it: "
             "the threshold is the greatest suspicion that there is"
+        )
+    dropped = (found.lost or 0) - (found.gained or 0)
+    if rule.max_clean_drop is not None and 100 * dropped > rule.max_clean_drop * found.n:
+        doubts.append(
+            f"No threshold keeps the drop of clean accuracy within {rule.max_clean_drop:g} points on these images: "
+            "arbitrate=False takes the classifier's own answer wherever an image is not suspicious"
         )
     if rule.max_clean_drop is not None and found.n * rule.max_clean_drop < 100:
         doubts.append(

@@ -4,16 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
 
 from tf_lowdef.defences.calibration import Calibration, Rule
 from tf_lowdef.defences.defence import Defence, Keys, Pixels
 from tf_lowdef.layers import GateHead, SqueezersLayer
-from tf_lowdef.layers.gate_head import split_views, suspicion_of
+from tf_lowdef.layers.gate_head import more_decided, split_views, suspicion_of
 from tf_lowdef.models.adapter import range_is_said, say_range
 from tf_lowdef.models.defend import image_shape
 from tf_lowdef.models.gated import HEAD, GateParts
 from tf_lowdef.specs import GATE
+
+Classes = npt.NDArray[np.int64]
+
+
+class Answers(NamedTuple):
+    """Classes, int64, (n,) each.
+
+    Attributes:
+        bare: The classifier's own.
+        defended: That behind the defence that answers.
+        unsuspected: That of the gate where an image is not suspicious.
+    """
+
+    bare: Classes
+    defended: Classes
+    unsuspected: Classes
 
 
 @dataclass(frozen=True)
@@ -27,6 +47,7 @@ class Gate(Defence):
         rule: How the threshold is chosen.
         calibration: The threshold that was chosen; None where none was yet, which it takes before anything is answered.
         gradient: See :class:`~tf_lowdef.layers.GateHead`.
+        arbitrate: See there.
 
     Raises:
         ValueError: There is no defence, one has no layers, two are the same, or one is itself a gate.
@@ -48,6 +69,7 @@ class Gate(Defence):
     rule: Rule = field(default_factory=Rule)
     calibration: Calibration | None = None
     gradient: str = "chosen"
+    arbitrate: bool = True
 
     def __post_init__(self) -> None:
         """Check the defences, and make the layer that they stand in."""
@@ -67,7 +89,9 @@ class Gate(Defence):
     @property
     def text(self) -> str:
         """As a specification has it."""
-        return f"{GATE}{self.rule.text}({';'.join(each.name for each in self.squeezers)})"
+        own = "" if self.arbitrate else "arbitrate=false"
+        said = ",".join(filter(None, [self.rule.text, own]))
+        return f"{GATE}{':' if said else ''}{said}({';'.join(each.name for each in self.squeezers)})"
 
     @property
     def copies(self) -> int:
@@ -99,9 +123,14 @@ class Gate(Defence):
             raise ValueError(
                 f"{self.name!r} has no threshold yet: tf_lowdef.gate chooses one on clean images, and so does evaluate"
             )
-        copies, found = self.layers[0].copies_of_each, self.calibration
         return GateHead(
-            copies, found.threshold, gradient=self.gradient, calibration=found.as_dict(), dtype="float32", name=HEAD
+            self.layers[0].copies_of_each,
+            self.calibration.threshold,
+            gradient=self.gradient,
+            arbitrate=self.arbitrate,
+            calibration=self.calibration.as_dict(),
+            dtype="float32",
+            name=HEAD,
         )
 
     def suspicion(self, outputs: Any) -> Any:
@@ -112,10 +141,12 @@ class Gate(Defence):
         """Return the logits that the gate answers with, one row an image."""
         return self.head(outputs)
 
-    def answers(self, outputs: Any) -> tuple[Any, Any]:
-        """Return the logits of each image as it is, and behind the defence that answers; (n, classes)."""
+    def answers(self, outputs: Any) -> Answers:
+        """Return the classes that are answered for each image."""
         views = split_views(outputs, self.layers[0].copies_of_each)
-        return views.bare, views.squeezed[0]
+        bare, defended = (tf.argmax(each, axis=1).numpy() for each in (views.bare, views.squeezed[0]))
+        decided = more_decided(views).numpy() & self.arbitrate
+        return Answers(bare, defended, np.where(decided, defended, bare))
 
     def through(self, images: Pixels, keys: Keys | None = None) -> Pixels:
         """Return the pixels that the classifier sees behind the defence that answers."""

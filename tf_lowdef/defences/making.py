@@ -45,7 +45,8 @@ def make_defence(what: Any) -> Defence:
     if isinstance(what, str):
         if (written := split_gate(what)) is not None:
             squeezers = tuple(make_defence(part) for part in written.squeezers)
-            return Gate(squeezers=squeezers, rule=Rule(**written.values))
+            arbitrate = written.values.pop("arbitrate", True)
+            return Gate(squeezers=squeezers, rule=Rule(**written.values), arbitrate=arbitrate)
         what = parse_defence(what)
     elif not isinstance(what, Sequence):
         what = [what]

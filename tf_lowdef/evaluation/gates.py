@@ -13,11 +13,10 @@ import numpy.typing as npt
 
 from tf_lowdef.data.image_data import ImageData
 from tf_lowdef.defences import Calibration, Defence, Gate
-from tf_lowdef.defences.calibration import calibrate, calibration_doubts
+from tf_lowdef.defences.calibration import Rightness, calibrate, calibration_doubts
 from tf_lowdef.evaluation.images.selection import image_digest, stack
 from tf_lowdef.evaluation.models.predict import NonFiniteOutputError, Predictor
 
-Flags = npt.NDArray[np.bool_]
 Scores = npt.NDArray[np.float64]
 
 
@@ -136,15 +135,13 @@ class Scored:
 
     Attributes:
         scores: float64, (n,): how suspicious each looks.
-        bare: bool, (n,): whether the classifier is right as it is.
-        defended: bool, (n,): whether it is behind the defence that answers.
+        right: Which answers to them are.
         digests: A hash of each image's pixels.
         failed: The reason for each image that could not be read, by its name.
     """
 
     scores: Scores
-    bare: Flags
-    defended: Flags
+    right: Rightness
     digests: frozenset[bytes]
     failed: dict[str, str] = field(default_factory=dict)
 
@@ -169,7 +166,7 @@ def score_images(
         ValueError: None can be read, their sizes differ, or the classifier's output is NaN or infinite for one.
     """
     chosen = list(range(len(images))) if indices is None else [int(index) for index in indices]
-    found: list[tuple[Scores, Flags, Flags]] = []
+    found: list[tuple[Scores, Rightness]] = []
     digests, failed = set[bytes](), dict[str, str]()
     for start in range(0, len(chosen), predict.batch_size):
         batch = chosen[start : start + predict.batch_size]
@@ -184,8 +181,9 @@ def score_images(
     if not found:
         reason = f" The first: {next(iter(failed.values()))}" if failed else ""
         raise ValueError(f"{images.source}: none of {len(chosen)} images could be read.{reason}")
-    scores, bare, defended = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return Scored(scores, bare, defended, frozenset(digests), failed)
+    scores = np.concatenate([each for each, _ in found])
+    right = Rightness(*(np.concatenate(parts) for parts in zip(*(each for _, each in found), strict=True)))
+    return Scored(scores, right, frozenset(digests), failed)
 
 
 def with_threshold(gate: Gate, scored: Scored, labelled: bool = True) -> Gate:
@@ -199,17 +197,17 @@ def with_threshold(gate: Gate, scored: Scored, labelled: bool = True) -> Gate:
     Raises:
         ValueError: They are too few, or the rule needs labels.
     """
-    flags = (scored.bare, scored.defended) if labelled else (None, None)
-    return dataclasses.replace(gate, calibration=calibrate(gate.rule, scored.scores, *flags))
+    right = scored.right if labelled else None
+    return dataclasses.replace(gate, calibration=calibrate(gate.rule, scored.scores, right))
 
 
 def _ask(
     predict: Predictor, gate: Gate, images: ImageData, indices: list[int], pixels: npt.NDArray[np.uint8]
-) -> tuple[Scores, Flags, Flags]:
+) -> tuple[Scores, Rightness]:
     try:
         outputs = predict.outputs(pixels, gate)
     except NonFiniteOutputError as error:
         name = images.names[indices[error.image]]
         raise ValueError(f"The model's output is NaN or infinite for the clean image {name!r}") from error
-    bare, defended = (np.asarray(each).argmax(axis=1) == images.labels[indices] for each in gate.answers(outputs))
-    return np.asarray(gate.suspicion(outputs), np.float64), bare, defended
+    right = Rightness(*(classes == images.labels[indices] for classes in gate.answers(outputs)))
+    return np.asarray(gate.suspicion(outputs), np.float64), right

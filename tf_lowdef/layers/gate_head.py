@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from tf_lowdef.layers.image_layer import Shape
-from tf_lowdef.validation import check_choice, check_integer, check_number
+from tf_lowdef.validation import check_choice, check_flag, check_integer, check_number
 
 LARGEST = 2.0
 """The greatest L1 distance of two probability distributions."""
@@ -58,13 +58,30 @@ def suspicion_of(views: Views) -> Any:
     return tf.reduce_max([tf.reduce_sum(tf.abs(bare - tf.nn.softmax(each)), axis=1) for each in views.squeezed], axis=0)
 
 
+def more_decided(views: Views) -> Any:
+    """Return where the answer behind the first defence is another than the bare one, and the more decided: bool, (n,).
+
+    Each answer names a class; it is decided by how much more probable it holds that class than the other answer's. So
+    the mean of both probabilities would choose between the two. What ends just across a boundary, as minimal-norm
+    attacks do, is hardly decided, and suspicion passes it.
+    """
+    bare, defended = tf.nn.softmax(views.bare), tf.nn.softmax(views.squeezed[0])
+    own, other = (tf.argmax(each, axis=1)[:, None] for each in (views.bare, views.squeezed[0]))
+
+    def lead(probabilities: Any, of: Any, over: Any) -> Any:
+        return tf.gather(probabilities, of, batch_dims=1) - tf.gather(probabilities, over, batch_dims=1)
+
+    return tf.squeeze(lead(defended, other, own) > lead(bare, own, other), axis=1)
+
+
 @keras.saving.register_keras_serializable(package="tf_lowdef")
 class GateHead(keras.layers.Layer):
-    """Takes the answer behind the first defence where an image looks suspicious, and the classifier's own elsewhere.
+    """Takes the answer behind the first defence where an image looks suspicious, and elsewhere the more decided one.
 
     It stands behind a classifier that was asked about the images of a :class:`SqueezersLayer`. An image is suspicious
     where its `suspicion` (see :func:`suspicion_of`) is above the threshold; one of which nothing can be said, because
-    the classifier's answer is not a number, is as well.
+    the classifier's answer is not a number, is as well. Where it is not, the classifier's own answer is taken, unless
+    `arbitrate` and the defended one is another and more decided (see :func:`more_decided`).
 
     The choice between two answers has no derivative. ``gradient="all_paths"`` is for those who attack a gate: the
     gradient of the logits goes back through all answers alike, and where the image is suspicious, the gradient of the
@@ -75,6 +92,8 @@ class GateHead(keras.layers.Layer):
     Args:
         copies: Of each defence, how many images it makes of one.
         threshold: From 0 to 2.
+        arbitrate: Whether the more decided of two answers is taken where the image is not suspicious; otherwise the
+            classifier's own.
         answer: ``"logits"`` gives these alone; ``"all"`` a dictionary of ``logits``, ``suspicion`` and ``defended``.
         gradient: ``"chosen"``, that of the answer that is taken, or ``"all_paths"``.
         calibration: How the threshold was chosen, in plain values; it is kept and not looked at.
@@ -85,7 +104,7 @@ class GateHead(keras.layers.Layer):
 
     Output shape:
         ``(batch, classes)``, float32: the logits; with ``answer="all"`` also ``suspicion``, float32, and ``defended``,
-        bool, both ``(batch,)``.
+        bool, both ``(batch,)``: whether the answer behind the defence was taken.
 
     Raises:
         ValueError: An argument is out of its range, or the shape is wrong.
@@ -109,6 +128,7 @@ class GateHead(keras.layers.Layer):
         threshold: float,
         answer: str = LOGITS,
         gradient: str = "chosen",
+        arbitrate: bool = True,
         calibration: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -119,6 +139,7 @@ class GateHead(keras.layers.Layer):
         self.threshold = check_number("threshold", threshold, 0, LARGEST)
         self.answer = check_choice("answer", answer, (LOGITS, "all"))
         self.gradient = check_choice("gradient", gradient, GRADIENTS)
+        self.arbitrate = check_flag("arbitrate", arbitrate)
         self.calibration = dict(calibration or {})
 
     def compute_output_shape(self, input_shape: Shape) -> Any:
@@ -147,15 +168,16 @@ class GateHead(keras.layers.Layer):
         shapes = self.compute_output_shape(tuple(outputs.shape))
         views = split_views(outputs, self.copies)
         suspicion = suspicion_of(views)
-        defended = self.flags(suspicion)
+        defended = self.takes_defended(views, suspicion)
         logits = self._answer(outputs) if self.gradient == GRADIENTS[0] else self._choose(views, defended)
         if self.answer == LOGITS:
             return tf.ensure_shape(logits, shapes)
         return {LOGITS: tf.ensure_shape(logits, shapes[LOGITS]), SUSPICION: suspicion, DEFENDED: defended}
 
-    def flags(self, suspicion: Any) -> Any:
+    def takes_defended(self, views: Views, suspicion: Any) -> Any:
         """Return where the defended answer is taken: bool, of the shape of `suspicion`."""
-        return tf.logical_not(suspicion <= self.threshold)  # so that what is not a number is suspicious
+        suspicious = tf.logical_not(suspicion <= self.threshold)  # so that what is not a number is suspicious
+        return suspicious | more_decided(views) if self.arbitrate else suspicious
 
     def _choose(self, views: Views, defended: Any) -> Any:
         return tf.where(defended[:, None], views.squeezed[0], views.bare)
@@ -166,7 +188,7 @@ class GateHead(keras.layers.Layer):
         @tf.custom_gradient
         def answered(outputs: Any) -> Any:
             views = split_views(outputs, self.copies)
-            logits = self._choose(views, self.flags(suspicion_of(views)))
+            logits = self._choose(views, self.takes_defended(views, suspicion_of(views)))
             return logits, lambda upstream: self._through_all(outputs, upstream)
 
         return answered(outputs)
@@ -184,7 +206,7 @@ class GateHead(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the same layer again."""
-        config = {name: getattr(self, name) for name in ("threshold", "answer", "gradient")}
+        config = {name: getattr(self, name) for name in ("threshold", "answer", "gradient", "arbitrate")}
         return {**super().get_config(), **config, "copies": list(self.copies), "calibration": dict(self.calibration)}
 
 

@@ -174,7 +174,8 @@ def describe(network: Network) -> str:
         inner = next(each for each in all_layers(network.model) if isinstance(each, SqueezersLayer)).squeezers
         chains = ["+".join(_describe_layer(layer) for layer in chain) for chain in inner]
         more = f" (compared with {', '.join(chains[1:])} too)" if chains[1:] else ""
-        return f"{chains[0]}, where `{SUSPICION}` is above {gate.threshold:g}, and else none{more}"
+        also = ", or its answer is another and the more decided one" if gate.arbitrate else ""
+        return f"{chains[0]}, where `{SUSPICION}` is above {gate.threshold:g}{also}, and else none{more}"
     layers = network.head or tuple(each for each in all_layers(network.model) if _is_webp(each))
     return ", ".join(_describe_layer(layer) for layer in layers) or "none that could be told apart"
 
