@@ -119,7 +119,8 @@ def test_no_example_is_left_out():
     for path in PACKAGE.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         for node in ast.walk(ast.parse(text)) if ">>>" in text else ():
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ">>>" in (ast.get_docstring(node) or ""):
+            described = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            if described and ">>>" in (ast.get_docstring(node) or ""):
                 found.add(getattr(node, "name", path.parent.name))
     assert found == known
 

@@ -42,7 +42,7 @@ class Rule:
         >>> Rule().false_positive_rate
         0.05
         >>> Rule(max_clean_drop=0.5).text
-        ':max_clean_drop=0.5'
+        'max_clean_drop=0.5'
     """
 
     false_positive_rate: float | None = None
