@@ -1,4 +1,4 @@
-"""What is uploaded: PyPI's page needs no file beside it, and the source distribution holds what the page promises."""
+"""What is uploaded: PyPI's page needs no file beside it, and the distribution holds what the page promises."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_pypis_page_links_to_nothing_that_pypi_has_not():
     assert [link for link in found if not link.startswith("https://")] == []
 
 
-def test_the_source_distribution_holds_all_that_the_readme_leads_to(tmp_path):
+def test_the_source_distribution_holds_the_pages_that_pypis_page_promises(tmp_path):
     pytest.importorskip("setuptools")
     copy = tmp_path / "copy"
     kept_out = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "runs", "shared")
@@ -60,7 +60,6 @@ def test_the_source_distribution_holds_all_that_the_readme_leads_to(tmp_path):
         described = next(each for each in archive.getmembers() if each.name.count("/") == 1 and "PKG-INFO" in each.name)
         information = archive.extractfile(described).read().decode()
     pages = [path.relative_to(ROOT).as_posix() for path in (ROOT / "tf_lowdef").rglob("README.md")]
-    leads = [link for link in links((ROOT / "README.md").read_text(encoding="utf-8")) if "://" not in link]
-    assert len(leads) > 20
-    assert {*pages, *leads, "tests/conftest.py"} - there == set()
+    assert len(pages) >= 15
+    assert {*pages, "README.md"} - there == set()
     assert (ROOT / "tf_lowdef" / "PYPI.md").read_text(encoding="utf-8").strip() in information
