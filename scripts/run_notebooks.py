@@ -24,6 +24,7 @@ from tf_lowdef.files import write_text
 
 TIME_LIMIT = 900
 """Seconds that a cell may take."""
+LOG = "INFO:tensorflow:"
 
 
 @click.command()
@@ -44,12 +45,16 @@ def main(paths: tuple[Path, ...]) -> None:
 
 
 def clean(notebook: nbformat.NotebookNode) -> None:
-    """Leave out what is of this machine: the error stream, times, versions."""
+    """Leave out what is of this machine: the error stream, TensorFlow's log, which is printed, times, versions."""
     notebook.metadata.language_info = nbformat.NotebookNode(name="python")
     for cell in notebook.cells:
         cell.metadata = nbformat.NotebookNode()
         if cell.cell_type == "code":
-            cell.outputs = [each for each in cell.outputs if each.get("name") != "stderr"]
+            for each in cell.outputs:
+                if each.get("name") == "stdout":
+                    lines = each.text.splitlines(keepends=True)
+                    each.text = "".join(line for line in lines if not line.startswith(LOG)).lstrip("\n")
+            cell.outputs = [each for each in cell.outputs if each.get("name") != "stderr" and each.get("text") != ""]
 
 
 if __name__ == "__main__":
