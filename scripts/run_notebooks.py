@@ -9,6 +9,7 @@ Example:
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ from tf_lowdef.files import write_text
 TIME_LIMIT = 900
 """Seconds that a cell may take."""
 LOG = "INFO:tensorflow:"
+TEMPORARY = re.compile(rf"{re.escape(tempfile.gettempdir())}/[^/\s]+/")
 
 
 @click.command()
@@ -45,7 +47,7 @@ def main(paths: tuple[Path, ...]) -> None:
 
 
 def clean(notebook: nbformat.NotebookNode) -> None:
-    """Leave out what is of this machine: the error stream, TensorFlow's log, which is printed, times, versions."""
+    """Leave out what is of this machine: the error stream, TensorFlow's printed log, temporary folders, versions."""
     notebook.metadata.language_info = nbformat.NotebookNode(name="python")
     for cell in notebook.cells:
         cell.metadata = nbformat.NotebookNode()
@@ -53,7 +55,8 @@ def clean(notebook: nbformat.NotebookNode) -> None:
             for each in cell.outputs:
                 if each.get("name") == "stdout":
                     lines = each.text.splitlines(keepends=True)
-                    each.text = "".join(line for line in lines if not line.startswith(LOG)).lstrip("\n")
+                    shown = "".join(line for line in lines if not line.startswith(LOG))
+                    each.text = TEMPORARY.sub("", shown.lstrip("\n"))
             cell.outputs = [each for each in cell.outputs if each.get("name") != "stderr" and each.get("text") != ""]
 
 
