@@ -143,6 +143,7 @@ def curves_figure(training: Training) -> Figure:
     bottom.plot(epochs, training.curves["loss"], color=INK, linewidth=1.4)
     bottom.set_ylabel("loss")
     bottom.set_xlabel("epoch")
+    bottom.xaxis.get_major_locator().set_params(integer=True)
     for axes in (top, bottom):
         dress(axes, "y")
     figure.legend(loc="outside upper left", ncols=2, frameon=False, labelcolor=INK, fontsize=9)
