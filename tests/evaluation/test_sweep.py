@@ -112,7 +112,9 @@ def test_a_small_sweep(tmp_path):
     assert stored["rows"][0]["defence"] == "none"
     assert Sweep.load(tmp_path / "run", found.results) == found
     write_report(found.results, tmp_path / "run")
-    assert "Which settings" in (tmp_path / "run" / "report.html").read_text()
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "Which settings" in page
+    assert f"{found.chosen} less this" in page  # the page is about the choice, and praises no other setting beside it
 
 
 @pytest.mark.parametrize(

@@ -75,9 +75,13 @@ def write_page(results: Results, folder: str | os.PathLike[str]) -> Path:
 
 
 def _sweep(folder: str | os.PathLike[str], results: Results) -> tuple[Sweep | None, Results]:
-    """Return the sweep of a run's folder, None where there is none; and the results, which say if it is damaged."""
+    """Return the sweep of a run's folder, None where there is none; and the results, which say if it is damaged.
+
+    They are about the setting that the sweep chose, so that one page does not praise two.
+    """
     try:
-        return Sweep.load(folder, results), results
+        swept = Sweep.load(folder, results)
+        return swept, results if swept is None else dataclasses.replace(results, about=swept.chosen)
     except (ValueError, OSError) as error:
         note = f"{SWEEP} is damaged ({error}): which setting to take is not known."
         return None, dataclasses.replace(results, run={**results.run, "warnings": [*results.warnings, note]})

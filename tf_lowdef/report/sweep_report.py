@@ -97,7 +97,7 @@ def _plot(found: Sweep, path: Path) -> None:
     for place, kind in enumerate((OBLIVIOUS, ADAPTIVE)):
         axes = figure.add_subplot(1, 2, place + 1)
         there: dict[tuple[float, float], list[str]] = {}
-        for row in found.rows:
+        for row in sorted(found.rows, key=lambda row: (row.defence == found.chosen, row.on_front)):  # the last on top
             colour = COLOURS[4] if row.defence == found.chosen else COLOURS[5] if row.on_front else "0.6"
             x, y = 100 * row.report.clean, 100 * getattr(row.report, kind)
             marker = "s" if "flip" in DefenceName(row.defence).layers else "o"

@@ -39,6 +39,8 @@ class Results:
         images: Names of the images, in the order of the rows' `per_image`.
         certified: What smoothed classifiers are certified for: see :func:`tf_lowdef.certify`.
         labels: Their classes, in the same order; none where these are not known.
+        about: The defence that a report is about, such as a sweep's choice; None leaves it to `subject`. It is not
+            stored.
 
     Example:
         >>> from tf_lowdef.results import Results, Row
@@ -62,6 +64,7 @@ class Results:
     images: Sequence[str] = ()
     certified: Sequence[Certificate] = ()
     labels: Sequence[int] = ()
+    about: str | None = None
 
     @property
     def warnings(self) -> list[str]:
@@ -106,8 +109,11 @@ class Results:
     def subject(self) -> DefenceName:
         """The defence that a report is about.
 
-        The one that the package is for, WebP and a flip, or else the best against an attacker who does not know of it.
+        The one that was asked for; or that the package is for, WebP and a flip; or else the best against an attacker
+        who does not know of it.
         """
+        if self.about is not None:
+            return DefenceName(self.about)
         others = [defence for defence in self.defences if defence != BARE]
         ours = [defence for defence in others if defence.layers[0] == "webp" and "flip" in defence.layers[1:]]
         best = {defence: row.top1 for defence in others if (row := self.strongest(defence)) is not None}
