@@ -68,7 +68,7 @@ class Rule:
         """As a specification has it behind ``gate:``: ``"0.02"``, ``"max_clean_drop=0.5"``; empty for the default."""
         if self.max_clean_drop is not None:
             return f"max_clean_drop={format_value(self.max_clean_drop)}"
-        return "" if self.false_positive_rate == DEFAULT_RATE else f"{format_value(self.false_positive_rate)}"
+        return "" if self.false_positive_rate == DEFAULT_RATE else format_value(self.false_positive_rate)
 
     @property
     def fewest(self) -> int:
@@ -150,20 +150,24 @@ def calibrate(rule: Rule, scores: Scores, right: Rightness | None = None) -> Cal
     elif not len(scores):
         raise ValueError("`data` must hold clean images, to choose the threshold on. Received: none")
     else:
-        spare = float(np.mean(right.unsuspected) - np.mean(right.bare))  # what arbitrating gains may be lost above
-        lost, gained = right.unsuspected & ~right.defended, right.defended & ~right.unsuspected
-        threshold = threshold_for_drop(scores, lost, gained, (rule.max_clean_drop or 0) / 100 + spare)
+        bare, defended, own = right
+        spare = float(np.mean(own) - np.mean(bare))  # what arbitrating gains may be lost above
+        allowed = (rule.max_clean_drop or 0) / 100 + spare
+        threshold = threshold_for_drop(scores, own & ~defended, defended & ~own, allowed)
         said = f"max_clean_drop={rule.max_clean_drop:g}"
     threshold = float(min(threshold, LARGEST))
     above = ~(scores <= threshold)
-    gated: Flags | None = None if right is None else np.where(above, right.defended, right.unsuspected).astype(bool)
+    lost = gained = None
+    if right is not None:
+        answered = np.where(above, right.defended, right.unsuspected)
+        lost, gained = int((right.bare & ~answered).sum()), int((answered & ~right.bare).sum())
     return Calibration(
         threshold,
         said,
         n=len(scores),
         suspected=int(above.sum()),
-        lost=None if gated is None or right is None else int((right.bare & ~gated).sum()),
-        gained=None if gated is None or right is None else int((gated & ~right.bare).sum()),
+        lost=lost,
+        gained=gained,
         thresholds=tuple(_at(scores, rate) for rate in RATES),
     )
 

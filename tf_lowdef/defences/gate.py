@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
-from tf_lowdef.defences.calibration import Calibration, Rule
+from tf_lowdef.defences.calibration import Calibration, Rightness, Rule
 from tf_lowdef.defences.defence import Defence, Keys, Pixels
 from tf_lowdef.layers import GateHead, SqueezersLayer
 from tf_lowdef.layers.gate_head import more_decided, split_views, suspicion_of
@@ -18,22 +17,7 @@ from tf_lowdef.models.adapter import range_is_said, say_range
 from tf_lowdef.models.defend import image_shape
 from tf_lowdef.models.gated import HEAD, GateParts
 from tf_lowdef.specs import GATE
-
-Classes = npt.NDArray[np.int64]
-
-
-class Answers(NamedTuple):
-    """Classes, int64, (n,) each.
-
-    Attributes:
-        bare: The classifier's own.
-        defended: That behind the defence that answers.
-        unsuspected: That of the gate where an image is not suspicious.
-    """
-
-    bare: Classes
-    defended: Classes
-    unsuspected: Classes
+from tf_lowdef.validation import Labels
 
 
 @dataclass(frozen=True)
@@ -141,12 +125,12 @@ class Gate(Defence):
         """Return the logits that the gate answers with, one row an image."""
         return self.head(outputs)
 
-    def answers(self, outputs: Any) -> Answers:
-        """Return the classes that are answered for each image."""
+    def rightness(self, outputs: Any, labels: Labels) -> Rightness:
+        """Return which of the answers to each image are right, by the logits of all that `apply` gives."""
         views = split_views(outputs, self.layers[0].copies_of_each)
-        bare, defended = (tf.argmax(each, axis=1).numpy() for each in (views.bare, views.squeezed[0]))
+        bare, defended = (tf.argmax(each, axis=1).numpy() == labels for each in (views.bare, views.squeezed[0]))
         decided = more_decided(views).numpy() & self.arbitrate
-        return Answers(bare, defended, np.where(decided, defended, bare))
+        return Rightness(bare, defended, np.where(decided, defended, bare))
 
     def through(self, images: Pixels, keys: Keys | None = None) -> Pixels:
         """Return the pixels that the classifier sees behind the defence that answers."""

@@ -209,5 +209,4 @@ def _ask(
     except NonFiniteOutputError as error:
         name = images.names[indices[error.image]]
         raise ValueError(f"The model's output is NaN or infinite for the clean image {name!r}") from error
-    right = Rightness(*(classes == images.labels[indices] for classes in gate.answers(outputs)))
-    return np.asarray(gate.suspicion(outputs), np.float64), right
+    return np.asarray(gate.suspicion(outputs), np.float64), gate.rightness(outputs, images.labels[indices])

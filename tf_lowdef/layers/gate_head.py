@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import keras
@@ -66,12 +67,9 @@ def more_decided(views: Views) -> Any:
     attacks do, is hardly decided, and suspicion passes it.
     """
     bare, defended = tf.nn.softmax(views.bare), tf.nn.softmax(views.squeezed[0])
-    own, other = (tf.argmax(each, axis=1)[:, None] for each in (views.bare, views.squeezed[0]))
-
-    def lead(probabilities: Any, of: Any, over: Any) -> Any:
-        return tf.gather(probabilities, of, batch_dims=1) - tf.gather(probabilities, over, batch_dims=1)
-
-    return tf.squeeze(lead(defended, other, own) > lead(bare, own, other), axis=1)
+    own, other = tf.argmax(views.bare, axis=1), tf.argmax(views.squeezed[0], axis=1)
+    at = partial(tf.gather, batch_dims=1)
+    return at(defended, other) - at(defended, own) > at(bare, own) - at(bare, other)
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
