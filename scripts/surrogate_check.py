@@ -11,21 +11,24 @@ images), and how much a step of 1, 2 and 4 levels along each gradient's own sign
 
 from __future__ import annotations
 
-import argparse
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 from typing import Any
 
+import click
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 from scipy.ndimage import gaussian_filter
 from scipy.stats import spearmanr
 
-from tf_lowdef import load_application, load_demo
-from tf_lowdef.data.load import load_data
+from tf_lowdef.cli.options import data_option, model_options, names_option, pop_named, seed_option
 from tf_lowdef.defences import make_defence
-from tf_lowdef.evaluation.models.predict import input_size
 from tf_lowdef.layers.gradients import offered_gradients, with_gradient
 from tf_lowdef.models import defended_sequence
+from tf_lowdef.results.table import Table, markdown_table
 
 Floats = npt.NDArray[np.float32]
 SMOOTHNESS = (0.0, 1.0, 2.0)
@@ -88,34 +91,29 @@ def look(losses: Losses, image: Floats, label: int, rng: np.random.Generator) ->
     return found
 
 
-def main() -> None:
-    """Look at every image, and print a table."""
-    parser = argparse.ArgumentParser(description="Compare an attacker's gradients with what the loss does.")
-    parser.add_argument("--model", help="a classifier of keras.applications; default: the embedded one")
-    parser.add_argument("--weights", default="imagenet")
-    parser.add_argument("--data")
-    parser.add_argument("--defence", default="webp:60+flip")
-    parser.add_argument("--limit", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    if arguments.model:
-        classifier = load_application(arguments.model, arguments.weights)
-        data = load_data(arguments.data, input_size(classifier))
-        images, labels = np.stack(data.read_batch(list(range(len(data))))[0]), np.asarray(data.labels)
-    else:
-        classifier, images, labels = load_demo()
-    chosen = np.random.default_rng(arguments.seed).permutation(len(images))[: arguments.limit]
-    losses = Losses(classifier, arguments.defence)
+@click.command()
+@model_options
+@names_option
+@data_option("As for tf-lowdef evaluate.")
+@click.option("--defence", default="webp:60+flip", show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Images, drawn by the seed.")
+@seed_option
+def main(defence: str, limit: int, seed: int, **options: Any) -> None:
+    """Look at every image, and print a table in Markdown."""
+    classifier, images = pop_named(options).classifier_and_images()
+    losses = Losses(classifier, defence)
+    if not losses.gradients:
+        raise click.UsageError(f"--defence: no layer of {defence} offers a choice of gradients.")
+    chosen = np.random.default_rng(seed).permutation(len(images))[:limit].tolist()
     rows: dict[str, list[list[float]]] = {name: [] for name in losses.gradients}
-    for index in chosen.tolist():
-        rng = np.random.default_rng([arguments.seed, index])
-        for name, row in look(losses, images[index].astype(np.float32), int(labels[index]), rng).items():
+    for index in chosen:
+        image, label = images.read(index).astype(np.float32), int(images.labels[index])
+        for name, row in look(losses, image, label, np.random.default_rng([seed, index])).items():
             rows[name].append(row)
     heads = [*(f"smooth {sigma:g}" if sigma else "white" for sigma in SMOOTHNESS), *(f"step {each}" for each in STEPS)]
-    print(f"{arguments.model or 'embedded'}, {arguments.defence}, {len(chosen)} images\n")
-    print(f"| gradient | {' | '.join(heads)} |\n|{' --- |' * (1 + len(heads))}")
-    for name, found in rows.items():
-        print(f"| {name} | {' | '.join(f'{value:.2f}' for value in np.nanmean(found, axis=0))} |")
+    lines = [[name, *(f"{value:.2f}" for value in np.nanmean(found, axis=0))] for name, found in rows.items()]
+    click.echo(f"{len(chosen)} images of {images.source}, {defence}\n")
+    click.echo(markdown_table(Table(["gradient", *heads], lines)))
 
 
 if __name__ == "__main__":
