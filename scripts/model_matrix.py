@@ -422,14 +422,14 @@ def check_sweep(kind: Kind) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = sweep(
-            kind.build(), (images, labels), ["fgsm:4"], [60], [4], [True], 100, batch_size=16, **kind.said
+            kind.build(), (images, labels), ["fgsm:16"], [60], [4], [True], 100, batch_size=16, **kind.said
         )  # fmt: skip
     (row,) = found.results.select(kind="clean", defence="webp:60+flip")
     right = kind.probabilities(webp_flip(images)).argmax(axis=1) == labels
     _same(row.correct, right.sum(), "correct behind webp:60+flip")
     if not kind.said:
         return "right"
-    return _untold(lambda: sweep(kind.build(), kind.data(), ["fgsm:4"], [60], [4], [True], batch_size=20))
+    return _untold(lambda: sweep(kind.build(), kind.data(), ["fgsm:16"], [60], [4], [True], batch_size=20))
 
 
 def check_attack_folder(kind: Kind) -> str:

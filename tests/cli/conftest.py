@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 
 @pytest.fixture
@@ -15,3 +16,16 @@ def model_file(tmp_path):
     model.get_layer("logits").set_weights([np.array([[1.0, 0], [0, 1], [0, 0]]), np.zeros(2)])
     model.save(tmp_path / "model.keras")
     return tmp_path / "model.keras"
+
+
+@pytest.fixture
+def csv_file(tmp_path):
+    lines = ["file,label"]
+    for index in range(6):
+        colour = [110, 110, 110]
+        colour[index % 2] += 3
+        noise = np.random.default_rng(index).integers(-2, 3, (16, 16, 1))
+        Image.fromarray((np.full((16, 16, 3), colour) + noise).astype(np.uint8)).save(tmp_path / f"{index}.png")
+        lines.append(f"{index}.png,{index % 2}")
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    return tmp_path / "list.csv"

@@ -2,26 +2,12 @@ import json
 
 import fsspec
 import keras
-import numpy as np
 import pytest
 from PIL import Image
 
 from tf_lowdef import WebPLayer
 from tf_lowdef.jobs import Store
 from tf_lowdef.results import Results
-
-
-@pytest.fixture
-def csv_file(tmp_path):
-    lines = ["file,label"]
-    for index in range(6):
-        colour = [110, 110, 110]
-        colour[index % 2] += 3
-        noise = np.random.default_rng(index).integers(-2, 3, (16, 16, 1))
-        Image.fromarray((np.full((16, 16, 3), colour) + noise).astype(np.uint8)).save(tmp_path / f"{index}.png")
-        lines.append(f"{index}.png,{index % 2}")
-    (tmp_path / "list.csv").write_text("\n".join(lines))
-    return tmp_path / "list.csv"
 
 
 def test_a_run_ends_in_a_table_a_picture_and_files(run_cli, model_file, csv_file, tmp_path):
@@ -163,7 +149,7 @@ def test_debug_shows_the_traceback(run_cli, tmp_path):
 def test_three_threats_in_one_command(run_cli, model_file, csv_file, tmp_path):
     out = tmp_path / "run"
     outcome = run_cli(
-        "evaluate", "--model", model_file, "--data", csv_file, "--surrogate", model_file, "--attack", "bim:1",
+        "evaluate", "--model", model_file, "--data", csv_file, "--surrogate", model_file, "--attack", "bim:6",
         "--defence", "none", "--defence", "webp:60+flip", "--threat", "oblivious", "--threat", "transfer",
         "--threat", "adaptive", "--budget", "quick", "--out", out,
     )  # fmt: skip
@@ -172,16 +158,16 @@ def test_three_threats_in_one_command(run_cli, model_file, csv_file, tmp_path):
     content = json.loads((out / "results.json").read_text())
     for text in (shown, report, (out / "results.csv").read_text(), " ".join(content["run"]["warnings"])):
         assert "not a robustness claim" in text
-    for text in ("transfer bim:1", "oblivious bim:1", "worst:1"):
+    for text in ("transfer bim:6", "oblivious bim:6", "worst:6"):
         assert text in report
     sentence = report.splitlines()[2]
-    assert sentence.startswith("`webp:60+flip` at epsilon 1 ")
+    assert sentence.startswith("`webp:60+flip` at epsilon 6 ")
     assert sentence in shown
     assert content["comparisons"]
     assert len((out / "correct.csv").read_text().splitlines()) == 7
     # the same model as its own surrogate: the same images
     results = Results.load(out)
-    assert results.row("bim:1", "none", "transfer").per_image == results.row("bim:1", "none").per_image
+    assert results.row("bim:6", "none", "transfer").per_image == results.row("bim:6", "none").per_image
 
 
 def test_a_masked_model_is_unreliable_in_every_output(run_cli, model_file, csv_file, tmp_path):

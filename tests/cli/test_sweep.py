@@ -3,11 +3,11 @@ import json
 import pytest
 
 
-def test_a_sweep_of_the_embedded_classifier_ends_in_a_table_and_files(run_cli, tmp_path):
+def test_a_sweep_ends_in_a_table_and_files(run_cli, model_file, csv_file, tmp_path):
     out = tmp_path / "run"
     arguments = [
-        "sweep", "--quality", "60", "--method", "0", "--flip", "no", "--attack", "fgsm:8", "--limit", "8",
-        "--max-clean-drop", "100", "--batch-size", "8", "-o", out,
+        "sweep", "--model", model_file, "--data", csv_file, "--quality", "60", "--method", "0", "--flip", "no",
+        "--attack", "fgsm:8", "--max-clean-drop", "100", "--batch-size", "8", "-o", out,
     ]  # fmt: skip
     outcome = run_cli(*arguments)
     assert outcome.code == 0, outcome.err

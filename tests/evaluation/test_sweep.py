@@ -88,9 +88,8 @@ def test_settings():
         settings([101], [4], [True])
 
 
-def test_a_small_sweep(tmp_path):
-    model, images, labels = load_demo()
-    data = (images[::20], labels[::20])
+def test_a_small_sweep(model, dataset, tmp_path):
+    data = images, _ = tuple(each[:10] for each in dataset)
     found = sweep(model, data, ["fgsm:8"], [40], [0], max_clean_drop=100, out=tmp_path / "run", batch_size=10)
     assert [each.defence for each in found.rows] == ["none", "flip", "webp:40,method=0", "webp:40,method=0+flip"]
     assert found.chosen in {each.defence for each in found.rows if each.on_front} - {"none"}

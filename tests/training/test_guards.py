@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import keras
 import numpy as np
 import pytest
 
 from tf_lowdef.models.range_probe import RangeError
 from tf_lowdef.training import AdversarialTrainer, RobustValidation
-from tf_lowdef.training.guards import CLEAN, ONE_STEP, ROBUST, StopOnNaN, overfits
+from tf_lowdef.training.guards import CLEAN, NOISY, ONE_STEP, ROBUST, StopOnNaN, overfits
 
 
 @pytest.mark.parametrize(
@@ -91,15 +93,33 @@ def test_measures_are_those_of_the_defended_classifier(linear, pixels):
     assert watch.history[ONE_STEP] == [pytest.approx(holds.mean())]
 
 
-def test_a_recipe_without_a_bound_is_judged_by_clean_accuracy(linear, pixels):
-    model, _ = linear
-    trainer = AdversarialTrainer(model, "noise:0.01")
-    trainer.compile(keras.optimizers.SGD(1e-6))
+def one_epoch(linear, pixels, recipe):
+    trainer = AdversarialTrainer(linear[0], recipe)
+    trainer.compile(keras.optimizers.SGD(1e-12))
     watch = RobustValidation(*pixels)
-    history = trainer.fit(*pixels, callbacks=[watch], verbose=0)
+    return watch, trainer.fit(*pixels, callbacks=[watch], verbose=0).history
+
+
+def test_a_recipe_without_a_bound_is_judged_by_clean_accuracy(linear, pixels):
+    watch, history = one_epoch(linear, pixels, "vaccinate:40-80")
     assert watch.monitor == CLEAN
-    assert CLEAN in history.history
-    assert ROBUST not in history.history
+    assert CLEAN in history
+    assert ROBUST not in history
+
+
+def test_a_recipe_of_noise_is_judged_by_accuracy_under_it(linear, pixels):
+    model, weights = linear
+    images = pixels[0]
+    labels = model.predict(images, verbose=0).argmax(axis=1)
+    watch, history = one_epoch(linear, (images, labels), "noise:0.25")
+    assert watch.monitor == NOISY
+    assert history[CLEAN] == [1.0]
+    gap = abs(2 * (images * weights).sum(axis=(1, 2, 3)))
+    deviation = 2 * 0.25 * 255 * np.sqrt((weights**2).sum())
+    expected = np.mean([NormalDist().cdf(each / deviation) for each in gap])
+    assert expected < 0.99
+    spread = np.sqrt(expected * (1 - expected) / (4 * len(images)))
+    assert history[NOISY] == [pytest.approx(expected, abs=4 * spread)]
 
 
 def test_a_loss_that_is_no_number_ends_with_the_last_whole_weights(linear, pixels):

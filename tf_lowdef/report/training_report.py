@@ -25,9 +25,12 @@ _CURVES = (
     ("accuracy", "attacked, in training"),
     ("val_clean_accuracy", "held back, clean"),
     ("val_fgsm_accuracy", "held back, FGSM"),
+    ("val_noise_accuracy", "held back, under noise"),
     ("val_pgd_accuracy", "held back, PGD"),
 )
 """What is drawn of the accuracies, where it was measured."""
+_CHOSEN_BY = (("val_pgd_accuracy", "under PGD"), ("val_noise_accuracy", "under noise"), ("val_clean_accuracy", "clean"))
+"""What the best epoch is chosen by: the first that was measured."""
 
 
 class Training(NamedTuple):
@@ -83,9 +86,8 @@ def comparison_of(before: Results, after: Results) -> Table:
 def verdict(training: Training) -> str:
     """Return in words what the training was worth."""
     best = training.best_epoch
-    values = training.curves.get("val_pgd_accuracy") or training.curves["val_clean_accuracy"]
-    what = "under PGD" if "val_pgd_accuracy" in training.curves else "clean"
-    kept = f"The weights are those of epoch {best + 1}, {100 * values[best]:.1f} % {what} on held-back images."
+    share, what = next((training.curves[name][best], what) for name, what in _CHOSEN_BY if name in training.curves)
+    kept = f"The weights are those of epoch {best + 1}, {100 * share:.1f} % {what} on held-back images."
     if training.before is None or training.after is None:
         return kept
     defence = training.after.subject

@@ -16,6 +16,7 @@ from tf_lowdef.attacks.victim import as_victim
 from tf_lowdef.validation import check_images, check_integer, check_labels, check_number
 
 CLEAN, ONE_STEP, ROBUST = "val_clean_accuracy", "val_fgsm_accuracy", "val_pgd_accuracy"
+NOISY = "val_noise_accuracy"
 """What is measured after every epoch, as callbacks find it."""
 
 COLLAPSE = 0.2
@@ -23,6 +24,8 @@ COLLAPSE = 0.2
 STAYS = 0.1
 """By how much accuracy under FGSM may have fallen meanwhile."""
 
+DRAWS = 4
+"""Of noise for each held-back image."""
 STEPS = 10
 """Of PGD after each epoch: enough to tell a collapse, where one step does not."""
 
@@ -53,7 +56,8 @@ class RobustValidation(keras.callbacks.Callback):
     """Attacks held-back images after every epoch of an :class:`AdversarialTrainer`, and keeps the best weights.
 
     It adds ``val_clean_accuracy``, ``val_fgsm_accuracy`` and ``val_pgd_accuracy`` to the logs, all behind the trainer's
-    defence, for callbacks that stand behind it in the list: ``EarlyStopping(monitor="val_pgd_accuracy", mode="max")``.
+    defence, for callbacks that stand behind it in the list: ``EarlyStopping(monitor="val_pgd_accuracy", mode="max")``;
+    under a recipe of noise ``val_clean_accuracy`` and ``val_noise_accuracy``, since noisy images are what is certified.
     Where FGSM no longer fools a classifier that PGD fools, it has learnt to fool the attack that it is trained on; that
     is said, and the training stopped. At the end the weights of the best epoch are put back.
 
@@ -144,15 +148,16 @@ class RobustValidation(keras.callbacks.Callback):
     @property
     def monitor(self) -> str:
         """The measure that the best epoch is chosen by."""
-        return CLEAN if self.epsilon is None else ROBUST
+        if self.epsilon is not None:
+            return ROBUST
+        return CLEAN if self.model.recipe.deviation is None else NOISY
 
     def measure(self) -> dict[str, float]:
-        """Return the share of the images that are classified correctly, clean and attacked."""
+        """Return the share of the images that are classified correctly, clean and attacked, or under noise."""
+        clean, deviation = {CLEAN: self._accuracy(FGSM(0.0))}, self.model.recipe.deviation
         if self.epsilon is None:
-            clean = self._accuracy(FGSM(0.0))
-            return {CLEAN: clean}
-        return {
-            CLEAN: self._accuracy(FGSM(0.0)),
+            return clean if deviation is None else clean | {NOISY: self._accuracy_under_noise(deviation)}
+        return clean | {
             ONE_STEP: self._accuracy(FGSM(self.epsilon)),
             ROBUST: self._accuracy(MPGD(self.epsilon, steps=STEPS)),
         }
@@ -160,6 +165,15 @@ class RobustValidation(keras.callbacks.Callback):
     def _accuracy(self, attack: Attack) -> float:
         found = attack(self._victim, self.images, self.labels, batch_size=self.batch_size, seed=self.seed)
         return float((found.predictions == self.labels).mean())
+
+    def _accuracy_under_noise(self, deviation: float) -> float:
+        random, right = np.random.default_rng(self.seed), 0
+        for start in range(0, len(self.images), self.batch_size):
+            some, labels = (each[start : start + self.batch_size] for each in (self.images, self.labels))
+            for _ in range(DRAWS):
+                noisy = some + random.normal(scale=deviation, size=some.shape).astype(np.float32)
+                right += int((self._victim.predict_on_batch(noisy).argmax(axis=1) == labels).sum())
+        return right / (DRAWS * len(self.images))
 
 
 class StopOnNaN(keras.callbacks.Callback):

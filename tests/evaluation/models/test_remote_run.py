@@ -71,7 +71,7 @@ def test_a_run_at_a_url_equals_one_in_a_folder_also_after_a_stop(url, model, dat
 
 
 def test_a_sweep_at_a_url(url, model, dataset):
-    found = sweep(model, dataset, ["fgsm:2"], [60], [0], [False], 100, url, batch_size=len(dataset[0]))
+    found = sweep(model, dataset, ["fgsm:8"], [60], [0], [False], 100, url, batch_size=len(dataset[0]))
     content = json.loads(fsspec.filesystem("memory").cat_file(f"{url}/sweep.json"))
     assert content["chosen"] == found.chosen == "webp:60,method=0"
     assert np.array(content["rows"]).shape == (2,)

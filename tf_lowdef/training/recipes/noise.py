@@ -27,6 +27,11 @@ class NoiseTraining(Recipe):
     def __post_init__(self) -> None:
         check_number("sigma", self.sigma, 0, 1, above=True)
 
+    @property
+    def deviation(self) -> float:
+        """The standard deviation in grey levels."""
+        return self.sigma * WHITE
+
     def views(self, step: Step) -> Views:
         """Return the noisy images."""
-        return (step.images + step.normal(self.sigma * WHITE),)
+        return (step.images + step.normal(self.deviation),)

@@ -119,6 +119,11 @@ class Recipe(ABC):
         return getattr(self, "epsilon", None)
 
     @property
+    def deviation(self) -> float | None:
+        """The standard deviation in grey levels of the noise that it trains under, None where it trains under none."""
+        return None
+
+    @property
     def passes(self) -> int:
         """How many times a step goes through the defence and the classifier, the training itself among them."""
         return 1
