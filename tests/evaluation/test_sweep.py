@@ -113,7 +113,8 @@ def test_a_small_sweep(model, dataset, tmp_path):
     write_report(found.results, tmp_path / "run")
     page = (tmp_path / "run" / "report.html").read_text()
     assert "Which settings" in page
-    assert f"{found.chosen} less this" in page  # the page is about the choice, and praises no other setting beside it
+    assert f"{found.chosen} less this" in page  # the report is about the choice, and praises no other setting beside it
+    assert (tmp_path / "run" / "report.md").read_text().splitlines()[2].startswith(f"`{found.chosen}` at epsilon 8 ")
 
 
 @pytest.mark.parametrize(

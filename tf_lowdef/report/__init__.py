@@ -9,6 +9,7 @@ from tf_lowdef.files import atomic_path
 from tf_lowdef.report.conclusion import conclusion
 from tf_lowdef.report.markdown import CURVE, legend, to_markdown, write_markdown
 from tf_lowdef.report.page import write_page
+from tf_lowdef.report.sweep_report import load_sweep
 from tf_lowdef.report.table import attack_table, comparison_table
 from tf_lowdef.results import Results
 from tf_lowdef.results.accuracy import accuracy_table
@@ -54,5 +55,6 @@ def write_report(results: Results, folder: str | os.PathLike[str]) -> None:
     if results.certified:
         with atomic_path(Path(folder) / CURVE) as temporary:
             results.plot_certified().savefig(temporary, dpi=150, format="png")
-    write_markdown(results, Path(folder) / "report.md")
+    _, about = load_sweep(folder, results)
+    write_markdown(about, Path(folder) / "report.md")
     write_page(results, folder)

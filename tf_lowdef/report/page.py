@@ -19,14 +19,14 @@ from tf_lowdef.report.markdown import ANOTHER, REST
 from tf_lowdef.report.page_charts import certified_chart, epsilon_curves, headline_chart
 from tf_lowdef.report.page_pictures import Shown, display_note, show
 from tf_lowdef.report.ranking import AT_SETTINGS, matched_ranking, setting_ranking
-from tf_lowdef.report.sweep_report import sweep_note, sweep_table, verdict
+from tf_lowdef.report.sweep_report import load_sweep, sweep_note, sweep_table, verdict
 from tf_lowdef.report.table import another_table, attack_table, cascade_table, minimal_table, rest_table
 from tf_lowdef.report.templating import render
 from tf_lowdef.results import Results
 from tf_lowdef.results.accuracy import SIGNIFICANT
 from tf_lowdef.results.certified_table import certified_table, tried_table
 from tf_lowdef.results.gallery import Gallery
-from tf_lowdef.results.sweep import SWEEP, Sweep
+from tf_lowdef.results.sweep import Sweep
 from tf_lowdef.results.table import MISSING, Table, unique
 from tf_lowdef.threats import THREATS, knows_defence
 
@@ -65,26 +65,13 @@ def write_page(results: Results, folder: str | os.PathLike[str]) -> Path:
     """
     path = Path(folder) / PAGE
     examples, notes = _examples(Path(folder))
-    swept, results = _sweep(folder, results)
+    swept, results = load_sweep(folder, results)
     page = to_html(results, examples, notes, swept)
     while len(page) > MAX_BYTES and examples:
         examples = examples[: min(len(examples) - 1, len(examples) * MAX_BYTES // len(page))]
         page = to_html(results, examples, [*notes, "Some examples are left out: the page would be too large."], swept)
     write_bytes(path, page)
     return path
-
-
-def _sweep(folder: str | os.PathLike[str], results: Results) -> tuple[Sweep | None, Results]:
-    """Return the sweep of a run's folder, None where there is none; and the results, which say if it is damaged.
-
-    They are about the setting that the sweep chose, so that one page does not praise two.
-    """
-    try:
-        swept = Sweep.load(folder, results)
-        return swept, results if swept is None else dataclasses.replace(results, about=swept.chosen)
-    except (ValueError, OSError) as error:
-        note = f"{SWEEP} is damaged ({error}): which setting to take is not known."
-        return None, dataclasses.replace(results, run={**results.run, "warnings": [*results.warnings, note]})
 
 
 def to_html(results: Results, examples: list[Shown], gallery_notes: list[str], swept: Sweep | None = None) -> bytes:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from tf_lowdef.files import atomic_path, write_text
-from tf_lowdef.results import BARE, DefenceName
+from tf_lowdef.results import BARE, DefenceName, Results
 from tf_lowdef.results.plot import COLOURS
-from tf_lowdef.results.sweep import Accuracies, Sweep, SweepRow
+from tf_lowdef.results.sweep import SWEEP, Accuracies, Sweep, SweepRow
 from tf_lowdef.results.table import Table, markdown_table
 from tf_lowdef.threats import ADAPTIVE, OBLIVIOUS
 
@@ -61,6 +62,19 @@ def sweep_note(found: Sweep) -> str:
         "without WebP the bytes of the pixels. front: no other setting is as good in clean accuracy, "
         f"{found.ranked_by} accuracy, kB and ms, and better in one."
     )
+
+
+def load_sweep(folder: str | os.PathLike[str], results: Results) -> tuple[Sweep | None, Results]:
+    """Return the sweep of a run's folder, None where there is none; and the results, which say if it is damaged.
+
+    They are about the setting that the sweep chose, so that a report does not praise two.
+    """
+    try:
+        swept = Sweep.load(folder, results)
+        return swept, results if swept is None else dataclasses.replace(results, about=swept.chosen)
+    except (ValueError, OSError) as error:
+        note = f"{SWEEP} is damaged ({error}): which setting to take is not known."
+        return None, dataclasses.replace(results, run={**results.run, "warnings": [*results.warnings, note]})
 
 
 def write_sweep(found: Sweep, folder: str | os.PathLike[str]) -> None:
