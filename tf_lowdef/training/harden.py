@@ -48,7 +48,7 @@ class Hardened:
         defence: Behind what.
         curves: ``"loss"``, ``"accuracy"`` (on attacked images), and what `RobustValidation` measures: a number an
             epoch.
-        best_epoch: The epoch of the weights, 0-based, by robust accuracy on held-back images.
+        best_epoch: The epoch of the weights, 0-based, by accuracy on held-back images under PGD, or under noise.
         warnings: What went wrong on the way.
         facts: What was asked for, in plain JSON values.
         held_back: Images, uint8 of shape (n, height, width, channels), and labels, int64: they chose the epoch.
@@ -114,8 +114,8 @@ def harden(
     """Train a classifier on attacked images, through a defence, so that it keeps accuracy against who knows of it.
 
     The model is trained in place, as ``fit`` does, and has the weights of the best epoch at the end: that with the
-    highest accuracy under PGD on held-back images, behind the defence. What it is worth is for ``evaluate`` to say, on
-    images that had no part in the training.
+    highest accuracy under PGD (under noise, for a recipe of noise) on held-back images, behind the defence. What it is
+    worth is for ``evaluate`` to say, on images that had no part in the training.
 
     Args:
         model: See :func:`tf_lowdef.evaluate`.
