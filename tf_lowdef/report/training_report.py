@@ -22,7 +22,7 @@ from tf_lowdef.results.table import MISSING, Table, markdown_table
 JSON, MARKDOWN, PAGE, PICTURE = "harden.json", "harden.md", "harden.html", "curves.png"
 
 _CURVES = (
-    ("accuracy", "attacked, in training"),
+    ("accuracy", "in training"),
     ("val_clean_accuracy", "held back, clean"),
     ("val_fgsm_accuracy", "held back, FGSM"),
     ("val_noise_accuracy", "held back, under noise"),
