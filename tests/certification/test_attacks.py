@@ -12,7 +12,7 @@ from tf_lowdef.certification import ABSTAIN
 DENOISER, SIGMA, DRAWS, ALPHA = "gaussian:1", 0.12, 100, 0.001
 UNLIKELY = 1e-6
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +47,8 @@ def pgd(model, images, classes, radii, steps=6):
             tape.watch(x)
             loss = tf.nn.sparse_softmax_cross_entropy_with_logits(classes, model(x))
         step = np.asarray(tape.gradient(loss, x))
-        step /= np.maximum(np.sqrt((step**2).sum(axis=(1, 2, 3), keepdims=True)), 1e-12)
-        change = within(change + step * radii / 2, radii)
+        norms = np.maximum(np.sqrt((step**2).sum(axis=(1, 2, 3), keepdims=True)), 1e-12)
+        change = within(change + step / norms * radii / 2, radii)
     return change
 
 
