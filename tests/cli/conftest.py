@@ -20,6 +20,7 @@ def model_file(tmp_path):
 
 @pytest.fixture
 def csv_file(tmp_path):
+    """A CSV of six images of those classes, 3 levels apart, with the labels."""
     lines = ["file,label"]
     for index in range(6):
         colour = [110, 110, 110]

@@ -90,14 +90,14 @@ def test_settings():
 
 def test_a_small_sweep(model, dataset, tmp_path):
     data = images, _ = tuple(each[:10] for each in dataset)
-    found = sweep(model, data, ["fgsm:8"], [40], [0], max_clean_drop=100, out=tmp_path / "run", batch_size=10)
+    found = sweep(model, data, ["fgsm:3"], [40], [0], max_clean_drop=100, out=tmp_path / "run", batch_size=10)
     assert [each.defence for each in found.rows] == ["none", "flip", "webp:40,method=0", "webp:40,method=0+flip"]
     assert found.chosen in {each.defence for each in found.rows if each.on_front} - {"none"}
     for each in found.rows:
         assert (each.selection.n, each.report.n) == (5, 5)
         whole = found.results.row("none", each.defence)
         assert (each.selection.clean + each.report.clean) / 2 == pytest.approx(whole.top1)
-        worst = found.results.row("worst:8", each.defence, "adaptive")
+        worst = found.results.row("worst:3", each.defence, "adaptive")
         assert (each.selection.adaptive + each.report.adaptive) / 2 == pytest.approx(worst.top1)
     assert found.row("flip").bytes_per_image == images[0].nbytes
     assert 0 < found.row("webp:40,method=0").bytes_per_image < images[0].nbytes / 4
@@ -114,7 +114,7 @@ def test_a_small_sweep(model, dataset, tmp_path):
     page = (tmp_path / "run" / "report.html").read_text()
     assert "Which settings" in page
     assert f"{found.chosen} less this" in page  # the report is about the choice, and praises no other setting beside it
-    assert (tmp_path / "run" / "report.md").read_text().splitlines()[2].startswith(f"`{found.chosen}` at epsilon 8 ")
+    assert (tmp_path / "run" / "report.md").read_text().splitlines()[2].startswith(f"`{found.chosen}` at epsilon 3 ")
 
 
 @pytest.mark.parametrize(

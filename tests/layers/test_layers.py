@@ -53,8 +53,9 @@ LAYERS = [
     pytest.param(ShiftLayer, {"columns": 3, "rows": -1}, True, id="shift"),
     pytest.param(NoiseLayer, {"epsilon": 4.0}, True, id="noise"),
 ]
-# the same pixels as a row above, and another backward pass
-OTHER_GRADIENTS = [
+# layers of the rows above with another backward pass
+EVERY_GRADIENT = [
+    *LAYERS,
     pytest.param(WebPLayer, {"quality": 40, "gradient": "dct"}, True, id="webp-dct"),
     pytest.param(RandomWebPLayer, {"quality": (20, 90), "gradient": "dct"}, True, id="webp-random-dct"),
     pytest.param(JPEGLayer, {"quality": 40, "gradient": "smoothed"}, False, id="jpeg-smoothed"),
@@ -81,7 +82,7 @@ def assert_same(cls, actual, expected):
 
 
 every_layer = pytest.mark.parametrize(("cls", "arguments", "jit"), LAYERS)
-every_gradient = pytest.mark.parametrize(("cls", "arguments", "jit"), LAYERS + OTHER_GRADIENTS)
+every_gradient = pytest.mark.parametrize(("cls", "arguments", "jit"), EVERY_GRADIENT)
 
 # plain Keras, once the layers' package has been imported
 LOAD = """
@@ -244,18 +245,18 @@ def test_saved_model_files_load_in_a_fresh_process(images, tmp_path):
     batch = images.astype(np.float32)
     np.save(tmp_path / "in.npy", batch)
     inputs = keras.Input((17, 23, 3))
-    outputs = {row.id: row.values[0](**row.values[1])(inputs) for row in LAYERS + OTHER_GRADIENTS}
+    outputs = {row.id: row.values[0](**row.values[1])(inputs) for row in EVERY_GRADIENT}
     model = keras.Model(inputs, outputs)
     model.save(tmp_path / "all.keras")
     expected = model.predict(batch, verbose=0)
     subprocess.run([sys.executable, "-c", LOAD, str(tmp_path)], check=True, capture_output=True)
     loaded = np.load(tmp_path / "out.npz")
-    assert set(loaded) == {row.id for row in LAYERS + OTHER_GRADIENTS}
+    assert set(loaded) == {row.id for row in EVERY_GRADIENT}
     for name, output in expected.items():
         np.testing.assert_array_equal(loaded[name], output, err_msg=name)
 
 
-@every_layer
+@every_gradient
 def test_supports_jit_tells_the_truth(cls, arguments, jit, images):
     compiled = tf.function(cls(**arguments), jit_compile=True)
     if jit:

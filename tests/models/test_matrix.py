@@ -1,17 +1,11 @@
 """Every kind of model through every entry point; see ``scripts/model_matrix.py``."""
 
-import importlib.util
 from pathlib import Path
 
+import model_matrix as matrix
 import pytest
 
-PATH = Path(__file__).resolve().parents[2] / "scripts" / "model_matrix.py"
-_spec = importlib.util.spec_from_file_location("model_matrix", PATH)
-matrix = importlib.util.module_from_spec(_spec)
-import sys  # noqa: E402
-
-sys.modules["model_matrix"] = matrix
-_spec.loader.exec_module(matrix)
+ROOT = Path(__file__).resolve().parents[2]
 
 QUICK = ("as_classifier", "defend", "attack", "grad_cam")
 IN_EVERY_RUN = ("[0, 1], softmax, Sequential", "pixels, logits, functional", "[0, 1], grey, softmax")
@@ -50,7 +44,7 @@ def test_there_are_enough_kinds():
 
 
 def test_the_readme_has_every_kind_and_no_wrong_cell():
-    text = (PATH.parents[1] / "tf_lowdef" / "models" / "README.md").read_text()
+    text = (ROOT / "tf_lowdef" / "models" / "README.md").read_text()
     for kind in matrix.KINDS:
         assert f"| {kind.name} |" in text
     assert "**wrong**" not in text

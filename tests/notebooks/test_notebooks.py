@@ -1,6 +1,5 @@
 """Every notebook runs from top to bottom, and is stored as it should be."""
 
-import importlib.util
 import json
 import os
 import re
@@ -9,10 +8,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import run_notebooks
 from nbclient import NotebookClient
 
-ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 SCREEN = 40
 """Lines of a cell that fit on a screen."""
 TIME_LIMIT = 900
@@ -22,10 +21,6 @@ LARGEST = 500_000
 SLACK = 15
 """Points by which a stored number may differ from a fresh one: another TensorFlow, a few images of fifty."""
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
-
-_spec = importlib.util.spec_from_file_location("run_notebooks", ROOT / "scripts" / "run_notebooks.py")
-runner = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(runner)
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -117,7 +112,7 @@ def test_runs(path, kernel, tmp_path):
         read(path), timeout=TIME_LIMIT, kernel_name=kernel, resources={"metadata": {"path": str(tmp_path)}}
     )
     fresh = client.execute()
-    runner.clean(fresh)  # as it is stored: without logs, which depend on the machine
+    run_notebooks.clean(fresh)  # as it is stored: without logs, which depend on the machine
     for stored, cell in zip(code(read(path)), code(fresh), strict=True):
         if stored.execution_count:  # its outputs must come from such a run
             kinds, numbers = shown(stored)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from tf_lowdef.attacks import FGSM, MPGD
 from tf_lowdef.attacks.attack import Attack
+from tf_lowdef.attacks.model_fn import as_model_fn
 from tf_lowdef.attacks.victim import as_victim
 from tf_lowdef.validation import check_images, check_integer, check_labels, check_number
 
@@ -167,12 +168,12 @@ class RobustValidation(keras.callbacks.Callback):
         return float((found.predictions == self.labels).mean())
 
     def _accuracy_under_noise(self, deviation: float) -> float:
-        random, right = np.random.default_rng(self.seed), 0
+        model_fn, random, right = as_model_fn(self._victim), np.random.default_rng(self.seed), 0
         for start in range(0, len(self.images), self.batch_size):
             some, labels = (each[start : start + self.batch_size] for each in (self.images, self.labels))
             for _ in range(DRAWS):
                 noisy = some + random.normal(scale=deviation, size=some.shape).astype(np.float32)
-                right += int((self._victim.predict_on_batch(noisy).argmax(axis=1) == labels).sum())
+                right += int((model_fn.logits(noisy).argmax(axis=1) == labels).sum())
         return right / (DRAWS * len(self.images))
 
 
