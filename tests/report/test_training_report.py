@@ -74,6 +74,16 @@ def test_without_evaluations_there_are_curves_alone(training, tmp_path):
     assert content["curves"]["loss"] == CURVES["loss"]
 
 
+def test_a_training_under_noise_is_judged_by_it_and_its_page_names_no_attack(training):
+    curves = {"loss": [2.0, 1.0], "val_clean_accuracy": [0.9, 0.8], "val_noise_accuracy": [0.6, 0.7]}
+    quiet = training._replace(curves=curves, before=None, after=None)
+    assert verdict(quiet) == "The weights are those of epoch 2, 70.0 % under noise on held-back images."
+    page = to_page(quiet).decode()
+    assert "held back, under noise" in page
+    assert "PGD" not in page
+    assert "how far PGD lies below FGSM" in to_page(training).decode()
+
+
 def test_a_training_without_attacks_is_judged_clean(training):
     curves = {name: values for name, values in CURVES.items() if "fgsm" not in name and "pgd" not in name}
     said = verdict(training._replace(curves=curves, before=None, after=None))

@@ -159,7 +159,9 @@ def to_page(training: Training) -> bytes:
         for name, label in _CURVES
         if name in training.curves
     )
-    caption = "Look at how far PGD lies below FGSM, and whether it falls: the dotted line is the epoch that was kept."
+    caption = "The dotted line is the epoch that was kept."
+    if "val_pgd_accuracy" in training.curves:
+        caption = f"Look at how far PGD lies below FGSM, and whether it falls. {caption}"
     both = training.before is not None and training.after is not None
     context = {
         "lead": verdict(training),
