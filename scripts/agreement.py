@@ -26,10 +26,11 @@ from art.attacks.evasion import AutoProjectedGradientDescent, SquareAttack
 from art.defences.preprocessor.preprocessor import Preprocessor
 from art.estimators.classification import TensorFlowV2Classifier
 
-from tf_lowdef import as_classifier, evaluate, load_application, load_demo, load_model
+from tf_lowdef import as_classifier, evaluate, load_demo
 from tf_lowdef.data.load import load_data
 from tf_lowdef.defences import Defence, make_defence
 from tf_lowdef.evaluation.models.predict import Predictor, input_size
+from tf_lowdef.models import open_model
 
 EPSILON = 4.0
 Pixels = Any
@@ -96,7 +97,7 @@ def main() -> None:
     """Print a line for each defence and peer."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", help="of keras.applications, or a file; without it the embedded classifier")
-    parser.add_argument("--weights", default="imagenet")
+    parser.add_argument("--weights", help="of an application  [default: imagenet]")
     parser.add_argument("--data", help="needed with --model")
     parser.add_argument("--defence", action="append")
     parser.add_argument("--limit", type=int, default=50)
@@ -108,10 +109,7 @@ def main() -> None:
         model, images, labels = load_demo()
         images, labels = images[:: len(images) // arguments.limit], labels[:: len(labels) // arguments.limit]
     else:
-        is_file = "." in arguments.model
-        model = as_classifier(load_model(arguments.model)) if is_file else load_application(
-            arguments.model, weights=arguments.weights
-        )  # fmt: skip
+        model = as_classifier(open_model(arguments.model, arguments.weights))
         data = load_data(arguments.data, input_size(model))
         images = np.stack([data.read(place) for place in range(min(arguments.limit, len(data.names)))])
         labels = np.array(data.labels[: len(images)])

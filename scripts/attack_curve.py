@@ -19,10 +19,11 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 
-from tf_lowdef import evaluate, load_application, load_demo
+from tf_lowdef import evaluate, load_demo
 from tf_lowdef.evaluation.attackers.budgets import BUDGETS
 from tf_lowdef.layers import PixelDeflectionLayer, RandomWebPLayer, TotalVariationLayer, WebPLayer
 from tf_lowdef.layers.pixel_layer import PixelLayer
+from tf_lowdef.models import open_model
 from tf_lowdef.results import Results
 
 EPSILON = 4
@@ -85,7 +86,7 @@ def draw(curves: dict[str, dict[str, Curve]], path: Path) -> None:
 def main() -> None:
     """Print the curves."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", help="of keras.applications; without it the embedded classifier")
+    parser.add_argument("--model", help="of keras.applications, or a file; without it the embedded classifier")
     parser.add_argument("--weights")
     parser.add_argument("--data", help="needed with --model")
     parser.add_argument("--defence", action="append", required=True)
@@ -97,7 +98,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path)
     arguments = parser.parse_args()
     if arguments.model:
-        model: Any = load_application(arguments.model, weights=arguments.weights)
+        model: Any = open_model(arguments.model, arguments.weights)
         data: Any = arguments.data
     else:
         model, images, labels = load_demo()

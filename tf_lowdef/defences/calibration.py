@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.results.detection import (
+    LARGEST_SUSPICION,
     RATES,
     Scores,
     TooFewError,
@@ -155,7 +156,7 @@ def calibrate(rule: Rule, scores: Scores, right: Rightness | None = None) -> Cal
         allowed = (rule.max_clean_drop or 0) / 100 + spare
         threshold = threshold_for_drop(scores, own & ~defended, defended & ~own, allowed)
         said = f"max_clean_drop={rule.max_clean_drop:g}"
-    threshold = float(min(threshold, LARGEST))
+    threshold = float(min(threshold, LARGEST_SUSPICION))
     above = ~(scores <= threshold)
     lost = gained = None
     if right is not None:
@@ -172,10 +173,6 @@ def calibrate(rule: Rule, scores: Scores, right: Rightness | None = None) -> Cal
     )
 
 
-LARGEST = 2.0
-"""The greatest suspicion that there is."""
-
-
 def _at(scores: Scores, rate: float) -> float | None:
     try:
         return threshold_at(scores, rate)
@@ -186,7 +183,7 @@ def _at(scores: Scores, rate: float) -> float | None:
 def calibration_doubts(found: Calibration, rule: Rule) -> list[str]:
     """Return what to know of a threshold before it is relied on."""
     doubts = []
-    if found.threshold >= LARGEST:
+    if found.threshold >= LARGEST_SUSPICION:
         doubts.append(
             "The defence changes the classifier's answer wholly on so many clean images that the gate never takes it: "
             "the threshold is the greatest suspicion that there is"

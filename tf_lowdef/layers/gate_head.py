@@ -11,10 +11,8 @@ import keras
 import tensorflow as tf
 
 from tf_lowdef.layers.image_layer import Shape
+from tf_lowdef.results.detection import LARGEST_SUSPICION
 from tf_lowdef.validation import check_choice, check_flag, check_integer, check_number
-
-LARGEST = 2.0
-"""The greatest L1 distance of two probability distributions."""
 
 LOGITS, SUSPICION, DEFENDED = "logits", "suspicion", "defended"
 """The outputs of a gate."""
@@ -134,7 +132,7 @@ class GateHead(keras.layers.Layer):
         if not copies:
             raise ValueError(f"`copies` must be one number a defence, and there must be one. Received: copies={copies}")
         self.copies = [check_integer("copies", each, 1) for each in copies]
-        self.threshold = check_number("threshold", threshold, 0, LARGEST)
+        self.threshold = check_number("threshold", threshold, 0, LARGEST_SUSPICION)
         self.answer = check_choice("answer", answer, (LOGITS, "all"))
         self.gradient = check_choice("gradient", gradient, GRADIENTS)
         self.arbitrate = check_flag("arbitrate", arbitrate)

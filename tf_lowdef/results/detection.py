@@ -17,6 +17,9 @@ Scores = npt.NDArray[np.float64]
 RATES = (0.01, 0.05)
 """Shares of clean images, taken for attacked ones, at which detectors are reported."""
 
+LARGEST_SUSPICION = 2.0
+"""The greatest L1 distance of two probability distributions."""
+
 SCALE = 1e4
 """Steps of a threshold, which is rounded up to them: it can be read, and is the same where sums run otherwise."""
 
