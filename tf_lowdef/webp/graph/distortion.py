@@ -160,23 +160,22 @@ def _code_i4(source: tf.Tensor, edges: tf.Tensor, y1: Quantiser) -> tuple[tf.Ten
     way = intra4.Way(labels=1)
     own = np.append(intra4.OWN_PIXELS, np.arange(prediction.TOP_MODES, prediction.ALL_EDGES)).astype(np.int32)
     kept = tf.gather(edges, own, axis=1)
-    blocks = tf.reshape(source[:, :256], [-1, 16, 16])
     by_size = {1: y1, 2: y1.twice()}
     coded: list[tf.Tensor] = []
     scores = []
-    for sub_step in way.sub_steps():
+    for number, target in enumerate(way.targets(source, 16)):
         near = way.neighbourhood(kept, coded)
-        target = tf.reshape(tf.gather(blocks, sub_step.blocks, axis=1), [-1, 16])
         predictions = prediction.four_by_four(near)
         error = tf.reduce_sum(tf.math.squared_difference(predictions, tf.expand_dims(target, 1)), axis=-1)
         score = tf.cast(error, tf.float64) + tf.gather_nd(costs, tf.cast(near[:, 13:], tf.int32))
         mode = tf.argmin(score, axis=1, output_type=tf.int32)
-        scores.append(tf.reduce_min(score, axis=1, keepdims=True))
+        scores.append(way.in_rows(score, number))
         predicted = tf.gather(predictions, mode, batch_dims=1)
-        quantiser = by_size[len(sub_step.blocks)]
+        quantiser = by_size[len(way.sub_steps()[number].blocks)]
         _, dequantised = quantiser.code(forward(target - predicted))
         pixels = round_pixel(predicted + inverse(dequantised))
-        coded.append(tf.concat([pixels, tf.expand_dims(tf.cast(mode, tf.float32), 1)], axis=1))
+        coded.append(way.in_rows(tf.concat([pixels, tf.expand_dims(tf.cast(mode, tf.float32), 1)], axis=1), number))
     together = way.in_raster_order(coded)
-    total = tf.reduce_sum(way.in_raster_order(scores), axis=[1, 2])
+    every = tf.reshape(tf.concat(scores, axis=1), [-1, 16, prediction.NUM_I4_MODES])
+    total = tf.reduce_sum(tf.reduce_min(every, axis=2), axis=1)
     return tf.reshape(together[..., :16], [-1, 256]), together[..., 16], total

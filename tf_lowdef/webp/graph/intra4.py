@@ -28,49 +28,59 @@ class SubStep:
 
 @dataclass(frozen=True)
 class Way:
-    """The ten sub-steps, for blocks that leave 16 pixels and `labels` more numbers, the first their mode.
+    """The ten sub-steps, for blocks that leave 16 pixels, `labels` numbers, the first their mode, and `more` numbers.
 
     A macroblock's own edges then are 37 pixels (16 above, 16 at the left, the corner, four above at the right) and, for
-    each label, four numbers above and four at the left.
+    each label, four numbers above and four at the left. Few operations count here, more than few bytes: what a sub-step
+    gives is brought into one row a macroblock once, and used so.
     """
 
     labels: int
+    more: int = 0
 
     @property
     def block(self) -> int:
         """Numbers that a coded block leaves."""
-        return 16 + self.labels
+        return 16 + self.labels + self.more
 
     def sub_steps(self) -> tuple[SubStep, ...]:
         """Return the ten sub-steps."""
-        return _sub_steps(self.labels)
+        return _sub_steps(self.labels, self.block)
+
+    def targets(self, blocks: tf.Tensor, size: int) -> list[tf.Tensor]:
+        """Cut what is known of each block, shape (n, 16 * size), into what each sub-step takes, (n * blocks, size)."""
+        steps = self.sub_steps()
+        index = (np.array([block for step in steps for block in step.blocks])[:, None] * size + np.arange(size)).ravel()
+        parts = tf.split(tf.gather(blocks, index, axis=1), [len(step.blocks) * size for step in steps], axis=1)
+        return [
+            part if len(step.blocks) == 1 else tf.reshape(part, [-1, size])
+            for part, step in zip(parts, steps, strict=True)
+        ]
+
+    def in_rows(self, found: tf.Tensor, number: int) -> tf.Tensor:
+        """Bring what a sub-step gave of its blocks, shape (n * blocks, k), into one row a macroblock."""
+        count = len(self.sub_steps()[number].blocks)
+        return found if count == 1 else tf.reshape(found, [-1, count * found.shape[1]])
 
     def neighbourhood(self, own: tf.Tensor, coded: list[tf.Tensor]) -> tf.Tensor:
         """Collect what stands around the blocks of the next sub-step.
 
         Args:
             own: float32, shape (n, 37 + 8 * labels), the macroblock's own edges.
-            coded: Of each sub-step so far, its blocks, shape (n * blocks, 16 + labels).
+            coded: Of each sub-step so far, its blocks in rows, shape (n, blocks * block).
 
         Returns:
             float32, shape (n * blocks, 13 + 2 * labels): the 13 edges that ``prediction.four_by_four`` takes, then
             each label of the block above and of the one at the left.
         """
-        steps = self.sub_steps()
-        sources = [own]
-        for earlier in range(len(coded) - 1, max(len(coded) - 4, -1), -1):
-            sources.append(tf.reshape(coded[earlier], [-1, len(steps[earlier].blocks) * self.block]))
-        together = tf.concat(sources, axis=1) if coded else own
-        found = tf.gather(together, steps[len(coded)].index, axis=1)
+        together = tf.concat([own, *coded[:-4:-1]], axis=1) if coded else own
+        found = tf.gather(together, self.sub_steps()[len(coded)].index, axis=1)
         return tf.reshape(found, [-1, 13 + 2 * self.labels])
 
-    def in_raster_order(self, parts: list[tf.Tensor]) -> tf.Tensor:
-        """Put what the sub-steps gave, each of shape (n * blocks, k), together as (n, 16, k)."""
-        size = parts[0].shape[-1]
-        steps = self.sub_steps()
-        order = np.argsort([block for step in steps for block in step.blocks]).astype(np.int32)
-        shaped = [tf.reshape(part, [-1, len(step.blocks), size]) for part, step in zip(parts, steps, strict=True)]
-        return tf.gather(tf.concat(shaped, axis=1), order, axis=1)
+    def in_raster_order(self, coded: list[tf.Tensor]) -> tf.Tensor:
+        """Put what all sub-steps gave, in rows, together as (n, 16, block)."""
+        order = np.argsort([block for step in self.sub_steps() for block in step.blocks]).astype(np.int32)
+        return tf.gather(tf.reshape(tf.concat(coded, axis=1), [-1, 16, self.block]), order, axis=1)
 
 
 OWN_PIXELS = np.concatenate(
@@ -88,24 +98,24 @@ OWN_PIXELS = np.concatenate(
 
 
 @lru_cache(maxsize=2)
-def _sub_steps(labels: int) -> tuple[SubStep, ...]:
+def _sub_steps(labels: int, size: int) -> tuple[SubStep, ...]:
     by_step: list[list[int]] = [[] for _ in range(10)]
     for block in range(16):
         by_step[block % 4 + 2 * (block // 4)].append(block)
     return tuple(
-        SubStep(tuple(blocks), np.concatenate([_block_index(block, by_step, step, labels) for block in blocks]))
+        SubStep(tuple(blocks), np.concatenate([_block_index(block, by_step, step, labels, size) for block in blocks]))
         for step, blocks in enumerate(by_step)
     )
 
 
-def _block_index(block: int, by_step: list[list[int]], step: int, labels: int) -> Index:
-    """Return the places for one block."""
+def _block_index(block: int, by_step: list[list[int]], step: int, labels: int, size: int) -> Index:
+    """Return the places for one block, of which each leaves `size` numbers."""
     start = 37 + 8 * labels
     places: dict[int, int] = {}
     for earlier in range(step - 1, max(step - 4, -1), -1):
         for other in by_step[earlier]:
             places[other] = start
-            start += 16 + labels
+            start += size
     y, x = divmod(block, 4)
 
     def pixel(row: int, column: int) -> int:

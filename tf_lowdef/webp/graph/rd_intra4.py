@@ -20,6 +20,8 @@ from tf_lowdef.webp.graph.transform import forward, inverse
 _TYPE = np.array(3, np.int32)
 _FLAT, _FLAT_PENALTY = 3, 140
 """A block with at most three nonzero AC levels pays for any mode but DC (FLATNESS_LIMIT_I4, FLATNESS_PENALTY)."""
+_MORE = 18
+"""What a block leaves besides pixels, mode and flag: rate, distortion, 16 keys."""
 _START_RATE = 211
 """The bit that says 4x4 (VP8BitCost(0, 145))."""
 
@@ -64,8 +66,7 @@ def pick_intra4(
         table: See ``tokens.costs``.
         offset: See ``tokens.offsets``.
     """
-    way = intra4.Way(labels=2)
-    blocks = tf.concat([tf.reshape(source, [-1, 16, 16]), source_texture[..., None]], axis=2)
+    way = intra4.Way(labels=2, more=_MORE)
     of_size = {
         size: (
             (quantiser if size == 1 else quantiser.twice()).over_blocks(),
@@ -74,21 +75,19 @@ def pick_intra4(
         for size in (1, 2)
     }
     coded: list[tf.Tensor] = []
-    rest = []
-    for sub_step in way.sub_steps():
+    targets = zip(way.targets(source, 16), way.targets(source_texture, 1), strict=True)
+    for number, target in enumerate(targets):
         near = way.neighbourhood(own, coded)
-        target = tf.reshape(tf.gather(blocks, sub_step.blocks, axis=1), [-1, 17])
-        own_quantiser, weight, texture_weight, own_offset = of_size[len(sub_step.blocks)]
-        best = _pick_block(near, target, own_quantiser, weight, texture_weight, own_offset, table)
-        coded.append(best[:, :18])
-        rest.append(best[:, 18:])
-    together, rest = way.in_raster_order(coded), way.in_raster_order(rest)
-    total = tf.reduce_sum(score(rest[..., 0], rest[..., 1], weights.mode[:, None]), axis=1)
+        own_quantiser, weight, texture_weight, own_offset = of_size[len(way.sub_steps()[number].blocks)]
+        best = _pick_block(near, *target, own_quantiser, weight, texture_weight, own_offset, table)
+        coded.append(way.in_rows(best, number))
+    together = way.in_raster_order(coded)
+    total = tf.reduce_sum(score(together[..., 18], together[..., 19], weights.mode[:, None]), axis=1)
     return Intra4(
         pixels=tf.reshape(together[..., :16], [-1, 256]),
         modes=together[..., 16],
         nonzero=together[..., 17],
-        keys=rest[..., 2:],
+        keys=together[..., 20:],
         score=total + _START_RATE * weights.mode,
     )
 
@@ -96,6 +95,7 @@ def pick_intra4(
 def _pick_block(
     near: tf.Tensor,
     target: tf.Tensor,
+    target_texture: tf.Tensor,
     quantiser: Quantiser,
     weight: tf.Tensor,
     texture_weight: tf.Tensor,
@@ -104,20 +104,21 @@ def _pick_block(
 ) -> tf.Tensor:
     """Return pixels (16), mode, flag, rate, distortion and keys (16) of each block, float32, shape (n, 36)."""
     predictions = prediction.four_by_four(near)
-    source = target[:, None, :16]
+    _, neighbours, flags = tf.split(near, [13, 2, 2], axis=1)
+    source = tf.expand_dims(target, 1)
     found, dequantised = quantiser.code(forward(source - predictions))
     pixels = round_pixel(predictions + inverse(dequantised))
     error = tf.reduce_sum(tf.math.squared_difference(pixels, source), axis=-1)
     # A texture below 32,641 times a weight of at most 431 / 256 stays below 2**24 / 256.
-    texture_error = tf.floor(tf.abs(texture(pixels) - target[:, 16:]))
+    texture_error = tf.floor(tf.abs(texture(pixels) - target_texture))
     distortion = error + tf.floor(texture_error * texture_weight + 0.5)
     block = tokens.tokenise(found, _TYPE)
-    keys = block.with_context(tf.reduce_sum(near[:, 15:], axis=1, keepdims=True), _TYPE)
+    keys = block.with_context(tf.reduce_sum(flags, axis=1, keepdims=True), _TYPE)
     total = tokens.costs(keys, found, table, offset)
     modes = np.arange(prediction.NUM_I4_MODES)
     flat = total < (_FLAT + 1) << COUNT_SHIFT
     penalty = tf.cast(flat, tf.float32) * (_FLAT_PENALTY * (modes > 0)).astype(np.float32)
-    header = tf.gather_nd(tables.FIXED_COST_I4.astype(np.float32), tf.cast(near[:, 13:15], tf.int32))
+    header = tf.gather_nd(tables.FIXED_COST_I4.astype(np.float32), tf.cast(neighbours, tf.int32))
     rate = tokens.cost_of(total) + header + penalty
     mode = tf.argmin(score(rate, distortion, weight) + modes * TIE, axis=1, output_type=tf.int32)
     numbers = [
