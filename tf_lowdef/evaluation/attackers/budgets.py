@@ -80,7 +80,7 @@ BUDGETS = {
             "square:{},queries=5000",
         ),
         ("apgd-t:{}", "apgd-dlr:{},restarts=3", "pgd:{},steps=200,restarts=5"),
-        20,
+        4,
         16,
         40,
         8,

@@ -18,6 +18,7 @@ GAIN = 2 * (16839 + 33059 + 6420) / 65536
 is half the sum of sixteen values), and luma spans 219 of 255 levels (libwebp src/dsp/yuv.h, VP8RGBToY)."""
 
 
+@tf.function(autograph=False)  # traced once for all attacks on images of a size: it is most of what their graphs hold
 def luma_steps(images: Any, quality: tf.Tensor, method: int) -> tf.Tensor:
     """Return the steps by which libwebp rounds luma coefficients, in units of the orthonormal transform of grey levels.
 
