@@ -34,6 +34,7 @@ def smooth(upstream: tf.Tensor) -> tf.Tensor:
     return convolve(upstream, weights)
 
 
+@tf.function(autograph=False, reduce_retracing=True)  # traced once for all attacks
 def soft_rounding(upstream: tf.Tensor, lost: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
     """Return gradients behind a codec that rounds 4x4 luma coefficients and halves the chroma's sides.
 
