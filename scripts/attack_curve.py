@@ -28,24 +28,25 @@ from tf_lowdef.results import Results
 
 EPSILON = 4
 BEFORE = {
-    "quick": (("apgd-ce:{},steps=20", "square:{},queries=100"), ()),
+    "quick": (("apgd-ce:{},steps=20", "square:{},queries=100"), (), 2),
     "standard": (
         ("pgd:{},steps=20", "apgd-ce:{}", "pgd:{},steps=100,restarts=5", "apgd-t:{}", "square:{},queries=5000"),
         ("pgd:{},steps=200,restarts=5",),
+        20,
     ),
 }
-"""The cascades of version 0.1, and what was tried on all that they left."""
+"""The cascades of version 0.1, what was tried on all that they left, and draws a gradient."""
 Curve = list[tuple[float, float]]
 
 
 @contextmanager
 def as_before(budget: str) -> Iterator[None]:
     """Attack as version 0.1 did, within the context: its cascade, through the identity (or the exact derivative)."""
-    attacks, another = BEFORE[budget]
+    attacks, another, draws = BEFORE[budget]
     kept = BUDGETS[budget]
     changed = (PixelLayer, WebPLayer, RandomWebPLayer, PixelDeflectionLayer, TotalVariationLayer)
     gradients: dict[Any, Any] = {kind: kind.gradients for kind in changed}
-    BUDGETS[budget] = replace(kept, attacks=attacks, another=another)
+    BUDGETS[budget] = replace(kept, attacks=attacks, another=another, draws=draws)
     for kind in changed:
         kind.gradients = tuple(each for each in kind.gradients if each not in ("dct", "smoothed"))
     try:

@@ -7,9 +7,9 @@ chosen by the held-out images; the drawings and the schedule were settled by loo
 refuses to write a classifier below 95 % on them.
 
 ``--hardened`` goes on from the shipped weights instead, by ``tf_lowdef.harden``, and writes ``hardened.npz`` alone; the
-same command goes on where it was stopped. The epoch is chosen by images of a set of their own. The shipped weights were
-made by the same steps with another schedule: one of 22 epochs, which was broken off after 11, and from there one of 5
-epochs with a highest rate of 1e-3, of which the fourth was kept.
+same command goes on where it was stopped. The epoch is chosen by images of a set of their own. It takes an hour of one
+core, and two are hardly faster. The shipped weights are of its 17th epoch of 20. With 10,000 images instead of 20,000,
+and 16 epochs in two pieces, MPGD left 62 % of 200 new images, where it leaves 72.5 % now.
 
 Everything is seeded, and TensorFlow's operations are made deterministic.
 """

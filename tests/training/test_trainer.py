@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import subprocess
 import sys
 
@@ -327,3 +329,53 @@ def test_two_replicas_train_one_model(recipe):
     script = REPLICAS.replace("RECIPE", repr(recipe))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.split() == ["4", "True", "True"], done.stderr[-2000:]
+
+
+WORKER = """
+import json, os, sys
+index, *ports = map(int, sys.argv[1:])
+cluster = {"worker": [f"localhost:{port}" for port in ports]}
+os.environ["TF_CONFIG"] = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
+import tensorflow as tf
+strategy = tf.distribute.MultiWorkerMirroredStrategy()  # before anything else runs
+import keras, numpy as np
+from tf_lowdef.training import AdversarialTrainer
+rng = np.random.default_rng(0)
+x, y = rng.integers(0, 256, (16, 16, 16, 3)).astype(np.float32), rng.integers(0, 3, 16)
+keras.utils.set_random_seed(0)
+with strategy.scope():
+    inputs = keras.Input((16, 16, 3))
+    model = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))))
+    trainer = AdversarialTrainer(model, defence="webp:60", bare=0.5)
+    trainer.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    trainer.optimizer.build(trainer.trainable_variables)
+before = model.get_weights()[0]
+batches = strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensor_slices((x, y)).batch(8))
+step = tf.function(lambda batch: strategy.run(trainer.train_step, args=(batch,)))
+for batch in batches:
+    step(batch)
+after = model.get_weights()[0]
+print(strategy.num_replicas_in_sync, (after != before).any(), repr(float(np.abs(after).sum())))
+"""
+
+
+@pytest.mark.slow
+def test_two_worker_processes_train_one_model():
+    """By the trainer's own step: Keras 3.15's ``fit`` does not take this strategy, for any model."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
+        for each in sockets:
+            each.bind(("localhost", 0))
+        ports = [str(each.getsockname()[1]) for each in sockets]
+    command = [sys.executable, "-c", WORKER]
+    workers = [
+        subprocess.Popen([*command, str(number), *ports], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for number in range(2)
+    ]
+    try:
+        (first, said), (second, _) = (worker.communicate(timeout=300) for worker in workers)
+    finally:
+        for worker in workers:
+            worker.kill()
+    assert first.split()[:2] == ["2", "True"], said[-2000:]
+    assert first == second
