@@ -23,7 +23,8 @@ class Budget:
         another: Attacks of another kind with many steps, of which the first that the model's classes allow is tried on
             what all of `attacks` leave: if it still finds much, they have not converged (Carlini et al. 2019, section
             4.8). More steps of the same kind would not tell: they end on the same plateau. Empty leaves that unknown.
-        draws: Draws of randomised layers that a gradient is averaged over (Athalye et al. 2018, section 4.2).
+        draws: Draws of randomised layers that a gradient is averaged over (Athalye et al. 2018, section 4.2). Few, and
+            more steps, take more per second, since momentum averages too: measured in ``evaluation/README.md``.
         sanity_images: Images that must all fall at `SANITY_EPSILON`.
         sanity_steps: Steps for that.
         planted_images: Images of the self-test of each attack with gradients (Zimmermann et al. 2022).

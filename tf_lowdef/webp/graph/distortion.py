@@ -163,18 +163,18 @@ def _code_i4(source: tf.Tensor, edges: tf.Tensor, y1: Quantiser) -> tuple[tf.Ten
     by_size = {1: y1, 2: y1.twice()}
     coded: list[tf.Tensor] = []
     scores = []
-    for number, target in enumerate(way.targets(source, 16)):
+    for sub_step, target in zip(way.sub_steps(), way.targets(source, 16), strict=True):
         near = way.neighbourhood(kept, coded)
         predictions = prediction.four_by_four(near)
         error = tf.reduce_sum(tf.math.squared_difference(predictions, tf.expand_dims(target, 1)), axis=-1)
         score = tf.cast(error, tf.float64) + tf.gather_nd(costs, tf.cast(near[:, 13:], tf.int32))
         mode = tf.argmin(score, axis=1, output_type=tf.int32)
-        scores.append(way.in_rows(score, number))
+        scores.append(sub_step.in_rows(score))
         predicted = tf.gather(predictions, mode, batch_dims=1)
-        quantiser = by_size[len(way.sub_steps()[number].blocks)]
+        quantiser = by_size[len(sub_step.blocks)]
         _, dequantised = quantiser.code(forward(target - predicted))
         pixels = round_pixel(predicted + inverse(dequantised))
-        coded.append(way.in_rows(tf.concat([pixels, tf.expand_dims(tf.cast(mode, tf.float32), 1)], axis=1), number))
+        coded.append(sub_step.in_rows(tf.concat([pixels, tf.expand_dims(tf.cast(mode, tf.float32), 1)], axis=1)))
     together = way.in_raster_order(coded)
     every = tf.reshape(tf.concat(scores, axis=1), [-1, 16, prediction.NUM_I4_MODES])
     total = tf.reduce_sum(tf.reduce_min(every, axis=2), axis=1)

@@ -25,6 +25,11 @@ class SubStep:
     blocks: tuple[int, ...]
     index: Index
 
+    def in_rows(self, found: tf.Tensor) -> tf.Tensor:
+        """Bring what the sub-step gave of its blocks, shape (n * blocks, k), into one row a macroblock."""
+        count = len(self.blocks)
+        return found if count == 1 else tf.reshape(found, [-1, count * found.shape[1]])
+
 
 @dataclass(frozen=True)
 class Way:
@@ -47,20 +52,25 @@ class Way:
         """Return the ten sub-steps."""
         return _sub_steps(self.labels, self.block)
 
+    @property
+    def order(self) -> Index:
+        """The raster indices of the 16 blocks in the order of the sub-steps."""
+        return np.concatenate([step.blocks for step in self.sub_steps()]).astype(np.int32)
+
     def targets(self, blocks: tf.Tensor, size: int) -> list[tf.Tensor]:
-        """Cut what is known of each block, shape (n, 16 * size), into what each sub-step takes, (n * blocks, size)."""
+        """Cut what is known of each block into what each sub-step takes, (n * blocks, size).
+
+        Args:
+            blocks: Shape (n, 16 * size or more), block after block; what follows does not count.
+            size: Numbers of a block.
+        """
         steps = self.sub_steps()
-        index = (np.array([block for step in steps for block in step.blocks])[:, None] * size + np.arange(size)).ravel()
+        index = (self.order[:, None] * size + np.arange(size, dtype=np.int32)).ravel()
         parts = tf.split(tf.gather(blocks, index, axis=1), [len(step.blocks) * size for step in steps], axis=1)
         return [
             part if len(step.blocks) == 1 else tf.reshape(part, [-1, size])
             for part, step in zip(parts, steps, strict=True)
         ]
-
-    def in_rows(self, found: tf.Tensor, number: int) -> tf.Tensor:
-        """Bring what a sub-step gave of its blocks, shape (n * blocks, k), into one row a macroblock."""
-        count = len(self.sub_steps()[number].blocks)
-        return found if count == 1 else tf.reshape(found, [-1, count * found.shape[1]])
 
     def neighbourhood(self, own: tf.Tensor, coded: list[tf.Tensor]) -> tf.Tensor:
         """Collect what stands around the blocks of the next sub-step.
@@ -79,8 +89,8 @@ class Way:
 
     def in_raster_order(self, coded: list[tf.Tensor]) -> tf.Tensor:
         """Put what all sub-steps gave, in rows, together as (n, 16, block)."""
-        order = np.argsort([block for step in self.sub_steps() for block in step.blocks]).astype(np.int32)
-        return tf.gather(tf.reshape(tf.concat(coded, axis=1), [-1, 16, self.block]), order, axis=1)
+        together = tf.reshape(tf.concat(coded, axis=1), [-1, 16, self.block])
+        return tf.gather(together, np.argsort(self.order).astype(np.int32), axis=1)
 
 
 OWN_PIXELS = np.concatenate(

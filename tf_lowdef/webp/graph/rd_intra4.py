@@ -75,12 +75,12 @@ def pick_intra4(
         for size in (1, 2)
     }
     coded: list[tf.Tensor] = []
-    targets = zip(way.targets(source, 16), way.targets(source_texture, 1), strict=True)
-    for number, target in enumerate(targets):
+    targets, textures = way.targets(source, 16), way.targets(source_texture, 1)
+    for sub_step, target, target_texture in zip(way.sub_steps(), targets, textures, strict=True):
         near = way.neighbourhood(own, coded)
-        own_quantiser, weight, texture_weight, own_offset = of_size[len(way.sub_steps()[number].blocks)]
-        best = _pick_block(near, *target, own_quantiser, weight, texture_weight, own_offset, table)
-        coded.append(way.in_rows(best, number))
+        own_quantiser, weight, texture_weight, own_offset = of_size[len(sub_step.blocks)]
+        best = _pick_block(near, target, target_texture, own_quantiser, weight, texture_weight, own_offset, table)
+        coded.append(sub_step.in_rows(best))
     together = way.in_raster_order(coded)
     total = tf.reduce_sum(score(together[..., 18], together[..., 19], weights.mode[:, None]), axis=1)
     return Intra4(
