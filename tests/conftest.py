@@ -19,6 +19,18 @@ REAL = ROOT.parent / "shared" / "imagenet"
 os.environ["PYTHONPATH"] = str(ROOT)  # for the processes that tests start, installed or not
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Keep a file's tests in one process, for its fixtures; not the notebooks, which share none and take minutes."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return nodeid if nodeid.startswith("tests/notebooks/") else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
+
+
 @pytest.fixture(scope="session")
 def imagenet() -> Path:
     """The folder of real images and weights; the test skips where it is absent."""

@@ -45,8 +45,7 @@ def nested(layers, base):
 BUILDERS = {"sequential": lambda layers, base: keras.Sequential([*layers, base]), "functional": functional}
 
 
-@pytest.mark.parametrize("value_range", [(-1, 1), (0, 1)])
-@pytest.mark.parametrize("build", BUILDERS)
+@pytest.mark.parametrize(("build", "value_range"), [("sequential", (-1, 1)), ("functional", (0, 1))])
 def test_the_servers_answers_are_the_models_on_its_own_scale(value_range, build, tmp_path):
     model = BUILDERS[build](layers_of(value_range), pixels_of(value_range))
     serving.export(model, tmp_path / "model")
@@ -54,7 +53,6 @@ def test_the_servers_answers_are_the_models_on_its_own_scale(value_range, build,
     samples = make_samples((SIZE, SIZE), seed=5)
     low, high = value_range
     own = model.predict(samples.astype(np.float32) * ((high - low) / 255) + low, verbose=0)
-    assert len(set(own.argmax(axis=1))) >= 1
     served = loaded["serving_default"](**{PIXELS_INPUT: tf.constant(samples, tf.float32)})
     np.testing.assert_allclose(served[LOGITS], own, atol=1e-4)
     files = [encode(keras.utils.array_to_img(sample, scale=False), "PNG") for sample in samples]

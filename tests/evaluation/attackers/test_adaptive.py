@@ -29,7 +29,7 @@ def run(model, dataset, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     threats = ["adaptive", "transfer", "oblivious"]
     results = evaluate(
-        model, dataset, ATTACKS, DEFENCES, threats, folder, batch_size=8, budget="quick", surrogate=surrogate
+        model, dataset, ATTACKS, DEFENCES, threats, folder, batch_size=20, budget="quick", surrogate=surrogate
     )
     return results, folder
 
