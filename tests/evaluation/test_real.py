@@ -12,13 +12,13 @@ pytestmark = pytest.mark.realdata
 def results(imagenet):
     model = load_application("MobileNetV2", imagenet / "MobileNetV2.weights.h5")
     defences = ["none", "flip", "webp:60", "webp:60+flip"]
-    return evaluate(model, imagenet / "images.csv", ["bim:4"], defences, only_correct=True)
+    return evaluate(model, imagenet / "images.csv", ["bim:4"], defences, limit=50, only_correct=True)
 
 
 @pytest.mark.slow
 def test_clean_images(results):
-    assert results.rows[0].n >= 80
-    assert results.run["data"]["left_out_misclassified"] + results.rows[0].n == 100
+    assert results.rows[0].n == 50
+    assert results.run["data"]["left_out_misclassified"] <= 12  # of as many as it took to find fifty
     assert results.row("none", "none").top1 == 1
     assert results.row("none", "webp:60+flip").top1 > 0.75
     assert results.warnings == []

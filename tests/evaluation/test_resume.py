@@ -135,7 +135,7 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 6))])
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 10))])
 def test_stopped_at_any_unit_or_picture(run, undisturbed, tmp_path, monkeypatch, seed):
     """Without warning, in this process: at a seeded count of records or pictures that are written."""
     moment = random.Random(seed)
@@ -372,7 +372,10 @@ def kill(runs, folder, total, moment):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 6))])
+@pytest.mark.parametrize(
+    "seed",
+    [0, *(pytest.param(seed, marks=pytest.mark.slow if seed < 4 else pytest.mark.long) for seed in range(1, 20))],
+)
 def test_kill_9(runs, alone, tmp_path, seed):
     folder = tmp_path / "run"
     kill(runs, folder, len(units(alone)), random.Random(seed))

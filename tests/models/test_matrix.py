@@ -13,12 +13,15 @@ IN_EVERY_RUN = ("[0, 1], softmax, Sequential", "pixels, logits, functional", "[0
 
 
 def marks(kind, entry):
-    """Return how dear a cell is: a sweep attacks four defences adaptively, which takes half a minute."""
+    """Return how dear a cell is: a sweep attacks four defences adaptively, and an export traces the codec."""
     if entry in QUICK:
         return []
+    in_every_run = kind.name in IN_EVERY_RUN
     if entry == "sweep":
-        return [pytest.mark.slow] if kind.name in IN_EVERY_RUN else [pytest.mark.long]
-    return [] if kind.name in IN_EVERY_RUN else [pytest.mark.slow]
+        return [pytest.mark.slow] if in_every_run else [pytest.mark.long]
+    if entry == "export":
+        return [] if in_every_run else [pytest.mark.long]
+    return [] if in_every_run else [pytest.mark.slow]
 
 
 CELLS = [

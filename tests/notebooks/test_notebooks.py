@@ -24,7 +24,14 @@ SIZE = 0.1
 """Part of itself by which it may, such as a file's size: another release writes a little more or less."""
 NUMBER = re.compile(r"[-+]?\d+(?:,\d{3})*(?:\.\d+)?")
 
+MINUTES = {"adaptive", "certify", "harden"}
+"""Notebooks that attack for two minutes each, with what other tests run too."""
+
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+each_run = pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, id=path.stem, marks=[pytest.mark.long] * (path.stem in MINUTES)) for path in NOTEBOOKS],
+)
 
 
 def read(path):
@@ -108,7 +115,7 @@ def test_opens_with_what_it_shows_and_ends_with_what_to_try(path):
 
 
 @pytest.mark.slow
-@each_notebook
+@each_run
 def test_runs(path, kernel, tmp_path):
     client = NotebookClient(
         read(path), timeout=TIME_LIMIT, kernel_name=kernel, resources={"metadata": {"path": str(tmp_path)}}

@@ -153,12 +153,12 @@ HONEST = {
 
 BUDGETS = ["quick", pytest.param("standard", marks=pytest.mark.long)]
 QUICK = {"two columns", "one-hot", "unregistered noise", "base", "webp"}
-"""What the default tests try; the others are slow because they are many."""
+"""What the default tests try; the others are slow, or long, because they are many."""
 
 
-def each(zoo):
-    """Return the names of a zoo, marked as slow unless they are among the quick ones."""
-    return [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in zoo]
+def each(zoo, rest=pytest.mark.slow):
+    """Return the names of a zoo; those that are not among the quick ones get the mark of the rest."""
+    return [name if name in QUICK else pytest.param(name, marks=rest) for name in zoo]
 
 
 def worst(model, images, labels, budget):
@@ -192,7 +192,7 @@ def bare(model, images, labels):
     return next(row for row in results.rows if row.kind == "attack")
 
 
-@pytest.mark.parametrize("name", each(TRAPS))
+@pytest.mark.parametrize("name", each(TRAPS, rest=pytest.mark.long))
 def test_no_trap_is_believed_by_default(task, name):
     base, images, labels = task
     row = bare(TRAPS[name](base), images, labels)
@@ -201,7 +201,8 @@ def test_no_trap_is_believed_by_default(task, name):
 
 
 @pytest.mark.parametrize(
-    "name", each([name for name in HONEST if name not in ("scaled", "probabilities", "saturated")])
+    "name",
+    each([name for name in HONEST if name not in ("scaled", "probabilities", "saturated")], rest=pytest.mark.long),
 )  # whose cross-entropy has no gradient
 def test_no_honest_model_is_marked_by_default(task, name):
     base, images, labels = task
