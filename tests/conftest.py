@@ -24,6 +24,9 @@ def pytest_xdist_make_scheduler(config, log):
     """Keep a file's tests in one process, for its fixtures; not the notebooks, which share none and take minutes."""
     from xdist.scheduler import LoadFileScheduling
 
+    if config.getvalue("dist") != "loadfile":
+        return None  # what was asked for
+
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid):
             return nodeid if nodeid.startswith("tests/notebooks/") else super()._split_scope(nodeid)

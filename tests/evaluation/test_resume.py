@@ -135,7 +135,13 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 10))])
+def each_seed(default, slow, count):
+    """Try that many seeds: the first ones by default, those up to `slow` in the slow tests, the rest by hand."""
+    marks = [[]] * default + [[pytest.mark.slow]] * (slow - default) + [[pytest.mark.long]] * (count - slow)
+    return pytest.mark.parametrize("seed", [pytest.param(seed, marks=mark) for seed, mark in enumerate(marks)])
+
+
+@each_seed(default=2, slow=4, count=10)
 def test_stopped_at_any_unit_or_picture(run, undisturbed, tmp_path, monkeypatch, seed):
     """Without warning, in this process: at a seeded count of records or pictures that are written."""
     moment = random.Random(seed)
@@ -372,10 +378,7 @@ def kill(runs, folder, total, moment):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
-@pytest.mark.parametrize(
-    "seed",
-    [0, *(pytest.param(seed, marks=pytest.mark.slow if seed < 4 else pytest.mark.long) for seed in range(1, 20))],
-)
+@each_seed(default=1, slow=4, count=20)
 def test_kill_9(runs, alone, tmp_path, seed):
     folder = tmp_path / "run"
     kill(runs, folder, len(units(alone)), random.Random(seed))

@@ -256,7 +256,7 @@ def test_saved_model_files_load_in_a_fresh_process(images, tmp_path):
         np.testing.assert_array_equal(loaded[name], output, err_msg=name)
 
 
-@every_layer
+@every_gradient
 def test_supports_jit_tells_the_truth(cls, arguments, jit, images):
     compiled = tf.function(cls(**arguments), jit_compile=True)
     if jit:
