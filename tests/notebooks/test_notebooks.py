@@ -22,8 +22,8 @@ SLACK = 15
 """Points by which a stored number may differ from a fresh one: another TensorFlow, a few images of fifty."""
 NUMBER = re.compile(r"[-+]?\d+(?:,\d{3})*(?:\.\d+)?")
 
-MINUTES = {"adaptive", "certify", "harden"}
-"""Notebooks that attack for two minutes each, with what other tests run too."""
+MINUTES = {"adaptive", "certify", "harden", "own_model"}
+"""Notebooks that attack for two minutes or three, with what other tests run too."""
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 each_run = pytest.mark.parametrize(
