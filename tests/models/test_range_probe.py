@@ -46,6 +46,21 @@ def test_another_range_is_an_error_with_both_accuracies(range_, data):
     assert "50.0% in (0,255)" in text
 
 
+class StaysAwake(keras.layers.GaussianNoise):
+    """Noise that does not rest when a model predicts."""
+
+    def call(self, inputs):
+        return super().call(inputs, training=True)
+
+
+@pytest.mark.parametrize("draws", [False, True])
+def test_a_classifier_that_draws_is_told_so_too(draws, data):
+    layer = (StaysAwake if draws else keras.layers.GaussianNoise)(0.02)
+    with pytest.raises(RangeError) as caught:
+        check_range(keras.Sequential([keras.Input((SIDE, SIDE, 3)), layer, classifier((0, 1))]), *data)
+    assert ("draws or remembers" in str(caught.value)) == draws
+
+
 def test_the_right_range_is_none(data):
     assert find_better_range(classifier((0, 255)), *data) is None
     model, images, labels = load_demo()

@@ -16,7 +16,7 @@ from tf_lowdef.certification.certifier import Certifier
 from tf_lowdef.certification.choice import choose
 from tf_lowdef.certification.settings import Settings, make_settings
 from tf_lowdef.certification.smoothed_classifier import refuse_smoothed
-from tf_lowdef.certification.soundness import check_deterministic
+from tf_lowdef.certification.soundness import check_repeatable
 from tf_lowdef.evaluation.attackers.one_model import OneModelAttacker
 from tf_lowdef.evaluation.evaluator import check_counts
 from tf_lowdef.evaluation.images.reading import read_images
@@ -33,6 +33,7 @@ from tf_lowdef.evaluation.work import open_work
 from tf_lowdef.jobs import Folder, Runner, fingerprint
 from tf_lowdef.jobs.progress import Progress, Steps, shown
 from tf_lowdef.jobs.ray import RayOptions
+from tf_lowdef.models.networks import sample_images
 from tf_lowdef.results import Certificate, Results
 from tf_lowdef.results.certificate import ALL, CHOICE, RADII, REPORT
 
@@ -127,7 +128,7 @@ def certify(
     attacked = None if evaluation is None else open_evaluation(evaluation)
     model = open_classifier(model, data, input_range, outputs)
     classes = class_count(model)
-    check_deterministic(model)
+    check_repeatable(model, sample_images(model.input_shape[1:]))
     doubts = [doubt for each in settings.defences.values() if (doubt := each.probe(model.input_shape)) is not None]
     images = open_labelled(model, data, labels, input_range)
     doubts += find_doubts(model, images)

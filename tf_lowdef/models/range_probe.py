@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +32,11 @@ one class or another, whatever it is given."""
 
 _BATCH = 50
 
+_DRAWS = (
+    ". But it answers the same image otherwise from call to call: something in it draws or remembers, which may be why. "
+    "Dropout or noise that should rest when it predicts is called with training=True"
+)
+
 
 class RangeError(ValueError):
     """A classifier seems to take another range than was assumed; the text names the option that says which."""
@@ -48,6 +53,7 @@ class Better(NamedTuple):
         assumed_correct: How many were correct in `assumed`.
         p: Of the exact McNemar test.
         behind: Names of this package's layers in front of what takes `found`.
+        draws: The classifier answers the same image otherwise from call to call, which alone may make one range better.
     """
 
     found: InputRange
@@ -57,6 +63,7 @@ class Better(NamedTuple):
     assumed_correct: int
     p: float
     behind: tuple[str, ...]
+    draws: bool = False
 
 
 def images_to_probe(labels: Labels, count: int = PROBED) -> list[int]:
@@ -99,7 +106,7 @@ def check_range(model: Any, images: Pixels, labels: Labels, outputs: str | None 
     raise RangeError(
         f"{model.name!r} seems to take another range than ({better.assumed}), which is assumed where none is said: of "
         f"{n} images it classifies {first:.1%} correctly in ({found}) and {second:.1%} in ({better.assumed}) (exact "
-        f"McNemar test, p = {better.p:.1g}). {cure}"
+        f"McNemar test, p = {better.p:.1g}). {cure}{_DRAWS if better.draws else ''}"
     )
 
 
@@ -136,7 +143,13 @@ def find_better_range(model: Any, images: Pixels, labels: Labels, outputs: str |
             and (best is None or found.found_correct > best.found_correct)
         ):
             best = found
-    return best
+    return None if best is None else best._replace(draws=_draws(scores, assumed.of(seen[parts[0]])))
+
+
+def _draws(scores: Callable[..., Any], values: Any) -> bool:
+    """Return whether the same images are given other scores from call to call, by more than rounding."""
+    first, second = (np.asarray(scores(values, training=False)) for _ in range(2))
+    return not np.allclose(first, second, rtol=0, atol=1e-2 * np.ptp(first), equal_nan=True)
 
 
 def _compare(found: InputRange, assumed: InputRange, theirs: Bools, ours: Bools, front: Sequence[Any]) -> Better:
