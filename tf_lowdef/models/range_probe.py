@@ -33,8 +33,8 @@ one class or another, whatever it is given."""
 _BATCH = 50
 
 _DRAWS = (
-    ". But it answers the same image otherwise from call to call: something in it draws or remembers, which may be why. "
-    "Dropout or noise that should rest when it predicts is called with training=True"
+    ". But it answers the same image otherwise from call to call: something in it draws or remembers, which may be "
+    "why. Dropout or noise that should rest when it predicts is called with training=True"
 )
 
 
@@ -143,7 +143,7 @@ def find_better_range(model: Any, images: Pixels, labels: Labels, outputs: str |
             and (best is None or found.found_correct > best.found_correct)
         ):
             best = found
-    return None if best is None else best._replace(draws=_draws(scores, assumed.of(seen[parts[0]])))
+    return None if best is None else best._replace(draws=_draws(scores, best.found.of(seen[parts[0]])))
 
 
 def _draws(scores: Callable[..., Any], values: Any) -> bool:
