@@ -22,7 +22,7 @@ SLACK = 15
 """Points by which a stored number may differ from a fresh one: another TensorFlow, a few images of fifty."""
 NUMBER = re.compile(r"[-+]?\d+(?:,\d{3})*(?:\.\d+)?")
 
-MINUTES = {"adaptive", "certify", "harden", "own_model"}
+MINUTES = {"adaptive", "certify", "gate", "harden", "own_model"}
 """Notebooks that attack for two minutes or three, with what other tests run too."""
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

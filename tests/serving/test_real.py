@@ -46,6 +46,7 @@ def test_size(exported):
     assert sum(file.stat().st_size for file in exported.rglob("*") if file.is_file()) <= MEGABYTES * 1e6
 
 
+@pytest.mark.long
 def test_serve_check(exported):
     results = serving.check(exported)
     assert [result for result in results if result.passed is False] == []

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_lowdef.webp.graph import tables
 from tf_lowdef.webp.graph.layout import pad_to
-from tf_lowdef.webp.graph.rounding import multiply
+from tf_lowdef.webp.graph.rounding import flatten, product
 from tf_lowdef.webp.graph.tables import Floats
 
 _ROUND_CHROMA = (1 << 17) + (128 << 18)
@@ -23,18 +23,19 @@ def rgb_to_yuv(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         Y of shape (batch, height, width); U and V of (batch, ceil(height / 2), ceil(width / 2)). float32, whole
         numbers 0 to 255.
     """
-    pixels = tf.cast(images, tf.float32)
+    pixels = flatten(tf.cast(images, tf.float32))
     # VP8RGBToY. The sum in units of 1/65536 is below 15.5e6 < 2**24: float32 is exact. A pixel has 8 bits, a weight up
     # to 16: it goes in two parts of at most 8.
-    sums = multiply(tf.concat([pixels, pixels], axis=-1), _luma_weights())
-    return tf.floor(sums + ((1 << 15) + (16 << 16)) / 65536)[..., 0], *_chroma(images)
+    high, low = tf.unstack(product(tf.constant(_luma_weights()), pixels, transpose_b=True))
+    luma = tf.floor(high + low + ((1 << 15) + (16 << 16)) / 65536)
+    return tf.reshape(luma, tf.shape(images)[:-1]), *_chroma(images)
 
 
 def _luma_weights() -> Floats:
-    """Return the weights' higher bytes, then their lower ones, shape (6, 1)."""
+    """Return the weights' higher bytes, then their lower ones, shape (2, 3)."""
     weights = np.array([16839, 33059, 6420])
     low = weights % 256
-    return (np.concatenate([weights - low, low])[:, None] / 65536).astype(np.float32)
+    return (np.stack([weights - low, low]) / 65536).astype(np.float32)
 
 
 def _chroma(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from tf_lowdef.webp.graph.rounding import round_pixel
+from tf_lowdef.webp.graph.layout import Index
+from tf_lowdef.webp.graph.rounding import interleave, multiply, round_pixel
 
 
 def yuv_to_rgb(y: tf.Tensor, u: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
@@ -26,19 +27,22 @@ def yuv_to_rgb(y: tf.Tensor, u: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
     green = luma - tf.floor(u * (6419 / 256)) - tf.floor(v * (13320 / 256)) + 8708.0
     blue = luma + tf.floor(u * (33050 / 256)) - 17685.0
     # The last shift by 6 is a floor; `round_pixel` rounds, so half a unit less 1/64 goes away first.
-    return tf.cast(round_pixel(tf.stack([red, green, blue], axis=-1) / 64.0 - 31.5 / 64), tf.uint8)
+    planes = round_pixel(tf.stack([red, green, blue]) / 64.0 - 31.5 / 64)
+    return tf.cast(tf.reshape(interleave(planes), [-1, height, width, 3]), tf.uint8)
 
 
 def _upsample(plane: tf.Tensor, height: int, width: int) -> tf.Tensor:
     """Double a plane: each pixel is (9 near + 3 beside + 3 above or below + 1 across + 8) >> 4, edges repeated."""
-    plane = _stretch(_stretch(plane, 1, height), 2, width)
+    (near, far), (across, beyond) = _places(height), _places(width)
+    columns = np.eye((width + 1) // 2, dtype=np.float32)
+    plane = multiply(plane, 3 * columns[:, across] + columns[:, beyond])  # pixels by 1, 3 and 4
+    plane = 3.0 * tf.gather(plane, near, axis=1) + tf.gather(plane, far, axis=1)
     return tf.floor(plane / 16.0 + 0.5)
 
 
-def _stretch(plane: tf.Tensor, axis: int, size: int) -> tf.Tensor:
-    """Return 3 near + 1 far along an axis, cut to `size`."""
-    have = plane.shape[axis]
+def _places(size: int) -> tuple[Index, Index]:
+    """Return where the near and the far sample of each pixel along a side of `size` pixels stand."""
     place = np.arange(size, dtype=np.int32)
     near = place // 2
-    far = np.clip(near + 2 * (place % 2) - 1, 0, have - 1).astype(np.int32)
-    return tf.gather(plane, near, axis=axis) * 3.0 + tf.gather(plane, far, axis=axis)
+    far = np.clip(near + 2 * (place % 2) - 1, 0, (size - 1) // 2)
+    return near, far.astype(np.int32)

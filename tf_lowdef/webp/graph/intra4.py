@@ -61,12 +61,12 @@ class Way:
         """Cut what is known of each block into what each sub-step takes, (n * blocks, size).
 
         Args:
-            blocks: Shape (n, 16 * size or more), block after block; what follows does not count.
+            blocks: Shape (n, k * size) with k at least 16, block after block; what follows does not count.
             size: Numbers of a block.
         """
         steps = self.sub_steps()
-        index = (self.order[:, None] * size + np.arange(size, dtype=np.int32)).ravel()
-        parts = tf.split(tf.gather(blocks, index, axis=1), [len(step.blocks) * size for step in steps], axis=1)
+        ordered = tf.gather(tf.reshape(blocks, [-1, blocks.shape[1] // size, size]), self.order, axis=1)
+        parts = tf.split(tf.reshape(ordered, [-1, 16 * size]), [len(step.blocks) * size for step in steps], axis=1)
         return [
             part if len(step.blocks) == 1 else tf.reshape(part, [-1, size])
             for part, step in zip(parts, steps, strict=True)

@@ -84,10 +84,9 @@ def whole(edges: tf.Tensor, dc: tf.Tensor, modes: int = 4) -> tf.Tensor:
     above, beside = tf.split(means, 2, axis=1)
     weight_above, weight_beside, constant = tf.split(dc, DC_WEIGHTS, axis=1)
     mean = round_pixel(above * weight_above + beside * weight_beside + constant)
-    parts = tf.reshape(tf.gather(tf.concat([edges, mean], axis=1), _whole_index(), axis=1), [-1, 4, 384])
-    corner, flat, above, beside = tf.split(parts, 4, axis=1)
-    every = [flat, round_pixel(above + beside - corner), above, beside]
-    return tf.concat(every[:modes], axis=1)
+    # Pixels by 1, 0 and -1: a product copies edges four times as fast as a gather of single numbers does.
+    every = round_pixel(multiply(tf.concat([edges, mean], axis=1), _whole_matrix()[:, : modes * 384]))
+    return tf.reshape(every, [-1, modes, 384])
 
 
 @lru_cache(maxsize=1)
@@ -100,11 +99,15 @@ def _mean_matrix() -> Matrix:
 
 
 @lru_cache(maxsize=1)
-def _whole_index() -> Index:
-    """Return, for each of 4 x 384 values, the edge (or mean, from 67 on) that it copies: corner, DC, above, left."""
+def _whole_matrix() -> Matrix:
+    """Return the product from edges and means (from 67 on) to the four modes' pixels, not yet rounded: (70, 1536)."""
     plane, row, column = pixel_positions()
     start = np.array([0, 16, 24])[plane]
-    return np.concatenate([CORNER + plane, EDGES + plane, TOP + start + column, LEFT + start + row]).astype(np.int32)
+    edge = np.eye(EDGES + 3, dtype=np.float32)
+    corner, flat, above, beside = (
+        edge[at].T for at in (CORNER + plane, EDGES + plane, TOP + start + column, LEFT + start + row)
+    )
+    return np.concatenate([flat, above + beside - corner, above, beside], axis=1)
 
 
 def four_by_four(edges: tf.Tensor) -> tf.Tensor:
