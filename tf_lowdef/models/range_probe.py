@@ -149,7 +149,7 @@ def find_better_range(model: Any, images: Pixels, labels: Labels, outputs: str |
 def _draws(scores: Callable[..., Any], values: Any) -> bool:
     """Return whether the same images are given other scores from call to call, by more than rounding."""
     first, second = (np.asarray(scores(values, training=False)) for _ in range(2))
-    return not np.allclose(first, second, rtol=0, atol=1e-2 * np.ptp(first), equal_nan=True)
+    return not np.allclose(first, second, rtol=0, atol=1e-3 * np.ptp(first), equal_nan=True)
 
 
 def _compare(found: InputRange, assumed: InputRange, theirs: Bools, ours: Bools, front: Sequence[Any]) -> Better:
