@@ -28,7 +28,7 @@ def rgb_to_yuv(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     # to 16: it goes in two parts of at most 8.
     high, low = tf.unstack(product(tf.constant(_luma_weights()), pixels, transpose_b=True))
     luma = tf.floor(high + low + ((1 << 15) + (16 << 16)) / 65536)
-    return tf.reshape(luma, tf.shape(images)[:-1]), *_chroma(images)
+    return tf.reshape(luma, [-1, *images.shape[1:3]]), *_chroma(images)
 
 
 def _luma_weights() -> Floats:
