@@ -22,8 +22,9 @@ import numpy as np
 from tf_lowdef import load_demo
 from tf_lowdef.attacks import parse_attack
 from tf_lowdef.defences import name_defences
+from tf_lowdef.evaluation.models.judge import Batch
 from tf_lowdef.evaluation.models.remote import write_recipe
-from tf_lowdef.evaluation.models.run_models import Batch, RunModels
+from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.jobs import SplitWork, Unit, cut
 from tf_lowdef.jobs.ray import RayOptions, RayRunner, connected
 from tf_lowdef.threats import Oblivious

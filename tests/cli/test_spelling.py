@@ -12,7 +12,7 @@ import pytest
 from tf_lowdef.attacks.spec import ATTACKS, _form
 from tf_lowdef.cli.spelling import application_forms, attack_forms, defence_forms, recipe_forms
 from tf_lowdef.layers.forms import forms
-from tf_lowdef.models.applications import APPLICATIONS
+from tf_lowdef.models.application_table import APPLICATIONS
 from tf_lowdef.specs import Form, form_of_application
 from tf_lowdef.training.recipes.spec import RECIPES
 from tf_lowdef.training.recipes.spec import _form as recipe_form

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from tf_lowdef.models import application_names, load_application, open_model
-from tf_lowdef.models.applications import APPLICATIONS, _preprocess, parse_application
+from tf_lowdef.models.application_table import APPLICATIONS, parse_application
+from tf_lowdef.models.applications import _preprocess
 
 SMALL = {
     "convnext": ("ConvNeXtTiny", 32),

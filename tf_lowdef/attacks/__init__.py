@@ -13,16 +13,21 @@ Example:
     ('uint8', 1.0)
 """
 
-from tf_lowdef.attacks.apgd import APGDCE, APGDDLR, APGDT
+from tf_lowdef.attacks.apgd_ce import APGDCE
+from tf_lowdef.attacks.apgd_dlr import APGDDLR
+from tf_lowdef.attacks.apgd_t import APGDT
 from tf_lowdef.attacks.attack import Attack
-from tf_lowdef.attacks.cleverhans_attacks import BIM, FGSM, MIM, PGD
+from tf_lowdef.attacks.bim import BIM
 from tf_lowdef.attacks.cw import CW
 from tf_lowdef.attacks.deepfool import deepfool
 from tf_lowdef.attacks.deepfool_attack import DeepFool
 from tf_lowdef.attacks.fab import FAB
+from tf_lowdef.attacks.fgsm import FGSM
 from tf_lowdef.attacks.hopskipjump import HopSkipJump
+from tf_lowdef.attacks.mim import MIM
 from tf_lowdef.attacks.model_fn import outputs_are_probabilities
 from tf_lowdef.attacks.mpgd import MPGD
+from tf_lowdef.attacks.pgd import PGD
 from tf_lowdef.attacks.result import AttackResult
 from tf_lowdef.attacks.spec import parse_attack
 from tf_lowdef.attacks.square import Square

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from tf_lowdef.attacks.ball import Ball
 from tf_lowdef.attacks.batch import PaddedBatch
-from tf_lowdef.attacks.deepfool import rank_classes
-from tf_lowdef.attacks.losses import Loss, cross_entropy, dlr, loss_and_gradient, target_cross_entropy, target_dlr
+from tf_lowdef.attacks.losses import Loss, loss_and_gradient
 from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.result import Bools, Floats, Ints
 from tf_lowdef.attacks.walk import Point, Tally, Walk
@@ -156,139 +154,3 @@ def _next(ball: Ball, clean: Floats, state: ApgdState, first: bool) -> Floats:
 def _number(losses: Floats) -> Floats:
     """Return losses with minus infinity where they are not a number, so that any number is better."""
     return np.where(np.isnan(losses), np.float32(-np.inf), losses)
-
-
-@dataclass(frozen=True)
-class APGDCE(AutoPGD):
-    """Auto-PGD on the cross-entropy (Croce and Hein 2020, algorithm 1).
-
-    Args:
-        epsilon: The bound, in grey levels, 0 to 255; in L2 with pixels in [0, 1], and to be said.
-        steps: How many a round; each is a forward and a backward pass, and one such pass comes before them.
-        restarts: How many rounds, each from another start; images that one has fooled take no part in the next.
-        rho: The part of the steps between two checks in which the loss has to rise for the step size to stay.
-        norm: ``"linf"`` or ``"l2"``.
-        draws: Passes that a gradient is the mean of, for a model that draws random numbers in each (Athalye et al.
-            2018, section 4.2). ``evaluate`` averages the logits of randomised defences already.
-        targeted: Whether a target class is to be predicted; see `Attack`.
-        keep: ``"best"`` rounded point of all, or ``"last"``: of the unrounded ones that of the highest loss.
-
-    Example:
-        >>> from tf_lowdef import load_demo
-        >>> from tf_lowdef.attacks import APGDCE
-        >>> model, images, labels = load_demo()
-        >>> result = APGDCE(epsilon=4, steps=5)(model, images[:4], labels[:4])
-        >>> result.success.tolist()
-        [True, True, True, True]
-        >>> bool(result.linf.max() <= 4)  # in grey levels
-        True
-    """
-
-    name: ClassVar[str] = "apgd-ce"
-    loss: ClassVar[str] = "cross-entropy"
-
-    targeted: bool = field(default=False, kw_only=True)
-
-    @property
-    def judged_by(self) -> Loss:
-        """The cross-entropy, of the true class or the target."""
-        return target_cross_entropy if self.aims else cross_entropy
-
-
-@dataclass(frozen=True)
-class APGDDLR(AutoPGD):
-    """Auto-PGD on the difference of logits ratio (Croce and Hein 2020, equations 6 and 7).
-
-    The loss does not change when the logits are scaled, so that it has a gradient where the cross-entropy has none.
-    It needs logits, and three classes or more; four for a targeted attack.
-
-    Args:
-        epsilon, steps, restarts, rho, norm, draws, targeted, keep: As in `APGDCE`.
-
-    Example:
-        >>> from tf_lowdef import load_demo
-        >>> from tf_lowdef.attacks import APGDDLR
-        >>> model, images, labels = load_demo()
-        >>> result = APGDDLR(epsilon=4, steps=5)(model, images[:4], labels[:4])
-        >>> result.success.tolist()
-        [True, True, True, True]
-        >>> bool(result.linf.max() <= 4)  # in grey levels
-        True
-    """
-
-    name: ClassVar[str] = "apgd-dlr"
-    loss: ClassVar[str] = "difference of logits ratio"
-    needs_logits: ClassVar[bool] = True
-
-    targeted: bool = field(default=False, kw_only=True)
-
-    @property
-    def judged_by(self) -> Loss:
-        """The difference of logits ratio, untargeted or targeted."""
-        return target_dlr if self.aims else dlr
-
-    @property
-    def fewest_classes(self) -> int:
-        """How many classes the loss needs."""
-        return 4 if self.aims else 3
-
-
-@dataclass(frozen=True)
-class APGDT(AutoPGD):
-    """Auto-PGD on the targeted difference of logits ratio, towards each likely wrong class in turn; untargeted.
-
-    A round aims at one of the classes that are most likely for the clean image, the true one left out (Croce and Hein
-    2020, section 5: nine). Any wrong class is a success. It needs logits, and four classes or more.
-
-    Args:
-        epsilon, steps, rho, norm, draws, keep: As in `APGDCE`.
-        restarts: How often all classes are tried.
-        classes: How many are tried; all wrong ones where the model has fewer.
-
-    Example:
-        >>> from tf_lowdef import load_demo
-        >>> from tf_lowdef.attacks import APGDT
-        >>> model, images, labels = load_demo()
-        >>> result = APGDT(epsilon=4, steps=5, classes=2)(model, images[:4], labels[:4])
-        >>> result.success.tolist()
-        [True, True, True, True]
-        >>> bool(result.linf.max() <= 4)  # in grey levels
-        True
-    """
-
-    name: ClassVar[str] = "apgd-t"
-    loss: ClassVar[str] = "targeted difference of logits ratio"
-    needs_logits: ClassVar[bool] = True
-
-    classes: int = 9
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_integer("classes", self.classes, 1)
-
-    @property
-    def fewest_classes(self) -> int:
-        """How many classes the loss needs."""
-        return 4
-
-    @property
-    def judged_by(self) -> Loss:
-        """The untargeted ratio, which compares rounds of different targets."""
-        return dlr
-
-    @property
-    def raised_loss(self) -> Loss:
-        """The targeted ratio."""
-        return target_dlr
-
-    def count_rounds(self, batch: PaddedBatch) -> int:
-        """Return the number of restarts times that of targets."""
-        return self.restarts * self._targets(batch)
-
-    def aimed(self, batch: PaddedBatch, number: int) -> PaddedBatch:
-        """Return the batch with each image's next likely class as its target."""
-        ranked = rank_classes(batch.logits, batch.labels, self._targets(batch) + 1)
-        return replace(batch, targets=ranked[:, 1 + number % self._targets(batch)].astype(np.int64))
-
-    def _targets(self, batch: PaddedBatch) -> int:
-        return min(self.classes, int(batch.logits.shape[1]) - 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,7 +15,7 @@ from tf_lowdef.attacks.batch import PaddedBatch, pad
 from tf_lowdef.attacks.losses import cross_entropy, evaluate_loss, margin, target_cross_entropy, target_margin
 from tf_lowdef.attacks.model_fn import Model, ModelFn, are_probabilities, as_model_fn
 from tf_lowdef.attacks.randomness import draw_targets
-from tf_lowdef.attacks.result import WHITE, AttackResult, Floats, Perturbed, l2_norms, linf_norms
+from tf_lowdef.attacks.result import WHITE, AttackResult, Floats, Perturbed, join, l2_norms, linf_norms, nothing
 from tf_lowdef.attacks.victim import as_victim, warn_of_images
 from tf_lowdef.bounds import L2, LINF, Bound, check_bound, check_norm
 from tf_lowdef.specs import format_value, parameters
@@ -123,7 +122,7 @@ class Attack(ABC):
             parts.append(self._attack_batch(model_fn, pixels[part], true[part], aim, batch_size, seed, start == 0))
             if progress is not None:
                 progress(min(start + batch_size, len(pixels)), len(pixels))
-        return _join(parts) if parts else _empty(pixels, self)
+        return join(parts) if parts else nothing(pixels, self.minimal_norm, self.aims)
 
     def _attack_batch(
         self, model_fn: ModelFn, pixels: Pixels, labels: Labels, aims: Labels | None, size: int, seed: int, first: bool
@@ -288,19 +287,3 @@ def _unchanged(batch: PaddedBatch) -> Perturbed:
     """Return the batch as it is."""
     nothing = np.zeros(len(batch.pixels), np.int64)
     return Perturbed(batch.pixels, nothing, nothing, np.zeros(len(batch.pixels), bool))
-
-
-def _join(parts: list[AttackResult]) -> AttackResult:
-    """Return the results of the batches as one."""
-    names = [field.name for field in fields(AttackResult) if getattr(parts[0], field.name) is not None]
-    return AttackResult(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
-
-
-def _empty(pixels: Pixels, attack: Attack) -> AttackResult:
-    """Return the result of no images."""
-    ints, floats, bools = np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, bool)
-    extra: dict[str, Any] = {"float_success": bools, "float_l2": floats} if attack.minimal_norm else {}
-    extra |= {"targets": ints} if attack.aims else {}
-    extra |= dict.fromkeys(("loss_start", "loss_end", "margin_start", "margin_end"), floats)
-    extra |= {"nonfinite_gradient": bools}
-    return AttackResult(pixels, bools, ints, ints, floats, floats, ints, ints, bools, **extra)

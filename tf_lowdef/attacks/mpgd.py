@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lowdef.attacks.batch import PaddedBatch
-from tf_lowdef.attacks.cleverhans_attacks import clean_gradient
 from tf_lowdef.attacks.deepfool import rank_classes
+from tf_lowdef.attacks.gradient_sign import clean_gradient, with_momentum
 from tf_lowdef.attacks.losses import Loss, cross_entropy, loss_and_gradient, margin, target_margin
 from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.randomness import uniform_start
@@ -23,8 +23,6 @@ from tf_lowdef.validation import check_integer, check_number
 
 FIRST_STEP = 0.5
 """The first step as a part of epsilon; the last is one grey level."""
-NO_DIVISION_BY_ZERO = 1e-12
-"""The least mean of a gradient that is divided by, as in cleverhans' MIM."""
 
 
 def step_sizes(epsilon: int, steps: int) -> list[int]:
@@ -171,8 +169,7 @@ def _step(
     """
     logits, _, gradient = loss_and_gradient(loss)(model_fn, here, labels, targets)
     gradient, useful, nonfinite = clean_gradient(gradient)
-    mean = tf.reduce_mean(tf.abs(gradient), axis=[1, 2, 3], keepdims=True)
-    direction = decay * before + gradient / tf.maximum(mean, NO_DIVISION_BY_ZERO)
+    direction = with_momentum(gradient, before, decay)
     ahead = tf.clip_by_value(here + size * tf.sign(direction), x - epsilon, x + epsilon)
     return tf.clip_by_value(ahead, 0.0, WHITE), direction, logits, useful, nonfinite
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -149,6 +150,22 @@ class Perturbed:
     queries: Ints
     zero_gradient: Bools
     nonfinite_gradient: Bools | None = None
+
+
+def join(parts: Sequence[AttackResult]) -> AttackResult:
+    """Return the results of some batches, one or more, as one."""
+    names = [field.name for field in fields(AttackResult) if getattr(parts[0], field.name) is not None]
+    return AttackResult(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+
+def nothing(pixels: npt.NDArray[np.uint8], minimal_norm: bool, aims: bool) -> AttackResult:
+    """Return the result of no images, of an attack that seeks the smallest norm or not, and aims at targets or not."""
+    ints, floats, bools = np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, bool)
+    extra: dict[str, Any] = {"float_success": bools, "float_l2": floats} if minimal_norm else {}
+    extra |= {"targets": ints} if aims else {}
+    extra |= dict.fromkeys(("loss_start", "loss_end", "margin_start", "margin_end"), floats)
+    extra |= {"nonfinite_gradient": bools}
+    return AttackResult(pixels, bools, ints, ints, floats, floats, ints, ints, bools, **extra)
 
 
 def l2_norms(difference: Floats) -> Floats:

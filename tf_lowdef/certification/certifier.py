@@ -13,7 +13,8 @@ from tf_lowdef.certification.settings import Draws, Setting
 from tf_lowdef.certification.soundness import check_sound
 from tf_lowdef.certification.votes import GUESSING, count_votes, noisy_copies, seeded_keys
 from tf_lowdef.evaluation.images.spool import Spool
-from tf_lowdef.evaluation.models.run_models import Batch, RunModels
+from tf_lowdef.evaluation.models.judge import Batch
+from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.jobs import Record, Runner, SplitWork, Unit, cut
 from tf_lowdef.results.certificate import Certificate, ImageCertificate
 

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from tf_lowdef.validation import check_integer, check_number
 
-Counts = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64]
 
 ABSTAIN = -1

@@ -11,7 +11,7 @@ from tf_lowdef.jobs.progress import Progress
 from tf_lowdef.models.adapter import as_classifier, say_range
 from tf_lowdef.results import Results
 from tf_lowdef.threats import ADAPTIVE, OBLIVIOUS, TRANSFER
-from tf_lowdef.training.harden import Hardened
+from tf_lowdef.training.hardened import Hardened
 
 BEFORE, AFTER = "before", "after"
 """The folders of the two evaluations, within that of the training."""

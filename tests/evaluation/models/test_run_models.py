@@ -4,7 +4,8 @@ import pytest
 from tf_lowdef.attacks import BIM, AttackResult
 from tf_lowdef.defences import make_defence
 from tf_lowdef.evaluation.models import run_models as site_module
-from tf_lowdef.evaluation.models.run_models import Batch, Found, RunModels, worst_example
+from tf_lowdef.evaluation.models.judge import Batch, Found, worst_example
+from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.layers import MedianLayer
 
 

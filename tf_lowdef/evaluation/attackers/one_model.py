@@ -15,8 +15,9 @@ from tf_lowdef.evaluation.judging.outcomes import Made, Outcome
 from tf_lowdef.evaluation.judging.probes import Probe, victim_reasons
 from tf_lowdef.evaluation.judging.refusals import mark
 from tf_lowdef.evaluation.models.draws import REPORT_DRAWS
+from tf_lowdef.evaluation.models.judge import Batch
 from tf_lowdef.evaluation.models.probe import PROBE_IMAGES
-from tf_lowdef.evaluation.models.run_models import JUDGED, Batch, RunModels
+from tf_lowdef.evaluation.models.run_models import JUDGED, RunModels
 from tf_lowdef.jobs import LocalRunner, Record, Runner, SplitWork, Unit, cut
 from tf_lowdef.results import CLEAN
 from tf_lowdef.results.paths import image_folder

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.evaluation.models.run_models import Batch
+from tf_lowdef.evaluation.models.judge import Batch
 from tf_lowdef.jobs import Unit
 
 Pixels = npt.NDArray[np.uint8]
