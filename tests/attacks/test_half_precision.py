@@ -27,7 +27,14 @@ def half(demo):
     return model
 
 
-@pytest.mark.parametrize("spec", ["fgsm:4", "bim:4", "apgd-ce:4,steps=10", "apgd-dlr:4,steps=10"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "bim:4",
+        "apgd-ce:4,steps=10",
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("fgsm:4", "apgd-dlr:4,steps=10")),
+    ],
+)
 def test_it_falls_as_far_as_in_single_precision(demo, half, spec):
     model, images, labels = demo
     left = []
@@ -38,6 +45,7 @@ def test_it_falls_as_far_as_in_single_precision(demo, half, spec):
     assert abs(left[0] - left[1]) <= 1
 
 
+@pytest.mark.slow
 def test_minimal_norms_are_as_small(demo, half):
     model, images, labels = demo
     found = [parse_attack("deepfool:steps=20")(attacked, images[:20], labels[:20]) for attacked in (model, half)]

@@ -95,7 +95,9 @@ def test_ray_on_this_machine(run_cli, photos):
     assert len(list((photos / "out").glob("*.webp"))) == 6
 
 
-@pytest.mark.parametrize(("given", "out"), [([], "photos_adv"), (["-o", "mine"], "mine")])
+@pytest.mark.parametrize(
+    ("given", "out"), [([], "photos_adv"), pytest.param(["-o", "mine"], "mine", marks=pytest.mark.slow)]
+)
 def test_the_papers_script(given, out, photos):
     command = [sys.executable, SCRIPT, "photos", "--model", "model.keras", *given]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=photos)

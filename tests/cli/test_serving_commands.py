@@ -37,6 +37,7 @@ def no_compiler(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
 
 
+@pytest.mark.slow
 def test_export_a_file_twice(run_cli, model_file, tmp_path):
     (tmp_path / "names.txt").write_text("red\ngreen\n")
     out = tmp_path / "served"
@@ -84,6 +85,7 @@ def test_refusals_of_export(arguments, code, message, run_cli, model_file, tmp_p
     assert not (tmp_path / "served").exists()
 
 
+@pytest.mark.slow
 def test_export_of_samples_and_what_happens_to_bad_images(run_cli, model_file, tmp_path, no_compiler):
     (tmp_path / "photos").mkdir()
     Image.new("RGB", (30, 90), (0, 200, 30)).save(tmp_path / "photos" / "tall.png")
@@ -98,6 +100,7 @@ def test_export_of_samples_and_what_happens_to_bad_images(run_cli, model_file, t
     assert "ok: python bad requests: 0 marked, " in outcome.out
 
 
+@pytest.mark.slow
 def test_serve_check_says_one_line_a_check(run_cli, exported, no_compiler):
     outcome = run_cli("serve-check", exported)
     assert (outcome.code, outcome.err) == (0, "")
@@ -107,6 +110,7 @@ def test_serve_check_says_one_line_a_check(run_cli, exported, no_compiler):
     assert lines[3].startswith("ok: python serving_default: 3 images, pixels identical, logits within ")
 
 
+@pytest.mark.slow
 def test_serve_check_of_a_spoilt_export_fails(run_cli, exported, tmp_path, no_compiler):
     spoilt = shutil.copytree(exported, tmp_path / "spoilt")
     file = spoilt / "1" / "variables" / "variables.data-00000-of-00001"

@@ -45,6 +45,7 @@ def test_whatever_is_written_has_a_name(what, name):
     assert make_defence(what).name == name
 
 
+@pytest.mark.slow
 def test_what_has_no_text_is_named_by_its_class_and_a_hash_in_every_process():
     names = {make_defence(keras.layers.Rescaling(scale)).name for scale in (0.5, 0.5, 0.25)}
     assert len(names) == 2

@@ -141,7 +141,7 @@ def each_seed(default, slow, count):
     return pytest.mark.parametrize("seed", [pytest.param(seed, marks=mark) for seed, mark in enumerate(marks)])
 
 
-@each_seed(default=2, slow=4, count=10)
+@each_seed(default=1, slow=4, count=10)
 def test_stopped_at_any_unit_or_picture(run, undisturbed, tmp_path, monkeypatch, seed):
     """Without warning, in this process: at a seeded count of records or pictures that are written."""
     moment = random.Random(seed)
@@ -270,6 +270,7 @@ def test_one_that_vanished_stays_skipped(model, csv_data, tmp_path):
     assert after["correct.csv"] == before["correct.csv"]
 
 
+@pytest.mark.slow
 def test_not_a_number_keeps_what_was_done(run, undisturbed, tmp_path, monkeypatch):
     folder, left = tmp_path / "run", 3
     whole = run_models.run_attack
@@ -377,6 +378,7 @@ def kill(runs, folder, total, moment):
     pytest.fail("five runs were over before they could be killed")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 @each_seed(default=1, slow=4, count=20)
 def test_kill_9(runs, alone, tmp_path, seed):

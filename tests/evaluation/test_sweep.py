@@ -88,6 +88,7 @@ def test_settings():
         settings([101], [4], [True])
 
 
+@pytest.mark.slow
 def test_a_small_sweep(model, dataset, tmp_path):
     data = images, _ = tuple(each[:10] for each in dataset)
     found = sweep(model, data, ["fgsm:3"], [40], [0], max_clean_drop=100, out=tmp_path / "run", batch_size=10)

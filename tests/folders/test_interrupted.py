@@ -85,7 +85,7 @@ def kill(arguments, make_folder, suffix, moment):
     pytest.fail("five runs were over before they could be killed")
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", [pytest.param(seed, marks=pytest.mark.slow if seed > 2 else []) for seed in range(10)])
 def test_kill_9_and_a_second_run_give_the_undisturbed_tree(source, undisturbed, tmp_path, read_tree, seed):
     out = tmp_path / "out"
 

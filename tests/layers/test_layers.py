@@ -35,7 +35,10 @@ LAYERS = [
     pytest.param(WebPLayer, {"quality": 40, "method": 0, "num_threads": 2}, True, id="webp"),
     pytest.param(WebPLayer, {"quality": 33.5, "gradient": "none", "codec": "pillow"}, False, id="webp-no-gradient"),
     pytest.param(WebPLayer, {"lossless": True}, False, id="webp-lossless"),
-    pytest.param(WebPLayer, {"quality": 40, "method": 0, "codec": "graph"}, True, id="webp-graph"),
+    # tests/webp/graph tries the codec itself; as a layer it is traced for every test
+    pytest.param(
+        WebPLayer, {"quality": 40, "method": 0, "codec": "graph"}, True, id="webp-graph", marks=pytest.mark.slow
+    ),
     pytest.param(FlipLayer, {}, True, id="flip"),
     pytest.param(FlipLayer, {"mode": "both"}, True, id="flip-both"),
     pytest.param(JPEGLayer, {"quality": 40}, False, id="jpeg"),
@@ -59,8 +62,12 @@ EVERY_GRADIENT = [
     pytest.param(WebPLayer, {"quality": 40, "gradient": "dct"}, True, id="webp-dct"),
     pytest.param(RandomWebPLayer, {"quality": (20, 90), "gradient": "dct"}, True, id="webp-random-dct"),
     pytest.param(JPEGLayer, {"quality": 40, "gradient": "smoothed"}, False, id="jpeg-smoothed"),
-    pytest.param(TotalVariationLayer, {"iterations": 5, "gradient": "smoothed"}, True, id="tv-smoothed"),
-    pytest.param(PixelDeflectionLayer, {"sigma": 3.0, "gradient": "exact"}, True, id="deflection-exact"),
+    pytest.param(
+        TotalVariationLayer, {"iterations": 5, "gradient": "smoothed"}, True, id="tv-smoothed", marks=pytest.mark.slow
+    ),
+    pytest.param(
+        PixelDeflectionLayer, {"sigma": 3.0, "gradient": "exact"}, True, id="deflection-exact", marks=pytest.mark.slow
+    ),
     pytest.param(NoiseLayer, {"epsilon": 4.0, "gradient": "none"}, True, id="noise-no-gradient"),
 ]
 
@@ -83,6 +90,16 @@ def assert_same(cls, actual, expected):
 
 every_layer = pytest.mark.parametrize(("cls", "arguments", "jit"), LAYERS)
 every_gradient = pytest.mark.parametrize(("cls", "arguments", "jit"), EVERY_GRADIENT)
+# XLA takes seconds for the codec in the graph
+dear_codec = pytest.mark.parametrize(
+    ("cls", "arguments", "jit"),
+    [
+        pytest.param(
+            *row.values, id=row.id, marks=pytest.mark.slow if "webp" in row.id and row.values[2] else row.marks
+        )
+        for row in EVERY_GRADIENT
+    ],
+)
 
 # plain Keras, once the layers' package has been imported
 LOAD = """
@@ -241,6 +258,7 @@ def test_gradient_passes_unless_stopped(cls, arguments, jit, images):
         np.testing.assert_allclose(np.sum(gradient * direction), np.sum(change * weight) / (2 * step), rtol=0.02)
 
 
+@pytest.mark.slow
 def test_saved_model_files_load_in_a_fresh_process(images, tmp_path):
     batch = images.astype(np.float32)
     np.save(tmp_path / "in.npy", batch)
@@ -256,7 +274,7 @@ def test_saved_model_files_load_in_a_fresh_process(images, tmp_path):
         np.testing.assert_array_equal(loaded[name], output, err_msg=name)
 
 
-@every_gradient
+@dear_codec
 def test_supports_jit_tells_the_truth(cls, arguments, jit, images):
     compiled = tf.function(cls(**arguments), jit_compile=True)
     if jit:

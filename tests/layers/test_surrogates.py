@@ -58,6 +58,7 @@ def test_steps_are_those_of_each_segment():
     assert float(steps.base_steps(60)[1, 1]) == pytest.approx(tables.AC_QUANT[index[127]] / steps.GAIN)
 
 
+@pytest.mark.slow
 def test_an_attack_through_it_leaves_less_than_through_the_identity():
     model, images, labels = load_demo()
     x, true = images[::5], labels[::5]

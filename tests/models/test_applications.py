@@ -166,6 +166,7 @@ def stand_in_download(monkeypatch, tmp_path):
     return write
 
 
+@pytest.mark.slow
 def test_efficientnet_from_a_file_equals_its_imagenet_download(stand_in_download, random_weights, pixels, tmp_path):
     path = stand_in_download(random_weights)
     downloaded = keras.applications.EfficientNetB0(weights="imagenet", classifier_activation=None)

@@ -50,6 +50,7 @@ def test_gives_logits(loaded):
     assert logits.min() < 0
 
 
+@pytest.mark.slow
 def test_the_hardened_classifier_is_as_good_and_keeps_more(loaded):
     model, images, labels = loaded
     hardened = load_demo(hardened=True)[0]

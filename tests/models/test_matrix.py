@@ -20,7 +20,8 @@ def marks(kind, entry):
     if entry == "sweep":
         return [pytest.mark.slow] if in_every_run else [pytest.mark.long]
     if entry == "export":
-        return [] if in_every_run else [pytest.mark.long]
+        first = kind.name == IN_EVERY_RUN[0]
+        return [] if first else [pytest.mark.slow] if in_every_run else [pytest.mark.long]
     return [] if in_every_run else [pytest.mark.slow]
 
 

@@ -75,6 +75,7 @@ def test_without_any_option_evaluate_ends_in_the_range_error(mine, data):
         evaluate(mine, data, ["bim:4"], ["none"])
 
 
+@pytest.mark.slow
 def test_with_the_option_the_numbers_are_those_of_the_network_for_pixels(mine, rebuilt, data):
     attacks, defences = ["fgsm:4", "bim:12"], ["none", "webp:60+flip"]
     found = evaluate(mine, data, attacks, defences, ("oblivious", "adaptive"), input_range=(0, 1))
@@ -110,6 +111,7 @@ def test_an_attack_on_a_model_of_another_range(mine, rebuilt, data):
             BIM(4)(rebuilt, images / 255, labels)
 
 
+@pytest.mark.slow
 def test_a_served_model_takes_pixels_whatever_its_own_range(mine, data, tmp_path):
     from tf_lowdef.serving import export
 

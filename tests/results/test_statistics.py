@@ -116,6 +116,7 @@ def test_resampling_draws_the_same_however_much_at_a_time(monkeypatch):
     assert compare_paired(first, second, 3) == whole
 
 
+@pytest.mark.slow
 def test_fifty_thousand_images_take_little_memory(monkeypatch):
     monkeypatch.setattr(statistics, "RESAMPLES", 1000)  # at once these would be 800 MB
     rng = np.random.default_rng(0)

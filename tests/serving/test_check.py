@@ -72,6 +72,7 @@ def test_the_bare_process_cannot_import_the_package():
     assert "ImportError: tf_lowdef is barred in this process" in done.stderr
 
 
+@pytest.mark.slow
 def test_without_a_compiler_the_native_checks_are_skipped(flip_export, no_compiler):
     results = serving.check(flip_export / "1")
     assert [result.name for result in results] == [*BEFORE, *names("python"), "native"]
@@ -80,6 +81,7 @@ def test_without_a_compiler_the_native_checks_are_skipped(flip_export, no_compil
     assert all(result.passed for result in results[:-1])
 
 
+@pytest.mark.slow
 def test_other_weights_are_noticed(copied_export, small_base, tmp_path):
     native_or_skip()
     serving.export(keras.Sequential([FlipLayer(), small_base(gain=0.11)]), tmp_path / "other")
@@ -92,6 +94,7 @@ def test_other_weights_are_noticed(copied_export, small_base, tmp_path):
     assert "a good request after them: logits" in results["native bad requests"].detail
 
 
+@pytest.mark.slow
 def test_damaged_weights_are_noticed(copied_export):
     native_or_skip()
     file = copied_export / "1" / "variables" / "variables.data-00000-of-00001"
@@ -140,6 +143,7 @@ def test_damaged_files_are_named(file, copied_export):
     assert file in result.detail
 
 
+@pytest.mark.slow
 def test_missing_answers_and_damaged_warmup(copied_export, no_compiler):
     (copied_export / "1" / "assets.extra" / "tf_serving_warmup_requests").write_bytes(b"broken" * 10)
     results = by_name(run_checks(copied_export))

@@ -153,6 +153,7 @@ class Subclassed(keras.Model):
         return self.base(self.webp(inputs))
 
 
+@pytest.mark.slow
 def test_other_models_go_without_defended_pixels(tmp_path, small_base, demo):
     samples = np.array([[[[0, 128, 255]]]]).repeat(32, 1).repeat(32, 2)
     serving.export(Subclassed(small_base()), tmp_path / "subclassed", samples=samples)
@@ -167,6 +168,7 @@ def test_other_models_go_without_defended_pixels(tmp_path, small_base, demo):
         np.testing.assert_allclose(outputs[LOGITS], model(demo[1][:3, :32, :32]), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_keras_files_and_nested_sequentials(tmp_path, small_base):
     defence = keras.Sequential([keras.Input((32, 32, 3)), JPEGLayer(60), FlipLayer()])
     model = keras.Sequential([defence, small_base()])
@@ -199,6 +201,7 @@ def test_a_wrong_codec_is_noticed(tmp_path, small_base, monkeypatch):
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.slow
 def test_the_models_own_codec_stays_and_a_scope_around_does_not_matter(tmp_path, small_base):
     layer = WebPLayer(60, method=0)
     with codec_scope("pillow"):
@@ -221,6 +224,7 @@ def files_of(folder):
     return [(folder / name).read_bytes() for name in ("a.jpg", "b.png")]
 
 
+@pytest.mark.slow
 def test_samples_from_a_folder(tmp_path, small_base):
     sent = files_of(tmp_path / "photos")
     serving.export(keras.Sequential([FlipLayer(), small_base()]), tmp_path / "model", samples=tmp_path / "photos")

@@ -45,6 +45,7 @@ def nested(layers, base):
 BUILDERS = {"sequential": lambda layers, base: keras.Sequential([*layers, base]), "functional": functional}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("build", "value_range"), [("sequential", (-1, 1)), ("functional", (0, 1))])
 def test_the_servers_answers_are_the_models_on_its_own_scale(value_range, build, tmp_path):
     model = BUILDERS[build](layers_of(value_range), pixels_of(value_range))
@@ -99,6 +100,7 @@ class Subclassed(keras.Model):
         return self.base(self.webp(inputs))
 
 
+@pytest.mark.slow
 def test_a_subclassed_models_range_must_be_said(tmp_path):
     samples = make_samples((SIZE, SIZE))
     with pytest.raises(ValueError, match="'webp' has value_range=.0.*1.* Pass `input_range`"):

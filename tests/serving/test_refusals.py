@@ -212,7 +212,7 @@ def test_a_file_in_the_way_and_no_file_at_all(tmp_path, small_base):
         serving.export(tmp_path / "nowhere.keras", tmp_path / "other")
 
 
-@pytest.mark.parametrize("kind", ["one", "one in a dict"])
+@pytest.mark.parametrize("kind", [pytest.param("one", marks=pytest.mark.slow), "one in a dict"])
 def test_one_output_in_a_list_or_dict_is_it(kind, tmp_path):
     model = outputs(kind)
     for name, each in (("alone", model), ("behind", keras.Sequential([FlipLayer(), model]))):

@@ -42,6 +42,7 @@ def test_warm_up_requests_have_every_batch_size(xla_export):
     assert "batches of 1, 3 before" in readme
 
 
+@pytest.mark.slow
 def test_without_xla_nothing_is_compiled(small_export):
     assert not compiled_calls(read_meta_graph(small_export / "1").graph_def)
     assert "xla" not in (small_export / "README.md").read_text().lower()

@@ -38,6 +38,7 @@ def test_rows_of_the_embedded_classifier():
     assert again.rows == study.rows
 
 
+@pytest.mark.slow
 def test_defences_that_draw_and_make_copies():
     model, images, labels = load_demo()
     some = slice(0, None, 50)

@@ -34,6 +34,7 @@ def test_the_four_frames_are_of_one_image_to_which_all_of_it_happens():
         tell_story(model, images[:0], labels[:0], demo_class_names())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("defence", ["webp:20-90+flip:random", "crops:4"])
 def test_a_defence_that_draws_is_shown_as_it_was_judged(defence):
     model, images, labels = load_demo()

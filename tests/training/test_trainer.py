@@ -208,6 +208,7 @@ def test_a_saved_trainer_goes_on(data, tmp_path):
     loaded.fit(*data, verbose=0)
 
 
+@pytest.mark.slow
 def test_backup_and_restore_goes_on_as_if_nothing_had_been(data, tmp_path):
     class Stop(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):

@@ -115,6 +115,7 @@ def test_comparisons_are_of_every_pair_of_defences(run):
         assert each.p <= each.p_holm <= 1
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_rows_whatever_the_batch(run, model, dataset):
     defences = ["webp:60"]
     first, again = (
@@ -123,6 +124,7 @@ def test_the_same_seed_gives_the_same_rows_whatever_the_batch(run, model, datase
     assert [row.per_image for row in first.rows] == [row.per_image for row in again.rows]
 
 
+@pytest.mark.slow
 def test_who_knows_of_the_flip_undoes_it():
     model, images, labels = load_demo()
     chosen = slice(0, None, 20)
@@ -134,6 +136,7 @@ def test_who_knows_of_the_flip_undoes_it():
     assert results.row("worst:4", "flip", "adaptive").unreliable is None
 
 
+@pytest.mark.slow
 def test_a_defended_sequential_is_attacked_as_it_is(model, dataset):
     defended = keras.Sequential([keras.Input((24, 24, 3)), WebPLayer(60), model])
     inside = evaluate(defended, dataset, ["bim:2"], ["none"], threat="adaptive")
@@ -141,6 +144,7 @@ def test_a_defended_sequential_is_attacked_as_it_is(model, dataset):
     assert [row.per_image for row in inside.rows] == [row.per_image for row in outside.rows]
 
 
+@pytest.mark.slow
 def test_randomised_defences_are_means_over_draws(model, noise_layer, dataset):
     defended = keras.Sequential([keras.Input((24, 24, 3)), noise_layer(60.0), model])
     results = evaluate(defended, dataset, ["bim:1,steps=3"], ["none"], "adaptive", batch_size=20)
@@ -217,6 +221,7 @@ def test_a_budget_keeps_to_the_norm(budget):
     assert all(attack.bound in (bound, None) and attack.norm == "L2" for attack in attacks)
 
 
+@pytest.mark.slow
 def test_standard_shows_what_another_attack_takes(model, dataset, monkeypatch):
     small = {"attacks": ("pgd:{},steps=2",), "another": ("pgd:{},steps=4",), "draws": 1}
     monkeypatch.setitem(BUDGETS, "standard", BUDGETS["standard"].__class__(
@@ -255,6 +260,7 @@ def test_a_surrogate_must_take_the_same_images_and_classes(model, dataset):
         evaluate(model, dataset, ["bim:1"], ["none"], "oblivious", surrogate=surrogate(24, 4))
 
 
+@pytest.mark.slow
 def test_copies_of_an_image_are_averaged_as_in_the_defended_model(model, dataset):
     images, crops = dataset[0], make_defence("crops:5,fraction=0.9")
     predictor = Predictor(model, 8)

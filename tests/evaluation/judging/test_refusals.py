@@ -192,6 +192,7 @@ def test_a_saturated_loss_is_refused_until_a_better_one_breaks_it(model, stop_la
     assert broken.row("worst:4", "none", "adaptive").unreliable is None
 
 
+@pytest.mark.slow
 def test_undefended_rows_are_not_refused(model, dataset):
     attacks = ["fgsm:1", "fgsm:2", "fgsm:4", "bim:4"]
     results = evaluate(model, dataset, attacks, ["none", "webp:60"], ["oblivious", "adaptive"])
@@ -199,7 +200,7 @@ def test_undefended_rows_are_not_refused(model, dataset):
 
 
 @pytest.mark.parametrize("attack", ["square:0.5,queries=20", "bim:0.5", "fgsm:0.7"])
-@pytest.mark.parametrize("threat", ["oblivious", "adaptive"])
+@pytest.mark.parametrize("threat", ["oblivious", pytest.param("adaptive", marks=pytest.mark.slow)])
 def test_an_attack_that_moves_no_pixel_lets_nothing_hold(model, dataset, attack, threat):
     results = evaluate(model, dataset, [attack], ["none", "webp:60"], threat, limit=10, only_correct=True)
     attacked = [row for row in results.rows if row.attack != "none"]

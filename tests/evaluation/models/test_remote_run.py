@@ -47,6 +47,7 @@ def results(folder):
     return found | {n: without_times(json.loads((folder / n).read_text())) for n in ("results.json", "run.json")}
 
 
+@pytest.mark.slow
 def test_a_run_at_a_url_equals_one_in_a_folder_also_after_a_stop(url, model, dataset, tmp_path, monkeypatch):
     save, saved = Store.save, []
 

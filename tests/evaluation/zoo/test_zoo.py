@@ -152,7 +152,7 @@ HONEST = {
 
 
 BUDGETS = ["quick", pytest.param("standard", marks=pytest.mark.long)]
-QUICK = {"two columns", "one-hot", "unregistered noise", "base", "webp"}
+QUICK = {"two columns", "one-hot", "unregistered noise", "base"}
 """What the default tests try; the others are slow, or long, because they are many."""
 
 

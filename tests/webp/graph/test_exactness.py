@@ -26,12 +26,13 @@ def _qualities(count, seed):
 
 
 # 105 cases; a trace costs seconds, so one size serves several kinds and qualities.
-@pytest.mark.parametrize("method", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("method", [0, 1, 2, pytest.param(3, marks=pytest.mark.slow), 4])
 def test_equal_to_pillow(method, pictures, against):
     kinds, pixels = pictures(21, 45, 70, method)
     assert not _differing(pixels, _qualities(21, method), method, kinds, against)
 
 
+@pytest.mark.slow
 def test_equal_to_pillow_across_a_refresh_of_costs(pictures, against):
     # 7 x 15 macroblocks: more than the 96 up to which libwebp never refreshes.
     kinds, pixels = pictures(7, 112, 240, 1)

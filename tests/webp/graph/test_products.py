@@ -44,7 +44,9 @@ def rounded_products(monkeypatch):
     return seen
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "method", [pytest.param(each, marks=[] if each in (2, 4) else pytest.mark.slow) for each in METHODS]
+)
 def test_exact_with_operands_of_eight_bits(method, pictures, rounded_products):
     _, pixels = pictures(14, HEIGHT, WIDTH, 20 + method)
     qualities = np.array([0, 100, 98, 99, 60, 75, 40, 10, 20, 30, 50, 85, 90, 95])
