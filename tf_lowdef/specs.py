@@ -35,11 +35,6 @@ class Form:
     words: Mapping[str, str] = field(default_factory=dict)
 
 
-def form_of_application(options: Mapping[str, type]) -> Form:
-    """Return what may stand behind the name of a classifier of ``keras.applications`` that has these options."""
-    return Form({**{name: (kind,) for name, kind in options.items()}, "size": (int,), "classes": (int,)})
-
-
 GATE = "gate"
 """The name of a gate: ``gate(webp:60+flip)``, with its rule ``gate:0.02(webp:60+flip)``."""
 

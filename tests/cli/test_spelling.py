@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import subprocess
 import sys
 
-import keras
 import pytest
 
 from tf_lowdef.attacks.spec import ATTACKS, _form
-from tf_lowdef.cli.spelling import application_forms, attack_forms, defence_forms, recipe_forms
+from tf_lowdef.cli.spelling import attack_forms, defence_forms, recipe_forms
 from tf_lowdef.layers.forms import forms
-from tf_lowdef.models.application_table import APPLICATIONS
-from tf_lowdef.specs import Form, form_of_application
+from tf_lowdef.specs import Form
 from tf_lowdef.training.recipes.spec import RECIPES
 from tf_lowdef.training.recipes.spec import _form as recipe_form
 
@@ -89,15 +86,6 @@ def test_defences_are_spelled_as_they_are_made(monkeypatch):
 def test_recipes_are_spelled_as_they_are_made():
     made = {name: plain(recipe_form(recipe)) for name, recipe in RECIPES.items()}
     assert {name: plain(form) for name, form in recipe_forms().items()} == made
-
-
-def test_applications_are_those_of_the_table():
-    forms = application_forms()
-    assert list(forms) == list(APPLICATIONS)
-    for name, row in APPLICATIONS.items():
-        assert forms[name] == form_of_application(row.options)
-        constructor = inspect.signature(getattr(keras.applications, name)).parameters
-        assert set(row.options) <= set(constructor)
 
 
 @pytest.mark.parametrize(("arguments", "text"), WRONG, ids=[" ".join(each) for each, _ in WRONG])

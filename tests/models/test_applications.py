@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import pytest
 
+from tf_lowdef.application_table import APPLICATIONS, parse_application
 from tf_lowdef.models import application_names, load_application, open_model
-from tf_lowdef.models.application_table import APPLICATIONS, parse_application
 from tf_lowdef.models.applications import _preprocess
 
 SMALL = {
@@ -61,6 +61,11 @@ def test_preprocessing_equals_preprocess_input(family, pixels):
     expected = import_module(f"keras.applications.{family}").preprocess_input(images.copy())
     np.testing.assert_allclose(np.asarray(model(images)), expected, rtol=1e-5, atol=2e-6)
     assert not model.weights
+
+
+def test_options_are_arguments_of_their_application():
+    for name, row in APPLICATIONS.items():
+        assert set(row.options) <= set(inspect.signature(getattr(keras.applications, name)).parameters)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from tf_lowdef.bounds import form_of
-from tf_lowdef.specs import Form, Range, form_of_application, kinds_of, parse_spec, split_gate
+from tf_lowdef.specs import Form, Range, kinds_of, parse_spec, split_gate
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INESSENTIAL = {"self", "name", "dtype", "trainable"}
@@ -100,19 +100,6 @@ def defence_forms() -> dict[str, Form]:
 
 def _joined(known: Mapping[str, Kinds], more: Mapping[str, Kinds]) -> dict[str, Kinds]:
     return {key: (*known.get(key, ()), *more.get(key, ())) for key in (*known, *more)}
-
-
-@cache
-def application_forms() -> dict[str, Form]:
-    """Return what may be written behind the name of each classifier of ``keras.applications``."""
-    source = ast.parse((_PACKAGE / "models" / "applications.py").read_text("utf-8"))
-    options: dict[str, dict[str, type]] = {}
-    for line in source.body:
-        if isinstance(line, ast.AnnAssign) and ast.unparse(line.target) == "OPTIONS" and line.value is not None:
-            options = eval(ast.unparse(line.value), {"__builtins__": {}}, {"int": int, "float": float, "bool": bool})  # noqa: S307 - our own source
-    calls = [each for each in ast.walk(source) if isinstance(each, ast.Call) and isinstance(each.func, ast.Name)]
-    rows = [[ast.literal_eval(word) for word in each.args] for each in calls if each.func.id == "Application"]  # type: ignore[attr-defined]
-    return {name: form_of_application(options.get(module, {})) for name, module, *_ in rows}
 
 
 @cache

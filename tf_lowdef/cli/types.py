@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from tf_lowdef.cli.spelling import application_forms
-from tf_lowdef.specs import parse_spec
+from tf_lowdef.application_table import APPLICATIONS, parse_application
 
 TFDS = "tfds:"
 PREPROCESSING = ("caffe", "torch", "tf")
@@ -26,18 +25,18 @@ class ModelName(click.ParamType):  # type: ignore[type-arg]  # generic since cli
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the text as it is; a usage error where there is neither such a classifier nor such a file."""
-        (name, colon, rest), forms = str(value).partition(":"), application_forms()
+        name = str(value).partition(":")[0]
         if Path(value).exists():
             return value
-        if name in forms:
+        if name in APPLICATIONS:
             try:
-                parse_spec(f"{name.lower()}{colon}{rest}", "model", {name.lower(): forms[name]})
+                parse_application(value)
             except ValueError as error:
                 self.fail(str(error), param, ctx)
             return value
         if Path(value).suffix or len(Path(value).parts) > 1:
             return self.fail(f"{value!r}: no such file.", param, ctx)
-        close = difflib.get_close_matches(name, forms, n=1, cutoff=0.5)
+        close = difflib.get_close_matches(name, APPLICATIONS, n=1, cutoff=0.5)
         hint = f" Did you mean {close[0]}?" if close else ""
         return self.fail(f"{value!r} is no classifier of keras.applications, and no file.{hint}", param, ctx)
 

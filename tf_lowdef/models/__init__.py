@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tf_lowdef.application_table import application_names
 from tf_lowdef.models.adapter import as_classifier
-from tf_lowdef.models.application_table import application_names
 from tf_lowdef.models.applications import load_application
 from tf_lowdef.models.defend import defend, defended_sequence
 from tf_lowdef.models.demo import demo_class_names, load_demo

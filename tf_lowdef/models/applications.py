@@ -10,8 +10,8 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 
+from tf_lowdef.application_table import Application, find_application
 from tf_lowdef.models.adapter import say_range
-from tf_lowdef.models.application_table import Application, find_application
 from tf_lowdef.models.input_range import CAFFE_MEAN_BGR, IMAGENET_MEAN, IMAGENET_STDDEV
 
 IMAGENET_CLASSES = 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tf_lowdef.models.application_table import parse_application
+from tf_lowdef.application_table import parse_application
 from tf_lowdef.models.applications import load_application
 from tf_lowdef.models.loading import MODEL_FILES, load_model, load_saved_model
 

@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tf_lowdef.specs import form_of_application, parse_spec
+from tf_lowdef.specs import Form, parse_spec
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,11 @@ class Application:
     def options(self) -> dict[str, type]:
         """What may be said of it besides its size and its classes."""
         return OPTIONS.get(self.module, {})
+
+    @property
+    def form(self) -> Form:
+        """What may stand behind its name in a text."""
+        return Form({**{name: (kind,) for name, kind in self.options.items()}, "size": (int,), "classes": (int,)})
 
 
 APPLICATIONS = {
@@ -124,7 +129,7 @@ def parse_application(text: str) -> tuple[str, dict[str, Any]]:
     name, colon, rest = text.partition(":")
     application = find_application(name.strip())
     key = application.name.lower()
-    _, values = parse_spec(f"{key}{colon}{rest}", "model", {key: form_of_application(application.options)})
+    _, values = parse_spec(f"{key}{colon}{rest}", "model", {key: application.form})
     if "size" in values:
         values["input_shape"] = (values["size"], values.pop("size"), 3)
     return application.name, values
