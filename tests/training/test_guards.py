@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from tf_lowdef.models.range_probe import RangeError
+from tf_lowdef.results.curves import CLEAN, NOISY, ONE_STEP, ROBUST
 from tf_lowdef.training import AdversarialTrainer, RobustValidation
-from tf_lowdef.training.guards import CLEAN, NOISY, ONE_STEP, ROBUST, StopOnNaN, overfits
+from tf_lowdef.training.guards import StopOnNaN, overfits
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tf_lowdef.files import atomic_path, write_bytes, write_text
 from tf_lowdef.report.page_charts import INK, WIDTH, Chart, dress, to_svg
 from tf_lowdef.report.templating import render
 from tf_lowdef.results import Results, Row
+from tf_lowdef.results.curves import CLEAN, NOISY, ONE_STEP, ROBUST, chosen_by
 from tf_lowdef.results.plot import COLOURS, MARKERS
 from tf_lowdef.results.statistics import compare_paired
 from tf_lowdef.results.table import MISSING, Table, markdown_table
@@ -23,14 +24,14 @@ JSON, MARKDOWN, PAGE, PICTURE = "harden.json", "harden.md", "harden.html", "curv
 
 _CURVES = (
     ("accuracy", "in training"),
-    ("val_clean_accuracy", "held back, clean"),
-    ("val_fgsm_accuracy", "held back, FGSM"),
-    ("val_noise_accuracy", "held back, under noise"),
-    ("val_pgd_accuracy", "held back, PGD"),
+    (CLEAN, "held back, clean"),
+    (ONE_STEP, "held back, FGSM"),
+    (NOISY, "held back, under noise"),
+    (ROBUST, "held back, PGD"),
 )
 """What is drawn of the accuracies, where it was measured."""
-_CHOSEN_BY = (("val_pgd_accuracy", "under PGD"), ("val_noise_accuracy", "under noise"), ("val_clean_accuracy", "clean"))
-"""What the best epoch is chosen by: the first that was measured."""
+_HELD_BACK = {ROBUST: "under PGD", NOISY: "under noise", CLEAN: "clean"}
+"""What the best epoch may be chosen by, in words."""
 
 
 class Training(NamedTuple):
@@ -86,8 +87,9 @@ def comparison_of(before: Results, after: Results) -> Table:
 def verdict(training: Training) -> str:
     """Return in words what the training was worth."""
     best = training.best_epoch
-    share, what = next((training.curves[name][best], what) for name, what in _CHOSEN_BY if name in training.curves)
-    kept = f"The weights are those of epoch {best + 1}, {100 * share:.1f} % {what} on held-back images."
+    by = chosen_by(training.curves)
+    share = 100 * training.curves[by][best]
+    kept = f"The weights are those of epoch {best + 1}, {share:.1f} % {_HELD_BACK[by]} on held-back images."
     if training.before is None or training.after is None:
         return kept
     defence = training.after.subject
@@ -160,7 +162,7 @@ def to_page(training: Training) -> bytes:
         if name in training.curves
     )
     caption = "The dotted line is the epoch that was kept."
-    if "val_pgd_accuracy" in training.curves:
+    if ROBUST in training.curves:
         caption = f"Look at how far PGD lies below FGSM, and whether it falls. {caption}"
     both = training.before is not None and training.after is not None
     context = {

@@ -14,11 +14,8 @@ from tf_lowdef.attacks import FGSM, MPGD
 from tf_lowdef.attacks.attack import Attack
 from tf_lowdef.attacks.model_fn import as_model_fn
 from tf_lowdef.attacks.victim import as_victim
+from tf_lowdef.results.curves import CLEAN, NOISY, ONE_STEP, ROBUST
 from tf_lowdef.validation import check_images, check_integer, check_labels, check_number
-
-CLEAN, ONE_STEP, ROBUST = "val_clean_accuracy", "val_fgsm_accuracy", "val_pgd_accuracy"
-NOISY = "val_noise_accuracy"
-"""What is measured after every epoch, as callbacks find it."""
 
 COLLAPSE = 0.2
 """By how much accuracy under PGD must fall below its best for catastrophic overfitting to be suspected."""
