@@ -49,6 +49,7 @@ ROWS = {
     "pgd l2": PGD(0.4, steps=3, norm="l2"),
     "apgd-ce l2": APGDCE(0.4, steps=3, norm="l2"),
     "square l2": Square(1, queries=60, norm="l2"),
+    "mpgd l2": MPGD(0.4, steps=3, restarts=2, classes=1, norm="l2"),
     "fab": FAB(steps=4, classes=2),
     "fab l2 floats": FAB(steps=4, restarts=2, classes=2, norm="l2", survive_rounding=False),
     "hopskipjump": HopSkipJump(queries=200, norm="l2"),

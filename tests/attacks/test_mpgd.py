@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tf_lowdef.attacks import MPGD, PGD
-from tf_lowdef.attacks.mpgd import step_sizes
+from tf_lowdef.attacks.mpgd import LAST_STEP, step_sizes
 
 
 @pytest.mark.parametrize(
@@ -18,9 +18,18 @@ def test_steps_are_whole_and_get_shorter(epsilon, steps, expected):
     assert step_sizes(epsilon, steps) == expected
 
 
-def test_it_fools_more_than_pgd_with_fewer_passes(task):
-    ours = MPGD(4, steps=20, classes=3)(task.model, task.images, task.labels, batch_size=50)
-    theirs = PGD(4, steps=20, keep="best")(task.model, task.images, task.labels, batch_size=50)
+def test_steps_in_l2_go_from_side_to_side_first():
+    sizes = step_sizes(100.0, 4, "L2")
+    assert sizes[0] == 200
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] > 100 * LAST_STEP
+    assert MPGD(0.5, steps=4, norm="l2").actual_step_size == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("norm", "epsilon"), [("linf", 4), ("l2", 0.5)])
+def test_it_fools_more_than_pgd_with_fewer_passes(task, norm, epsilon):
+    ours = MPGD(epsilon, steps=20, classes=3, norm=norm)(task.model, task.images, task.labels, batch_size=50)
+    theirs = PGD(epsilon, steps=20, keep="best", norm=norm)(task.model, task.images, task.labels, batch_size=50)
     assert ours.success.sum() >= theirs.success.sum()
     assert ours.queries.sum() < theirs.queries.sum()
 

@@ -38,6 +38,7 @@ GOOD = {
     "pgd:linf:4": PGD(4),
     "pgd:0.5,norm=L2": PGD(0.5, norm="l2"),
     "square:l2:3": Square(3, norm="L2"),
+    "mpgd:l2:0.5,classes=3": MPGD(0.5, classes=3, norm="l2"),
     "apgd-t:l2:0.5,classes=3": APGDT(0.5, classes=3, norm="l2"),
     "apgd-dlr:l2:epsilon=1,draws=20": APGDDLR(1, norm="l2", draws=20),
     "fab": FAB(),

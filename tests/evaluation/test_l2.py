@@ -35,7 +35,7 @@ def test_each_norm_has_its_worst_case(run):
 
 def test_attacks_keep_to_their_norm(run):
     attacks = [row for row in run.select(norm="L2") if row.epsilon is not None and row.kind == "attack"]
-    assert {row.attack.split(":")[0] for row in attacks} >= {"pgd", "apgd-ce"}
+    assert {row.attack.split(":")[0] for row in attacks} >= {"pgd", "mpgd"}
     assert all(row.l2_mean is None or row.l2_mean <= EPSILON for row in attacks)
     assert any(row.linf_max is not None and row.linf_max > 2 for row in attacks)
     tested = [row.setting["self_test"] for row in attacks if "self_test" in row.setting]

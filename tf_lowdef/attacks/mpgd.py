@@ -1,4 +1,4 @@
-"""Projected gradient descent with momentum, in whole grey levels, with several losses, restarts and targets."""
+"""Projected gradient descent with momentum, judged in whole grey levels, with several losses, restarts and targets."""
 
 from __future__ import annotations
 
@@ -9,45 +9,53 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
-import tensorflow as tf
 
 from tf_lowdef.attacks.batch import PaddedBatch
 from tf_lowdef.attacks.deepfool import rank_classes
-from tf_lowdef.attacks.gradient_sign import clean_gradient, with_momentum
+from tf_lowdef.attacks.gradient_sign import clean_gradient, stepped, with_momentum
 from tf_lowdef.attacks.losses import Loss, cross_entropy, loss_and_gradient, margin, target_margin
 from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.randomness import uniform_start
 from tf_lowdef.attacks.result import WHITE, Floats
 from tf_lowdef.attacks.walk import Point, Tally, Walk
+from tf_lowdef.bounds import L2, LINF
 from tf_lowdef.validation import check_integer, check_number
 
-FIRST_STEP = 0.5
-"""The first step as a part of epsilon; the last is one grey level."""
+FIRST_STEP = {LINF: 0.5, L2: 2.0}
+"""The first step as a part of epsilon; in L2 it goes from side to side of the ball, as Auto-PGD's does."""
+LAST_STEP = 0.02
+"""The last step in L2 as a part of epsilon; in Linf it is one grey level."""
 
 
-def step_sizes(epsilon: int, steps: int) -> list[int]:
-    """Return the steps of one round in whole grey levels: half of epsilon, falling to one along half a cosine."""
-    first = max(1.0, FIRST_STEP * epsilon)
-    return [max(1, round(first * (1 + math.cos(math.pi * step / steps)) / 2)) for step in range(steps)]
+def step_sizes(radius: float, steps: int, norm: str = LINF) -> list[float]:
+    """Return the steps of one round in grey levels, falling along half a cosine; in Linf they are whole."""
+    falling = [(1 + math.cos(math.pi * step / steps)) / 2 for step in range(steps)]
+    if norm == LINF:
+        first = max(1.0, FIRST_STEP[LINF] * radius)
+        return [float(max(1, round(first * part))) for part in falling]
+    return [radius * (LAST_STEP + (FIRST_STEP[L2] - LAST_STEP) * part) for part in falling]
 
 
 @dataclass(frozen=True)
 class MPGD(Walk):
     """PGD with momentum (Dong et al. 2018, algorithm 1), in whole grey levels, with another loss in every round.
 
-    All points are whole grey levels, so that the gradient's own pass judges each: a step costs one forward and one
-    backward pass. The first round starts at the clean image and raises the cross-entropy, the next ones at random
-    points of the ball and raise the margin (Carlini and Wagner 2017, f6). After them come those towards the wrong
-    classes that are likeliest for the clean image, each in turn (Croce and Hein 2020, section 5); any wrong class is a
-    success. An image that a point has fooled is attacked no further, unless the model draws random numbers: there a
-    higher margin fools more draws.
+    All gradients are of whole grey levels, so that each one's own pass judges its point: a step costs one forward and
+    one backward pass. In L2, where steps may be shorter than a level, the walk goes on from what was not yet rounded.
+    The first round starts at the clean image and raises the cross-entropy, the next ones at random points of the ball
+    and raise the margin (Carlini and Wagner 2017, f6). After them come those towards the wrong classes that are
+    likeliest for the clean image, each in turn (Croce and Hein 2020, section 5); any wrong class is a success. An image
+    that a point has fooled is attacked no further, unless the model draws random numbers: there a higher margin fools
+    more draws.
 
     Args:
-        epsilon: L-infinity bound in grey levels, 0 to 255; rounded down to a whole one.
+        epsilon: The bound, in grey levels, 0 to 255, rounded down to a whole one; in L2 with pixels in [0, 1], and to
+            be said.
         steps: How many a round.
         restarts: How many untargeted rounds.
         classes: How many of the likeliest wrong classes are aimed at afterwards, a round each.
         decay: Weight of the gradients before, MIM's mu.
+        norm: ``"linf"`` or ``"l2"``.
         keep: ``"best"`` of all points, or ``"last"``; see `Walk`.
 
     Example:
@@ -68,6 +76,7 @@ class MPGD(Walk):
     restarts: int = 1
     classes: int = 0
     decay: float = 0.75
+    norm: str = field(default=LINF, kw_only=True)
     keep: str = field(default="best", kw_only=True)
 
     def __post_init__(self) -> None:
@@ -80,12 +89,18 @@ class MPGD(Walk):
     @property
     def moves(self) -> bool:
         """Whether a pixel can change: by one grey level or more."""
-        return self.epsilon >= 1
+        return self._radius >= 1
 
     @property
     def actual_step_size(self) -> float:
-        """The first step in grey levels."""
-        return float(step_sizes(math.floor(self.epsilon), self.steps)[0])
+        """The first step, of the same unit as epsilon."""
+        first = step_sizes(self._radius, self.steps, self.norm)[0]
+        return first if self.norm == LINF else first / WHITE
+
+    @property
+    def _radius(self) -> float:
+        """Of the ball, in grey levels."""
+        return float(math.floor(self.epsilon)) if self.norm == LINF else self.ball.radius
 
     @property
     def judged_by(self) -> Loss:
@@ -99,13 +114,14 @@ class MPGD(Walk):
     def walk(self, model_fn: ModelFn, batch: PaddedBatch, number: int, tally: Tally) -> Iterator[Point]:
         """Yield the points of one round, each once the next step has met its logits; see `Walk.walk`."""
         aimed = self._aimed(batch, number)
-        step = _STEPS[self._raised(number)]
-        points, logits = self._start(batch, number), batch.logits.copy()
+        step = _STEPS[self._raised(number), self.norm]
+        here = self._start(batch, number)
+        points, logits = here.copy(), batch.logits.copy()
         before, left = np.zeros_like(points), np.arange(len(points))
-        for count, size in enumerate(step_sizes(math.floor(self.epsilon), self.steps)):
+        for count, size in enumerate(step_sizes(self._radius, self.steps, self.norm)):
             part = aimed.take(left)
-            numbers = [np.float32(each) for each in (size, math.floor(self.epsilon), self.decay)]
-            arrays = (points[left], part.pixels, before, part.labels, part.aim)
+            numbers = [np.float32(each) for each in (size, self._radius, self.decay)]
+            arrays = (points[left], here[left], part.pixels, before, part.labels, part.aim)
             ahead, direction, seen, useful, nonfinite = model_fn.compiled(step, *arrays, *numbers)
             logits[left] = seen
             tally.count(useful.numpy(), nonfinite.numpy(), left)
@@ -113,7 +129,8 @@ class MPGD(Walk):
                 yield points.copy(), logits.copy()
             going = model_fn.draws | ~batch.take(left).fooled(logits[left].argmax(axis=1))
             left, before = left[going], direction.numpy()[going]
-            points[left] = ahead.numpy()[going]
+            here[left] = ahead.numpy()[going]
+            points[left] = self._whole(batch.pixels[left], here[left])
             tally.steps[left] += 1
             if not len(left):
                 return
@@ -125,7 +142,13 @@ class MPGD(Walk):
         """Return where a round begins: the clean images, or whole grey levels around them."""
         if not number:
             return batch.pixels.copy()
-        return np.rint(uniform_start(batch.pixels, math.floor(self.epsilon), batch.seed, f"mpgd {number}"))
+        if self.norm == LINF:
+            return np.rint(uniform_start(batch.pixels, self._radius, batch.seed, f"mpgd {number}"))
+        return self.ball.rounded(batch.pixels, self.ball.start(batch.pixels, batch.seed, f"mpgd {number}"))
+
+    def _whole(self, clean: Floats, points: Floats) -> Floats:
+        """Return whole grey levels; in Linf a walk of whole steps from whole levels needs no rounding."""
+        return points if self.norm == LINF else self.ball.rounded(clean, points)
 
     def _aimed(self, batch: PaddedBatch, number: int) -> PaddedBatch:
         """Return the batch, in the targeted rounds with each image's next likely class as its target."""
@@ -146,32 +169,38 @@ class MPGD(Walk):
 
 
 def _step(
-    model_fn: Any, here: Any, x: Any, before: Any, labels: Any, targets: Any, size: Any, epsilon: Any, decay: Any,
-    *, loss: Loss,
+    model_fn: Any, at: Any, here: Any, x: Any, before: Any, labels: Any, targets: Any,
+    size: Any, radius: Any, decay: Any, *, loss: Loss, order: float,
 ) -> Any:  # fmt: skip
     """Take one step up a loss, for `ModelFn.compiled`.
 
     Args:
         model_fn: From float32 pixels to logits.
-        here: float32, (n, height, width, 3): where the images are.
+        at: float32, (n, height, width, 3): whole grey levels, where the gradient is taken.
+        here: Where the images are, of which `at` is the rounded.
         x: The clean ones.
         before: The direction of the step before.
         labels: Integers, (n,).
         targets: The same.
         size: Of the step, in grey levels.
-        epsilon: In grey levels.
+        radius: In grey levels.
         decay: Weight of the direction before.
         loss: What is raised.
+        order: Of the norm, infinity or 2.
 
     Returns:
-        The new points; the direction whose sign was taken; the logits of the points before; and the flags of
+        The new points; the direction that was taken, or whose sign was; the logits of `at`; and the flags of
         `clean_gradient`.
     """
-    logits, _, gradient = loss_and_gradient(loss)(model_fn, here, labels, targets)
+    logits, _, gradient = loss_and_gradient(loss)(model_fn, at, labels, targets)
     gradient, useful, nonfinite = clean_gradient(gradient)
     direction = with_momentum(gradient, before, decay)
-    ahead = tf.clip_by_value(here + size * tf.sign(direction), x - epsilon, x + epsilon)
-    return tf.clip_by_value(ahead, 0.0, WHITE), direction, logits, useful, nonfinite
+    return stepped(here, x, direction, size, radius, order), direction, logits, useful, nonfinite
 
 
-_STEPS: dict[Loss, Any] = {loss: functools.partial(_step, loss=loss) for loss in (cross_entropy, margin, target_margin)}
+_STEPS: dict[tuple[Loss, str], Any] = {
+    (loss, norm): functools.partial(_step, loss=loss, order=order)
+    for loss in (cross_entropy, margin, target_margin)
+    for norm, order in ((LINF, np.inf), (L2, 2))
+}
+"""One function a loss and norm, for ever: `ModelFn.compiled` finds what it has traced by it."""

@@ -19,7 +19,7 @@ class Budget:
 
     Attributes:
         name: As it is asked for.
-        attacks: In Linf: specifications with ``{}`` for epsilon.
+        attacks: Specifications with ``{}`` for norm and epsilon.
         another: Attacks of another kind with many steps, of which the first that the model's classes allow is tried on
             what all of `attacks` leave: if it still finds much, they have not converged (Carlini et al. 2019, section
             4.8). More steps of the same kind would not tell: they end on the same plateau. Empty leaves that unknown.
@@ -29,8 +29,6 @@ class Budget:
         sanity_steps: Steps for that.
         planted_images: Images of the self-test of each attack with gradients (Zimmermann et al. 2022).
         label: What stands on every output; None for nothing.
-        l2_attacks: `attacks` in L2: specifications with ``{}`` for norm and epsilon.
-        l2_another: `another` in L2.
     """
 
     name: str
@@ -41,19 +39,15 @@ class Budget:
     sanity_steps: int
     planted_images: int
     label: str | None
-    l2_attacks: tuple[str, ...] = ()
-    l2_another: tuple[str, ...] = ()
 
     def cascade(self, bound: Bound, classes: int) -> list[Attack]:
         """Return the attacks within one bound that work with so many classes, first to last."""
-        attacks = self.attacks if bound.norm == LINF else self.l2_attacks
-        found = [parse_attack(attack.format(bound)) for attack in attacks]
+        found = [parse_attack(attack.format(bound)) for attack in self.attacks]
         return [attack for attack in found if attack.fewest_classes <= classes]
 
     def check(self, bound: Bound, classes: int) -> Attack | None:
         """Return the attack of another kind within one bound that works with so many classes."""
-        another = self.another if bound.norm == LINF else self.l2_another
-        found = [parse_attack(attack.format(bound)) for attack in another]
+        found = [parse_attack(attack.format(bound)) for attack in self.another]
         return next((attack for attack in found if attack.fewest_classes <= classes), None)
 
 
@@ -70,7 +64,6 @@ BUDGETS = {
         20,
         4,
         f"Budget quick, a few steps of each attack: {NO_CLAIM}",
-        ("apgd-ce:{},steps=20", "apgd-t:{},steps=20,classes=3", "square:{},queries=100"),
     ),
     "standard": Budget(
         "standard",
@@ -86,8 +79,6 @@ BUDGETS = {
         40,
         8,
         None,
-        ("apgd-ce:{}", "apgd-t:{}", "square:{},queries=5000"),
-        ("pgd:{},steps=200,restarts=5",),
     ),
 }
 """A short walk with momentum takes most per second, so that it comes first in both (``scripts/attack_curve.py`` shows

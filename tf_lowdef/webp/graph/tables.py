@@ -42,6 +42,8 @@ LEVEL_CODES = _NUMBERS["level_codes"]
 
 MAX_COEFFICIENT = 2300
 """No transformed 4x4 residual is larger: 16 residuals of 255 give at most 2,040, error diffusion adds less than 150."""
+MAX_WHT = 16320
+"""No coefficient of the second luma transform is larger: 16 x 2,040 / 2."""
 
 _BIAS = {"y1": (96, 110), "y2": (96, 108), "uv": (110, 115)}
 """Rounding biases for (DC, AC), in 1/256 (libwebp src/enc/quant_enc.c, kBiasMatrices)."""
