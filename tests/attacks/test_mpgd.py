@@ -34,7 +34,8 @@ def test_it_fools_more_than_pgd_with_fewer_passes(task, norm, epsilon):
     assert ours.queries.sum() < theirs.queries.sum()
 
 
-def test_points_are_judged_by_the_gradients_own_pass(task):
+@pytest.mark.parametrize(("norm", "epsilon"), [("linf", 4), ("l2", 0.5)])
+def test_points_are_judged_by_the_gradients_own_pass(task, norm, epsilon):
     asked = []
 
     def model(x):
@@ -47,7 +48,7 @@ def test_points_are_judged_by_the_gradients_own_pass(task):
         passes.assign_add(1)
         return model(x)
 
-    result = MPGD(4, steps=5)(counted, task.images[:8], task.labels[:8], batch_size=8)
+    result = MPGD(epsilon, steps=5, norm=norm)(counted, task.images[:8], task.labels[:8], batch_size=8)
     # the clean pass, five gradients, the last point, and the base's own judgement
     assert int(passes) <= 8
     assert (result.queries <= 6).all()
