@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
-
-import numpy as np
 
 from tf_lowdef.attacks.apgd import AutoPGD
 from tf_lowdef.attacks.batch import PaddedBatch
-from tf_lowdef.attacks.deepfool import rank_classes
 from tf_lowdef.attacks.losses import Loss, dlr, target_dlr
+from tf_lowdef.attacks.targets import aim_at, count_targets
 from tf_lowdef.validation import check_integer
 
 
@@ -64,12 +62,8 @@ class APGDT(AutoPGD):
 
     def count_rounds(self, batch: PaddedBatch) -> int:
         """Return the number of restarts times that of targets."""
-        return self.restarts * self._targets(batch)
+        return self.restarts * count_targets(batch, self.classes)
 
     def aimed(self, batch: PaddedBatch, number: int) -> PaddedBatch:
         """Return the batch with each image's next likely class as its target."""
-        ranked = rank_classes(batch.logits, batch.labels, self._targets(batch) + 1)
-        return replace(batch, targets=ranked[:, 1 + number % self._targets(batch)].astype(np.int64))
-
-    def _targets(self, batch: PaddedBatch) -> int:
-        return min(self.classes, int(batch.logits.shape[1]) - 1)
+        return aim_at(batch, number % count_targets(batch, self.classes))

@@ -15,7 +15,7 @@ from tf_lowdef.attacks.batch import PaddedBatch, pad
 from tf_lowdef.attacks.losses import cross_entropy, evaluate_loss, margin, target_cross_entropy, target_margin
 from tf_lowdef.attacks.model_fn import Model, ModelFn, are_probabilities, as_model_fn
 from tf_lowdef.attacks.randomness import draw_targets
-from tf_lowdef.attacks.result import WHITE, AttackResult, Floats, Perturbed, join, l2_norms, linf_norms, nothing
+from tf_lowdef.attacks.result import WHITE, AttackResult, Floats, Perturbed, join, l2_norms, linf_norms, of_no_images
 from tf_lowdef.attacks.victim import as_victim, warn_of_images
 from tf_lowdef.bounds import L2, LINF, Bound, check_bound, check_norm
 from tf_lowdef.specs import format_value, parameters
@@ -122,7 +122,7 @@ class Attack(ABC):
             parts.append(self._attack_batch(model_fn, pixels[part], true[part], aim, batch_size, seed, start == 0))
             if progress is not None:
                 progress(min(start + batch_size, len(pixels)), len(pixels))
-        return join(parts) if parts else nothing(pixels, self.minimal_norm, self.aims)
+        return join(parts) if parts else of_no_images(pixels, self.minimal_norm, self.aims)
 
     def _attack_batch(
         self, model_fn: ModelFn, pixels: Pixels, labels: Labels, aims: Labels | None, size: int, seed: int, first: bool

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from tf_lowdef.attacks.model_fn import Model, ModelFn, as_model_fn
 from tf_lowdef.attacks.result import Bools, Floats, Ints
+from tf_lowdef.attacks.targets import rank_classes
 from tf_lowdef.validation import check_integer, check_number
 
 SMALLEST_STEP = 1e-4
@@ -100,21 +101,6 @@ def deepfool(
     classes = rank_classes(fn.logits(clean), None, nb_candidate)
     found = search(fn, clean, classes, np.arange(len(clean)), max_iter, place, SMALLEST_STEP * scale)
     return tf.convert_to_tensor(found.points)
-
-
-def rank_classes(logits: Floats, own: Ints | None, candidates: int) -> npt.NDArray[np.int32]:
-    """Return each image's most likely classes, shape (n, at most `candidates`), its own first.
-
-    Args:
-        logits: (n, classes).
-        own: (n,): the class to be left; None is the most likely one.
-        candidates: How many, the own class among them.
-    """
-    ranked = logits.copy()
-    if own is not None:
-        ranked[np.arange(len(own)), own] = np.inf
-    order: npt.NDArray[np.int32] = np.argsort(-ranked, axis=1, kind="stable")[:, :candidates].astype(np.int32)
-    return order
 
 
 def search(

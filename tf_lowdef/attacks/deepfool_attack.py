@@ -9,9 +9,10 @@ import numpy as np
 
 from tf_lowdef.attacks.attack import Attack
 from tf_lowdef.attacks.batch import PaddedBatch
-from tf_lowdef.attacks.deepfool import SMALLEST_STEP, rank_classes, search
+from tf_lowdef.attacks.deepfool import SMALLEST_STEP, search
 from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.result import WHITE, Floats, Perturbed
+from tf_lowdef.attacks.targets import rank_classes
 from tf_lowdef.validation import check_flag, check_integer, check_number
 
 

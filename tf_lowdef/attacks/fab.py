@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar
 
@@ -10,13 +10,13 @@ import numpy as np
 
 from tf_lowdef.attacks.attack import Attack
 from tf_lowdef.attacks.batch import PaddedBatch
-from tf_lowdef.attacks.deepfool import rank_classes
 from tf_lowdef.attacks.losses import logit_gap, loss_and_gradient
 from tf_lowdef.attacks.model_fn import ModelFn
 from tf_lowdef.attacks.planes import to_plane
 from tf_lowdef.attacks.randomness import generator
 from tf_lowdef.attacks.result import WHITE, Floats, Perturbed
 from tf_lowdef.attacks.smallest import Smallest, attack_unfooled
+from tf_lowdef.attacks.targets import aim_at, count_targets
 from tf_lowdef.attacks.walk import Tally
 from tf_lowdef.bounds import L2, LINF
 from tf_lowdef.validation import check_flag, check_integer, check_number
@@ -90,11 +90,10 @@ class FAB(Attack):
     def _search(self, model_fn: ModelFn, batch: PaddedBatch, tally: Tally) -> Floats:
         """Return the nearest images that fool, over all classes and restarts."""
         smallest = Smallest(batch.pixels, self.norm)
-        targets = min(self.classes, int(batch.logits.shape[1]) - 1)
-        ranked = rank_classes(batch.logits, batch.labels, targets + 1).astype(np.int64)
+        targets = count_targets(batch, self.classes)
         for number in range(self.restarts * targets):
             start = self._start(batch, smallest, number) if number >= targets else batch.pixels
-            self._walk(model_fn, batch, ranked[:, 1 + number % targets], start, smallest, tally)
+            self._walk(model_fn, batch, aim_at(batch, number % targets), start, smallest, tally)
         return smallest.images
 
     def _start(self, batch: PaddedBatch, smallest: Smallest, number: int) -> Floats:
@@ -110,14 +109,14 @@ class FAB(Attack):
         self,
         model_fn: ModelFn,
         batch: PaddedBatch,
-        targets: np.ndarray,
+        aimed: PaddedBatch,
         start: Floats,
         smallest: Smallest,
         tally: Tally,
     ) -> None:
         """Walk along the boundary to one class an image (algorithm 1)."""
         clean, here = batch.pixels, start.copy()
-        aimed, function = replace(batch, targets=targets), loss_and_gradient(logit_gap)
+        function = loss_and_gradient(logit_gap)
         for _ in range(self.steps):
             at = self._asked(here)
             _, gaps, gradient = model_fn.compiled(function, at, aimed.labels, aimed.aim)

@@ -27,10 +27,12 @@ DEFAULT_STEP = 0.25
 
 NO_DIVISION_BY_ZERO = 1e-12
 """The least mean of a gradient that is divided by, as in cleverhans' MIM."""
+ORDERS = {LINF: np.inf, L2: 2}
+"""The norms as cleverhans calls them."""
 
 
 def sign_step(
-    model_fn: Any, here: Any, x: Any, aim: Any, uphill: Any, size: Any, epsilon: Any, *, order: float = np.inf
+    model_fn: Any, here: Any, x: Any, aim: Any, uphill: Any, size: Any, epsilon: Any, *, order: float
 ) -> tuple[Any, Any, Any, Any, Any]:
     """Take one step along the sign of the gradient, or in L2 along the gradient, for `ModelFn.compiled`.
 
@@ -56,7 +58,7 @@ def sign_step(
     return stepped(here, x, gradient, size, epsilon, order), gradient, logits, useful, nonfinite
 
 
-_STEPS: dict[str, Any] = {LINF: sign_step, L2: functools.partial(sign_step, order=2)}
+_STEPS: dict[str, Any] = {norm: functools.partial(sign_step, order=order) for norm, order in ORDERS.items()}
 """One function a norm, for ever: `ModelFn.compiled` finds what it has traced by it."""
 
 
@@ -74,7 +76,7 @@ def with_momentum(gradient: Any, before: Any, decay: Any) -> Any:
     return decay * before + gradient / tf.maximum(mean, NO_DIVISION_BY_ZERO)
 
 
-def stepped(here: Any, x: Any, direction: Any, size: Any, epsilon: Any, order: float = np.inf) -> Any:
+def stepped(here: Any, x: Any, direction: Any, size: Any, epsilon: Any, order: float) -> Any:
     """Return the points a step further, in the ball and in the box, by cleverhans' own functions."""
     ahead = here + optimize_linear(direction, size, order)
     return tf.clip_by_value(x + clip_eta(ahead - x, order, epsilon), 0.0, WHITE)

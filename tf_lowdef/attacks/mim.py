@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from tf_lowdef.attacks.gradient_sign import IterativeSign, stepped, with_momentum
+from tf_lowdef.attacks.gradient_sign import ORDERS, IterativeSign, stepped, with_momentum
 from tf_lowdef.attacks.model_fn import ModelFn
+from tf_lowdef.bounds import LINF
 from tf_lowdef.validation import check_number
 
 
@@ -23,7 +24,7 @@ def _momentum_step(
         The new points, and the direction whose sign was taken.
     """
     direction = with_momentum(gradient, before, decay)
-    return stepped(here, x, direction, size, epsilon), direction
+    return stepped(here, x, direction, size, epsilon, ORDERS[LINF]), direction
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
+import tensorflow as tf
 
+from tf_lowdef.attacks.ball import Ball, LinfBall
 from tf_lowdef.attacks.batch import PaddedBatch
-from tf_lowdef.attacks.deepfool import rank_classes
-from tf_lowdef.attacks.gradient_sign import clean_gradient, stepped, with_momentum
+from tf_lowdef.attacks.gradient_sign import ORDERS, clean_gradient, stepped, with_momentum
 from tf_lowdef.attacks.losses import Loss, cross_entropy, loss_and_gradient, margin, target_margin
 from tf_lowdef.attacks.model_fn import ModelFn
-from tf_lowdef.attacks.randomness import uniform_start
 from tf_lowdef.attacks.result import WHITE, Floats
+from tf_lowdef.attacks.targets import aim_at, count_targets
 from tf_lowdef.attacks.walk import Point, Tally, Walk
 from tf_lowdef.bounds import L2, LINF
 from tf_lowdef.validation import check_integer, check_number
@@ -89,18 +90,18 @@ class MPGD(Walk):
     @property
     def moves(self) -> bool:
         """Whether a pixel can change: by one grey level or more."""
-        return self._radius >= 1
+        return self._ball.radius >= 1
 
     @property
     def actual_step_size(self) -> float:
         """The first step, of the same unit as epsilon."""
-        first = step_sizes(self._radius, self.steps, self.norm)[0]
+        first = step_sizes(self._ball.radius, self.steps, self.norm)[0]
         return first if self.norm == LINF else first / WHITE
 
     @property
-    def _radius(self) -> float:
-        """Of the ball, in grey levels."""
-        return float(math.floor(self.epsilon)) if self.norm == LINF else self.ball.radius
+    def _ball(self) -> Ball:
+        """What whole grey levels can reach."""
+        return LinfBall(math.floor(self.epsilon)) if self.norm == LINF else self.ball
 
     @property
     def judged_by(self) -> Loss:
@@ -109,19 +110,21 @@ class MPGD(Walk):
 
     def count_rounds(self, batch: PaddedBatch) -> int:
         """Return the number of restarts and targets."""
-        return self.restarts + self._targets(batch)
+        return self.restarts + count_targets(batch, self.classes)
 
     def walk(self, model_fn: ModelFn, batch: PaddedBatch, number: int, tally: Tally) -> Iterator[Point]:
         """Yield the points of one round, each once the next step has met its logits; see `Walk.walk`."""
-        aimed = self._aimed(batch, number)
+        aimed, ball = self._aimed(batch, number), self._ball
         step = _STEPS[self._raised(number), self.norm]
         here = self._start(batch, number)
-        points, logits = here.copy(), batch.logits.copy()
+        # in Linf whole steps from whole levels need no rounding
+        points, logits = here if self.norm == LINF else here.copy(), batch.logits.copy()
         before, left = np.zeros_like(points), np.arange(len(points))
-        for count, size in enumerate(step_sizes(self._radius, self.steps, self.norm)):
+        for count, size in enumerate(step_sizes(ball.radius, self.steps, self.norm)):
             part = aimed.take(left)
-            numbers = [np.float32(each) for each in (size, self._radius, self.decay)]
-            arrays = (points[left], here[left], part.pixels, before, part.labels, part.aim)
+            numbers = [np.float32(each) for each in (size, ball.radius, self.decay)]
+            at = tf.convert_to_tensor(points[left])
+            arrays = (at, at if points is here else here[left], part.pixels, before, part.labels, part.aim)
             ahead, direction, seen, useful, nonfinite = model_fn.compiled(step, *arrays, *numbers)
             logits[left] = seen
             tally.count(useful.numpy(), nonfinite.numpy(), left)
@@ -130,7 +133,8 @@ class MPGD(Walk):
             going = model_fn.draws | ~batch.take(left).fooled(logits[left].argmax(axis=1))
             left, before = left[going], direction.numpy()[going]
             here[left] = ahead.numpy()[going]
-            points[left] = self._whole(batch.pixels[left], here[left])
+            if points is not here:
+                points[left] = ball.rounded(batch.pixels[left], here[left])
             tally.steps[left] += 1
             if not len(left):
                 return
@@ -142,30 +146,18 @@ class MPGD(Walk):
         """Return where a round begins: the clean images, or whole grey levels around them."""
         if not number:
             return batch.pixels.copy()
-        if self.norm == LINF:
-            return np.rint(uniform_start(batch.pixels, self._radius, batch.seed, f"mpgd {number}"))
-        return self.ball.rounded(batch.pixels, self.ball.start(batch.pixels, batch.seed, f"mpgd {number}"))
-
-    def _whole(self, clean: Floats, points: Floats) -> Floats:
-        """Return whole grey levels; in Linf a walk of whole steps from whole levels needs no rounding."""
-        return points if self.norm == LINF else self.ball.rounded(clean, points)
+        start = self._ball.start(batch.pixels, batch.seed, f"mpgd {number}")
+        return self._ball.rounded(batch.pixels, start)
 
     def _aimed(self, batch: PaddedBatch, number: int) -> PaddedBatch:
         """Return the batch, in the targeted rounds with each image's next likely class as its target."""
-        rank = number - self.restarts
-        if rank < 0:
-            return batch
-        ranked = rank_classes(batch.logits, batch.labels, self._targets(batch) + 1)
-        return replace(batch, targets=ranked[:, 1 + rank].astype(np.int64))
+        return batch if number < self.restarts else aim_at(batch, number - self.restarts)
 
     def _raised(self, number: int) -> Loss:
         """Return the loss of a round: the cross-entropy first, which follows all wrong classes at once."""
         if number >= self.restarts:
             return target_margin
         return margin if number else cross_entropy
-
-    def _targets(self, batch: PaddedBatch) -> int:
-        return min(self.classes, int(batch.logits.shape[1]) - 1)
 
 
 def _step(
@@ -201,6 +193,6 @@ def _step(
 _STEPS: dict[tuple[Loss, str], Any] = {
     (loss, norm): functools.partial(_step, loss=loss, order=order)
     for loss in (cross_entropy, margin, target_margin)
-    for norm, order in ((LINF, np.inf), (L2, 2))
+    for norm, order in ORDERS.items()
 }
 """One function a loss and norm, for ever: `ModelFn.compiled` finds what it has traced by it."""

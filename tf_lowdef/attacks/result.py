@@ -158,7 +158,7 @@ def join(parts: Sequence[AttackResult]) -> AttackResult:
     return AttackResult(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
-def nothing(pixels: npt.NDArray[np.uint8], minimal_norm: bool, aims: bool) -> AttackResult:
+def of_no_images(pixels: npt.NDArray[np.uint8], minimal_norm: bool, aims: bool) -> AttackResult:
     """Return the result of no images, of an attack that seeks the smallest norm or not, and aims at targets or not."""
     ints, floats, bools = np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, bool)
     extra: dict[str, Any] = {"float_success": bools, "float_l2": floats} if minimal_norm else {}
