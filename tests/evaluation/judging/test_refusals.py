@@ -102,6 +102,27 @@ def test_an_attack_of_another_kind_must_not_matter():
         assert reasons([first, another], another={Bound("Linf", 4): another}) == expected
 
 
+def of_draws(attack, shares, draws=10):
+    """What became of 20 images behind a randomised defence."""
+    made = None
+    if attack != "none":
+        made = Made(20, {"epsilon": 4}, True)
+        made.tried[:] = made.attackable[:] = True
+        made.linf[:] = 4
+    found = Outcome.empty("adaptive", attack, "webp:40-80", made, 20, draws)
+    found.put(np.arange(20), np.array(shares), np.array(shares))
+    return found
+
+
+def test_an_attack_of_another_kind_must_take_more_than_draws_do():
+    bound, clean = Bound("Linf", 4), of_draws("none", [1.0] * 20)
+    first = of_draws("mpgd:4", [1.0, 0.5, 0.5] + [0.0] * 17)
+    for shares, count in (([0.9, 0.3, 0.5], 0), ([0.4, 0.0, 0.5], 1)):
+        another = of_draws("apgd-t:4", shares + [0.0] * 17)
+        attacked = Attacked([first, another], another={bound: another})
+        assert len(worst_case_reasons(clean, [], attacked, bound, [])) == count
+
+
 PROBES = {
     "unregistered draws": (
         Probe(16, repeats=False, useful=16, leads=16),

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 
 from tf_lowdef.bounds import Bound
-from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, Attacked, Made, Outcome, made_for, worst_of
+from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, Attacked, Floats, Made, Outcome, made_for, worst_of
 from tf_lowdef.results import Row
 from tf_lowdef.results.statistics import mcnemar
 from tf_lowdef.results.table import unique
@@ -25,6 +26,9 @@ LEVEL = 0.01
 
 STILL_TAKEN = 0.01
 """By how much accuracy may still fall under an attack of another kind."""
+
+SURE = NormalDist().inv_cdf(1 - LEVEL)
+"""How many standard errors it must fall by behind a randomised defence, where draws alone move it."""
 
 GAIN = 0.002
 """What attacks without gradients may take of all images that those with gradients left (AutoAttack's flag, Croce and
@@ -149,12 +153,15 @@ def sanity_reasons(attacked: Attacked) -> list[str]:
 
 
 def still_reasons(clean: Outcome, others: Sequence[Outcome], attacked: Attacked, bound: Bound) -> list[str]:
-    """Return a reason if an attack of another kind lowers the worst case by over a point.
+    """Return a reason if an attack of another kind lowers the worst case by over a point, and by more than draws do.
 
     Carlini et al. 2019, section 4.8, double the steps; the same attack with twice the steps stays on its own plateau.
     """
-    fall = still_taken(clean, others, attacked, bound)
-    if fall is None or fall <= STILL_TAKEN:
+    if bound not in attacked.another:
+        return []
+    before, after = _without_and_with(clean, others, attacked, bound)
+    fall = float(np.mean(before - after))
+    if fall <= max(STILL_TAKEN, SURE * _error_of_draws(before, after, clean.draws)):
         return []
     attack = attacked.another[bound].attack
     return [f"{attack} takes another {100 * fall:.1f} points: the attacks before have not converged"]
@@ -162,11 +169,31 @@ def still_reasons(clean: Outcome, others: Sequence[Outcome], attacked: Attacked,
 
 def still_taken(clean: Outcome, others: Sequence[Outcome], attacked: Attacked, bound: Bound) -> float | None:
     """Return by how much the attack of another kind lowers the worst case; None where it was not tried."""
-    another = attacked.another.get(bound)
-    if another is None:
+    if bound not in attacked.another:
         return None
+    before, after = _without_and_with(clean, others, attacked, bound)
+    return float(np.mean(before - after))
+
+
+def _without_and_with(
+    clean: Outcome, others: Sequence[Outcome], attacked: Attacked, bound: Bound
+) -> tuple[Floats, Floats]:
+    """Return the shares of the worst case without the attack of another kind, and with it."""
+    another = attacked.another[bound]
     before = [clean, *others, *(outcome for outcome in attacked.outcomes if outcome is not another)]
-    return float(np.mean(worst_of(before, bound)[0] - worst_of([*before, another], bound)[0]))
+    return worst_of(before, bound)[0], worst_of([*before, another], bound)[0]
+
+
+def _error_of_draws(before: Floats, after: Floats, draws: int) -> float:
+    """Return the standard error of the mean difference of shares that each are counted over some draws.
+
+    Where an image's example is the same, nothing is drawn anew. A share of none or of all draws is not certain either:
+    one of each is added (Laplace's rule of succession).
+    """
+    if draws == 1:
+        return 0.0
+    shares = (np.stack([before, after])[:, before != after] * draws + 1) / (draws + 2)
+    return float(np.sqrt((shares * (1 - shares) / draws).sum()) / len(before))
 
 
 def mark(outcomes: Sequence[Outcome]) -> None:
