@@ -6,7 +6,7 @@ nothing private: Keras drops the argument from a call of one that does not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 
@@ -50,3 +50,13 @@ def tensors_backwards(model: Any) -> Iterator[Any]:
             seen.add(id(tensor))
             yield tensor
             waiting += inputs
+
+
+def name_for_scopes(variables: Iterable[Any]) -> None:
+    """Take the colons out of the paths of variables.
+
+    `_path`: a SavedModel's variables are called ``kernel:0``, and an optimizer names what it keeps of a variable after
+    its path, as TensorFlow lets no scope be named.
+    """
+    for variable in variables:
+        variable._path = variable.path.replace(":", "_")

@@ -57,6 +57,26 @@ def test_a_file_of_the_users_is_not_overwritten(run_cli, toy, tmp_path):
     assert (tmp_path / "mine.keras").read_text() == "precious"
 
 
+def test_the_users_model_is_never_moved(run_cli, toy, tmp_path):
+    own = tmp_path / "toy.keras"
+    before = own.read_bytes()
+    outcome = run_cli("harden", *toy, "-o", own, "--restart")
+    assert (outcome.code, "--out must be another file than --model" in outcome.err) == (2, True)
+    (tmp_path / "mine.keras").write_text("precious")
+    assert run_cli("harden", *toy, "-o", tmp_path / "mine.keras", "--restart").code == 1
+    assert (tmp_path / "mine.keras").read_text() == "precious"
+    assert own.read_bytes() == before
+
+
+def test_a_folder_that_is_a_url_goes_on_and_a_damaged_image_is_left_out(run_cli, toy, tmp_path):
+    (tmp_path / "data" / "0" / "!first.png").write_bytes(b"no picture")
+    command = ["harden", *toy, "-o", tmp_path / "hard.keras", "--budget", "none", "--run", f"file://{tmp_path}/run"]
+    for _ in range(2):
+        outcome = run_cli(*command, "--batch-size", "1")
+        assert outcome.code == 0, outcome.err
+    assert "1 images could not be read and were left out" in " ".join(outcome.err.split())
+
+
 @pytest.mark.slow
 def test_before_and_after_stand_on_a_page(run_cli, toy, tmp_path):
     outcome = run_cli("harden", *toy, "-o", tmp_path / "hard.keras", "--limit", "4")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from tf_lowdef.data.image_data import ImageData
 from tf_lowdef.files import ImageReadError
@@ -74,17 +73,18 @@ def test_what_cannot_be_read_is_left_out_and_named():
     assert feed.failed == {"3": "3.png: broken", "7": "7.png: broken"}
 
 
-def test_a_batch_without_any_image_is_an_error():
-    _, data = images_of(broken=range(10))
-    with pytest.raises(ValueError, match=r"No image of a batch could be read: 0\.png: broken"):
-        Feed(data, range(10), 5, seed=1).read_all()
-
-
 def test_a_split_is_a_partition_by_the_seed():
-    train, held = split(20, 0.1, 0)
+    train, held = split(20, 0.1, 0, 500)
     assert sorted(train + held) == list(range(20))
     assert len(held) == 2
-    assert split(20, 0.1, 0) == (train, held)
-    assert split(20, 0.1, 1) != (train, held)
-    assert [len(each) for each in split(2, 0.9, 0)] == [1, 1]
-    assert [len(each) for each in split(2, 0.001, 0)] == [1, 1]
+    assert split(20, 0.1, 0, 500) == (train, held)
+    assert split(20, 0.1, 1, 500) != (train, held)
+    assert [len(each) for each in split(2, 0.9, 0, 500)] == [1, 1]
+    assert [len(each) for each in split(2, 0.001, 0, 500)] == [1, 1]
+
+
+def test_what_is_too_much_to_hold_back_is_trained_on():
+    train, held = split(1000, 0.5, 0, 50)
+    assert sorted(train + held) == list(range(1000))
+    assert len(held) == 50
+    assert 300 < np.mean(held) < 700  # of data that are sorted by class, not the first classes alone

@@ -60,6 +60,29 @@ def test_the_best_epoch_is_put_back(linear, pixels):
     assert history.history[ROBUST] == [0.2, 0.6, 0.5]
 
 
+def test_of_epochs_that_are_alike_the_last_is_kept(linear, pixels):
+    watch = Scripted(pixels, [0.0, 0.0, 0.0], [0.3, 0.6, 0.6])
+    model, _, _ = fitted(linear, pixels, [watch], rate=1e-4)
+    assert watch.best_epoch == 2
+    np.testing.assert_array_equal(model.get_weights()[0], watch.weights_then[2])
+
+
+def test_another_trainer_is_watched_anew(linear, pixels):
+    watch = RobustValidation(*pixels)
+    fitted(linear, pixels, [watch], rate=1e-12, epochs=2)
+    first = watch.best_weights
+    other = keras.models.clone_model(linear[0])
+    other.set_weights([-each for each in linear[0].get_weights()])
+    before = other.get_weights()
+    trainer = AdversarialTrainer(other, "fgsm-rs:8")
+    trainer.compile(keras.optimizers.SGD(1e-12))
+    trainer.fit(*pixels, callbacks=[watch], verbose=0)
+    assert watch.epsilon == 8
+    assert len(watch.history[ROBUST]) == 1
+    np.testing.assert_allclose(other.get_weights()[0], before[0], rtol=1e-6)
+    assert (watch.best_weights[0] != first[0]).any()
+
+
 def test_overfitting_stops_the_training_and_is_remembered(linear, pixels):
     watch = Scripted(pixels, [0.2, 0.6, 0.1, 0.1, 0.1], [0.3, 0.6, 0.9, 0.9, 0.9])
     model, _, history = fitted(linear, pixels, [watch], epochs=5)

@@ -50,6 +50,13 @@ class Kill(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+class Ruin(keras.callbacks.Callback):
+    """Stands behind the validation, and before the next epoch's."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.classifier.set_weights([np.zeros_like(each) for each in self.model.classifier.get_weights()])
+
+
 def test_it_trains_in_place_and_saves_what_was_given(make, data, tmp_path):
     own = make(head="softmax")
     before = own.get_weights()
@@ -60,7 +67,8 @@ def test_it_trains_in_place_and_saves_what_was_given(make, data, tmp_path):
     assert set(found.curves) == {
         "loss", "accuracy", "val_clean_accuracy", "val_fgsm_accuracy", "val_pgd_accuracy",
     }  # fmt: skip
-    assert found.best_epoch == int(np.argmax(found.curves["val_pgd_accuracy"]))
+    judged = list(zip(found.curves["val_pgd_accuracy"], found.curves["val_clean_accuracy"], [0, 1], strict=True))
+    assert found.best_epoch == max(judged)[2]
     found.save(tmp_path / "hard.keras")
     loaded = keras.models.load_model(tmp_path / "hard.keras")
     assert [type(layer).__name__ for layer in loaded.layers] == [type(layer).__name__ for layer in own.layers]
@@ -87,6 +95,11 @@ def test_another_training_in_the_folder_is_refused(make, data, tmp_path):
     harden(make(), data, validation=data, **{**QUICK, "epochs": 1}, out=tmp_path / "run")
     with pytest.raises(RunMismatchError, match=r"arguments\.recipe: \"fgsm-rs:4\", now \"pgd:4,steps=1\""):
         harden(make(), data, validation=data, **{**QUICK, "epochs": 1}, recipe="pgd:4,steps=1", out=tmp_path / "run")
+    brighter = (np.minimum(data[0], 254) + 1, data[1])  # of the same names and labels
+    with pytest.raises(RunMismatchError, match=r"arguments\.trained_on_sha256: "):
+        harden(make(), brighter, validation=data, **{**QUICK, "epochs": 1}, out=tmp_path / "run")
+    with pytest.raises(RunMismatchError, match=r"arguments\.validated_on_sha256: "):
+        harden(make(), data, validation=brighter, **{**QUICK, "epochs": 1}, out=tmp_path / "run")
 
 
 @pytest.mark.parametrize("recipe", ["trades:4,steps=1", "vaccinate:40-80", "noise:0.01"])
@@ -109,6 +122,47 @@ def test_a_model_that_knows_nothing_must_be_said_to(make, data):
     with pytest.raises(ValueError, match="from_scratch=True, on the command line --from-scratch"):
         harden(own, data, validation=data, **QUICK)
     assert harden(own, data, validation=data, from_scratch=True, **QUICK).best_epoch in (0, 1)
+
+
+def bright(count, threshold):
+    """Dark and bright images, and a classifier that tells them apart where the sum of a pixel is about `threshold`."""
+    images = np.repeat(np.array([20, 235], np.uint8), count)[:, None, None, None] * np.ones((1, 24, 24, 3), np.uint8)
+    inputs = keras.Input((24, 24, 3))
+    own = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(inputs)))
+    own.layers[-1].set_weights([np.array([[0, 1]] * 3, np.float32), np.array([0, -threshold], np.float32)])
+    return own, images, np.repeat([0, 1], count)
+
+
+def test_a_model_that_knows_nothing_has_no_range_to_tell():
+    """Of random weights some do better in another range, by chance."""
+    own, images, labels = bright(30, 1)
+    with pytest.raises(RangeError, match="input_range"):
+        harden(own, (images, labels), **QUICK)
+    assert harden(own, (images, labels), from_scratch=True, **QUICK).best_epoch in (0, 1)
+
+
+def test_few_images_of_a_good_model_are_a_warning():
+    own, images, labels = bright(1, 380)
+    found = harden(own, (images, labels), validation=(images, labels), **{**QUICK, "epochs": 1})
+    assert any("100.0% of 2 images, too few to tell it from chance (50.0%)" in each for each in found.warnings)
+
+
+def test_a_classifier_that_came_to_nothing_is_told(make, data):
+    found = harden(make(), data, validation=data, optimizer="sgd", callbacks=[Ruin()], **QUICK)
+    assert any("After the training" in each and "near chance" in each for each in found.warnings)
+    assert "learning_rate" not in found.facts
+    assert found.facts["optimizer"]["class_name"] == "SGD"
+
+
+def test_bfloat16_goes_on(make, data, tmp_path):
+    keras.mixed_precision.set_dtype_policy("bfloat16")
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            harden(make(), data, validation=data, **QUICK, out=tmp_path / "run", callbacks=[Kill()])
+        found = harden(make(), data, validation=data, **QUICK, out=tmp_path / "run")
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+    assert len(found.curves["loss"]) == 2
 
 
 def test_a_wrong_range_stops_before_the_first_epoch(make, data):
@@ -141,7 +195,10 @@ def test_a_loss_that_is_no_number_at_once_leaves_nothing(make, data, tmp_path):
         ({"mirror": "yes"}, "`mirror` must be"),
         ({"seed": -1}, "`seed` must be"),
         ({"validation": 0.0}, "`validation` must be"),
-        ({"validation": 1.5}, "`validation` must be"),
+        ({"validation": 1}, "`validation` must be a share above 0 and below 1, or images"),
+        ({"validation": np.float32(1.5)}, "`validation` must be"),
+        ({"shift": 25}, "`shift` must be at most the images' side, 24"),
+        ({"optimizer": keras.optimizers.SGD(use_ema=True)}, "use_ema=True"),
         ({"recipe": "fgsmrs:4"}, "Did you mean 'fgsm-rs'"),
         ({"defence": "webp:101"}, "`quality` must be"),
     ],

@@ -15,6 +15,7 @@ import tensorflow as tf
 from tf_lowdef.layers import RandomWebPLayer, WebPLayer
 from tf_lowdef.training import AdversarialTrainer
 from tf_lowdef.training.recipes import Step
+from tf_lowdef.training.recipes.recipe import image_keys
 
 
 def small(side=16, classes=3, head=None):
@@ -196,6 +197,29 @@ def test_half_precision_keeps_pixels_and_scales_the_loss(data):
         np.asarray(trainer.defence.apply(pixels)), verbose=0), atol=1e-2)  # fmt: skip
 
 
+def test_a_saved_model_is_trained_by_an_optimizer_that_keeps_something(data, tmp_path):
+    small().export(tmp_path / "saved", verbose=False)
+    model = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.TFSMLayer(tmp_path / "saved", "serve")])
+    before = model.get_weights()
+    trainer = AdversarialTrainer(model, "fgsm-rs:4", input_range=(0, 255), outputs="logits")
+    trainer.compile("adam")
+    trainer.fit(*data, verbose=0)
+    assert any((one != two).any() for one, two in zip(before, model.get_weights(), strict=True))
+
+
+def test_looks_and_images_share_no_draw(data, monkeypatch):
+    """Look 1 of an image must not draw what look 0 of the next one does."""
+    keys = []
+    monkeypatch.setattr(
+        "tf_lowdef.training.trainer.image_keys", lambda *each: keys.append(image_keys(*each)) or keys[-1]
+    )
+    trainer = AdversarialTrainer(small(), "pgd:4,steps=3", defence="webp:40-80")
+    trainer.compile(run_eagerly=True)
+    trainer.fit(*data, verbose=0)
+    drawn = [tuple(key) for some in keys for key in some.numpy().tolist()]
+    assert len(drawn) == len(set(drawn)) == 4 * len(data[0])
+
+
 def test_a_saved_trainer_goes_on(data, tmp_path):
     _, trainer, _ = trained(data, attack="trades:4,steps=1", defence="webp:60+flip", bare=0.5)
     trainer.save(tmp_path / "trainer.keras")
@@ -299,7 +323,16 @@ def test_wrong_data_stop_before_the_first_step(data, change, message):
 
 
 @pytest.mark.parametrize(
-    "loss", ["sparse_categorical_crossentropy", keras.losses.CategoricalCrossentropy()], ids=["name", "object"]
+    "loss",
+    [
+        "SparseCategoricalCrossentropy",
+        "categorical_focal_crossentropy",
+        "kl_divergence",
+        keras.losses.sparse_categorical_crossentropy,
+        keras.losses.CategoricalCrossentropy(),
+        keras.losses.KLDivergence(),
+    ],
+    ids=str,
 )
 def test_a_loss_of_probabilities_is_refused(loss):
     with pytest.raises(ValueError, match="from_logits=True"):

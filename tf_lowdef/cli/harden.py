@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import click
@@ -40,7 +41,7 @@ from tf_lowdef.text import printable
     "--validation",
     type=DataName(),
     metavar=DATA,
-    help="Images to hold back.  [default: a tenth of --data]",
+    help="Images to hold back, at most 500 of them.  [default: a tenth of --data]",
 )
 @click.option(
     "--defence",
@@ -118,12 +119,15 @@ def command(
     target = Path(out)
     if target.suffix != ".keras":
         raise click.UsageError(f"--out must be a .keras file. Received: {out}")
+    if named.model is not None and target.resolve() == Path(named.model).resolve():
+        raise click.UsageError(f"--out must be another file than --model, which stays as it is. Received: {out}")
     place = run or str(target.with_suffix(".training"))
     from tf_lowdef.cli.quiet import import_tensorflow
 
     import_tensorflow()
     from tf_lowdef.cli.progress import at_work
     from tf_lowdef.evaluation.provenance import move_aside
+    from tf_lowdef.files import make_folders
     from tf_lowdef.jobs import DONE, working_folder
     from tf_lowdef.models import load_demo, open_model
     from tf_lowdef.report import write_report
@@ -134,15 +138,17 @@ def command(
     check_specs([], [options["defence"]])
     with wrong_arguments():
         parse_recipe(options["recipe"])
-    if restart:
-        move_aside(target)
-        move_aside(place)
-    if target.exists() and not (Path(place) / DONE).is_dir():
-        raise FileExistsError(f"{out}: exists already, and no training in {place} made it; take another name")
     own = load_demo()[0] if named.model is None else open_model(named.model, named.weights)
     shares = load_demo()[1:] if named.data is None else named.data
     said = {"input_range": named.input_range, "outputs": named.outputs, "labels": named.labels}
+    make_folders(target.parent)
+    with TemporaryFile(dir=target.parent):
+        pass  # where the model cannot be written is told before the training
+    if restart and move_aside(place) is not None:  # what no training made stays where it is
+        move_aside(target)
     with working_folder(place) as folder, at_work(folder) as progress:
+        if target.exists() and not (Path(folder) / DONE).is_dir():
+            raise FileExistsError(f"{out}: exists already, and no training in {place} made it; take another name")
         found = harden(own, shares, validation=validation or 0.1, out=folder, progress=progress, **said, **options)
         found.save(target)
         training = Training(found.facts, found.curves, found.best_epoch, found.warnings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import keras
@@ -10,25 +11,70 @@ import tensorflow as tf
 
 from tf_lowdef.attacks.result import WHITE
 
-_OF_PROBABILITIES = ("sparse_categorical_crossentropy", "categorical_crossentropy")
-"""Losses whose names alone mean those of probabilities."""
+WARMUP = 0.1
+"""Share of the steps in which the learning rate rises; then it falls to nothing as half a cosine."""
+WEIGHT_DECAY = 1e-4
+
+_LOGARITHMS = (keras.losses.KLDivergence, keras.losses.Poisson)
+"""Losses that take a logarithm of what they get, and cannot be told that it is one already."""
 
 
 def check_loss(loss: Any) -> Any:
     """Return a loss that takes logits.
 
+    Args:
+        loss: What ``compile`` takes.
+
     Raises:
         ValueError: It takes probabilities; trained on logits it gives numbers that mean nothing.
     """
-    wrong = loss in _OF_PROBABILITIES if isinstance(loss, str) else False
-    if isinstance(loss, keras.losses.Loss):
-        wrong = loss.get_config().get("from_logits") is False
+    found = keras.losses.get(loss) if isinstance(loss, str) else loss
+    if isinstance(found, keras.losses.Loss):
+        wrong = found.get_config().get("from_logits") is False or isinstance(found, _LOGARITHMS)
+    elif callable(found):
+        taken = inspect.signature(found).parameters.get("from_logits")
+        wrong = (taken is not None and taken.default is False) or found in (
+            keras.losses.kl_divergence,
+            keras.losses.poisson,
+        )
+    else:
+        wrong = False
     if wrong:
         raise ValueError(
             "The classifier gives logits; the loss must be told so, such as "
             f"keras.losses.SparseCategoricalCrossentropy(from_logits=True). Received: loss={loss!r}"
         )
     return loss
+
+
+def choose_optimizer(optimizer: Any, rate: float, steps: int) -> tuple[Any, dict[str, Any]]:
+    """Return the optimizer of a training, and its settings in plain JSON values.
+
+    Args:
+        optimizer: What ``keras.optimizers.get`` takes; None takes AdamW.
+        rate: The highest learning rate of that.
+        steps: Of the whole training.
+
+    Raises:
+        ValueError: There is no such optimizer, or it averages weights: those that the best epoch is chosen by are not
+            the averages.
+    """
+    if optimizer is None:
+        rising = max(1, round(WARMUP * steps))
+        schedule = keras.optimizers.schedules.CosineDecay(
+            rate / 20, max(1, steps - rising), alpha=0.0, warmup_target=rate, warmup_steps=rising
+        )
+        return keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY), {"learning_rate": rate}
+    chosen = keras.optimizers.get(optimizer)
+    if getattr(chosen, "use_ema", False):
+        raise ValueError(
+            "The best epoch is chosen by the weights themselves, not by their averages. "
+            "Received: an optimizer with use_ema=True"
+        )
+    told = {
+        name: value for name, value in keras.saving.serialize_keras_object(chosen)["config"].items() if name != "name"
+    }
+    return chosen, {"optimizer": {"class_name": type(chosen).__name__, **told}}  # its name is a number of this process
 
 
 def check_data(x: Any, y: Any, classes: int) -> None:

@@ -47,7 +47,7 @@ class Checkpoint(keras.callbacks.Callback):
             return
         watch = self._validation
         arrays = {f"{_STATE}{place:05d}": value for place, value in enumerate(map(_value, _state(self.model)))}
-        arrays |= {f"{_BEST}{place:05d}": value for place, value in enumerate(watch.best_weights or [])}
+        arrays |= {f"{_BEST}{place:05d}": _plain(value) for place, value in enumerate(watch.best_weights or [])}
         facts = {
             "epochs": self.epochs,
             "curves": self.curves,
@@ -84,7 +84,12 @@ def _state(trainer: Any) -> list[Any]:
 
 
 def _value(variable: Any) -> Any:
-    return np.asarray(keras.ops.convert_to_numpy(variable))
+    return _plain(np.asarray(keras.ops.convert_to_numpy(variable)))
+
+
+def _plain(value: Any) -> Any:
+    """Return an array of a type that numpy itself has, as files need: bfloat16 fits into float32."""
+    return value if value.dtype.isbuiltin == 1 else value.astype(np.float32)
 
 
 def _entries(record: Record, what: str) -> list[Any]:

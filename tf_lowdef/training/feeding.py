@@ -27,7 +27,7 @@ class Feed:
 
     Attributes:
         images: All of one size.
-        chosen: Indices of those to train on.
+        chosen: Indices of those to train on, which could be read before.
         batch_size: Of all batches but an epoch's last.
         seed: A nonnegative integer.
         shift: Images are moved by up to so many pixels either way, and mirrored at their borders.
@@ -68,11 +68,6 @@ class Feed:
         # Not several at a time: what reads uses all cores by itself.
         return tf.data.Dataset.range(epoch, epochs).flat_map(order).map(read).prefetch(2)
 
-    def read_all(self) -> tuple[Pixels, Labels]:
-        """Return every chosen image that can be read, uint8 (n, height, width, channels), and the labels."""
-        images, labels, _ = self._read(np.asarray(self.chosen, np.int64))
-        return images, labels
-
     def _read(self, chosen: npt.NDArray[np.int64]) -> tuple[Pixels, Labels, npt.NDArray[np.int64]]:
         """Return images and labels of what can be read, and their places among the chosen."""
         pixels, failed = self.images.read_batch(chosen.tolist())
@@ -106,14 +101,15 @@ class Feed:
         return tf.random.stateless_uniform([count], [self.seed * 4 + what, draw])
 
 
-def split(count: int, share: float, seed: int) -> tuple[list[int], list[int]]:
+def split(count: int, share: float, seed: int, most: int) -> tuple[list[int], list[int]]:
     """Return the indices to train on and those held back, both in ascending order.
 
     Args:
         count: Of all images.
         share: To hold back; at least one image is, and one is left.
         seed: Decides which.
+        most: How many are held back at most; the others are trained on.
     """
     order = np.random.default_rng([seed, count]).permutation(count)
-    back = min(max(round(share * count), 1), count - 1)
+    back = min(max(round(share * count), 1), count - 1, most)
     return sorted(order[back:].tolist()), sorted(order[:back].tolist())

@@ -14,7 +14,7 @@ from tf_lowdef.attacks import FGSM, MPGD
 from tf_lowdef.attacks.attack import Attack
 from tf_lowdef.attacks.model_fn import as_model_fn
 from tf_lowdef.attacks.victim import as_victim
-from tf_lowdef.results.curves import CLEAN, NOISY, ONE_STEP, ROBUST
+from tf_lowdef.results.curves import CLEAN, NOISY, ONE_STEP, ROBUST, chosen_by
 from tf_lowdef.validation import check_images, check_integer, check_labels, check_number
 
 COLLAPSE = 0.2
@@ -69,7 +69,8 @@ class RobustValidation(keras.callbacks.Callback):
 
     Attributes:
         history: Each measure with one number an epoch.
-        best_epoch: The epoch of the best weights, 0-based; None before the first.
+        best_epoch: The epoch of the best weights, 0-based; None before the first. Of epochs that are alike by the
+            measure, that with the higher clean accuracy, then the later one, which was trained more.
         overfitted: The epoch in which catastrophic overfitting was seen, None if in none.
 
     Example:
@@ -103,24 +104,27 @@ class RobustValidation(keras.callbacks.Callback):
             check_number("epsilon", epsilon, 0, 255, above=True)
         self.batch_size = check_integer("batch_size", batch_size, 1)
         self.seed = check_integer("seed", seed, 0)
-        self.epsilon = epsilon
+        self.epsilon = self._said_epsilon = epsilon
         self.restore_best = restore_best
         self.history: dict[str, list[float]] = {}
         self.best_epoch: int | None = None
         self.best_weights: Weights | None = None
         self.overfitted: int | None = None
         self._victim: Any = None
+        self._trainer: Any = None
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Look at what is trained: a wrong range ends it here.
+        """Look at what is trained: a wrong range ends it here. Of another trainer nothing is known yet.
 
         Raises:
             RangeError: A ValueError: the classifier seems to take another range than [0, 255].
         """
         as_victim(self.model.classifier, self.images, self.labels)
         self._victim = self.model.attacked_classifier()
-        if self.epsilon is None:
-            self.epsilon = self.model.recipe.bound
+        if self._trainer not in (None, self.model):
+            self.history, self.best_epoch, self.best_weights = {}, None, None
+        self._trainer, self.overfitted = self.model, None
+        self.epsilon = self.model.recipe.bound if self._said_epsilon is None else self._said_epsilon
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Attack, remember, and stop where the training has gone wrong; an epoch without a finite loss is none."""
@@ -131,8 +135,8 @@ class RobustValidation(keras.callbacks.Callback):
             self.history.setdefault(name, []).append(value)
         if logs is not None:
             logs.update(found)
-        judged = self.history[self.monitor]
-        if self.best_epoch is None or judged[-1] > max(judged[:-1], default=-1.0):
+        *before, last = zip(self.history[self.monitor], self.history[CLEAN], strict=True)
+        if self.best_epoch is None or last >= max(before, default=last):
             self.best_epoch, self.best_weights = epoch, self.model.classifier.get_weights()
         if self.overfitted is None and overfits(self.history):
             self.overfitted = epoch
@@ -142,6 +146,12 @@ class RobustValidation(keras.callbacks.Callback):
         """Put back the best weights."""
         if self.restore_best and self.best_weights is not None:
             self.model.classifier.set_weights(self.best_weights)
+
+    @property
+    def best(self) -> tuple[float, float]:
+        """Clean accuracy and the monitored one of the best epoch, 0 to 1."""
+        judged, clean = max(zip(self.history[chosen_by(self.history)], self.history[CLEAN], strict=True))
+        return clean, judged
 
     @property
     def monitor(self) -> str:

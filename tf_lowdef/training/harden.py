@@ -11,26 +11,25 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_lowdef.data.image_data import ImageData
 from tf_lowdef.defences import make_defence
-from tf_lowdef.evaluation.judging.checks import clean_accuracy_warnings
-from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier, open_labelled
+from tf_lowdef.evaluation.judging.checks import is_near_chance
+from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier
+from tf_lowdef.evaluation.models.predict import class_count
 from tf_lowdef.evaluation.provenance import describe_identity
 from tf_lowdef.jobs import Folder, open_run, working_folder
 from tf_lowdef.jobs.progress import Progress, Steps, shown
+from tf_lowdef.models.adapter import say_range
+from tf_lowdef.results.curves import chosen_by
+from tf_lowdef.training.arguments import choose_optimizer
 from tf_lowdef.training.checkpoint import Checkpoint
-from tf_lowdef.training.feeding import Feed, split
+from tf_lowdef.training.feeding import Feed
 from tf_lowdef.training.guards import RobustValidation, StopOnNaN
 from tf_lowdef.training.hardened import Hardened
+from tf_lowdef.training.material import open_material
 from tf_lowdef.training.recipes import Recipe, parse_recipe
 from tf_lowdef.training.trainer import AdversarialTrainer
 from tf_lowdef.validation import check_flag, check_integer, check_number
 
-MOST_VALIDATED = 500
-"""Held-back images that are attacked after every epoch."""
-WARMUP = 0.1
-"""Share of the steps in which the learning rate rises; then it falls to nothing as half a cosine."""
-WEIGHT_DECAY = 1e-4
 _SEED_STATE = "seed_generator_state"
 """Keras' name of the variable that a ``keras.random.SeedGenerator`` has."""
 
@@ -71,32 +70,34 @@ def harden(
         defence: What the classifier will stand behind: see :func:`tf_lowdef.defences.make_defence`.
         recipe: See :class:`tf_lowdef.training.AdversarialTrainer`.
         epochs: How often every image is seen.
-        validation: The share of `data` that is held back; or other data, as `data` is given.
+        validation: The share of `data` that is held back, above 0 and below 1; or other data, as `data` is given. At
+            most 500 images are held back, drawn by the seed.
         bare: The share of each batch that is attacked and trained on without the defence. What is trained through a
             defence's approximate gradient alone learns to make that gradient useless.
         batch_size: Images in a step.
         learning_rate: The highest; it rises in the first tenth of the steps and falls to nothing, as half a cosine.
-        optimizer: A ``keras.optimizers.Optimizer`` with settings of its own, instead of AdamW at `learning_rate`.
+        optimizer: What ``keras.optimizers.get`` takes, with settings of its own, instead of AdamW at `learning_rate`.
         shift: Training images are moved by up to so many pixels either way.
         mirror: Whether training images are mirrored left to right at random.
         from_scratch: Whether the model need not know anything yet. Otherwise one that is near chance on the images is
             refused: its labels or its range are wrong.
         seed: Of everything random.
-        deterministic: Whether equal arguments give equal weights, also where the training was killed and went on. It
-            makes TensorFlow deterministic in this whole process, which costs time.
+        deterministic: Whether equal arguments give equal weights, also where the training was killed and went on; not
+            with callbacks that remember. It makes TensorFlow deterministic in this whole process, which costs time.
         out: A new or empty folder for what is needed to go on; the same call with it, and the model as it was before,
             goes on where it stopped. None keeps nothing.
         input_range: What the model takes pixels as; see ``as_classifier``.
         outputs: What it gives; see there.
         labels: A file with the names of the classes.
-        callbacks: More of ``keras.callbacks``; they find what `RobustValidation` measures in the logs.
+        callbacks: More of ``keras.callbacks``; they find what `RobustValidation` measures in the logs. One that counts
+            epochs, as ``EarlyStopping`` does, begins anew where a training goes on.
         progress: Called with what is done, how many steps of it, and how many there are.
 
     Returns:
         The model and what the training was like.
 
     Raises:
-        RunMismatchError: A ValueError: `out` holds another training.
+        RunMismatchError: A ValueError: `out` holds another training: of other arguments, images or weights.
         RangeError: A ValueError: the model seems to take another range.
         ValueError: An argument is wrong, a label has no class, the model does not know these images, or the loss became
             NaN before the first epoch was done.
@@ -116,7 +117,6 @@ def harden(
     asked: dict[str, Any] = {
         "epochs": check_integer("epochs", epochs, 1),
         "batch_size": check_integer("batch_size", batch_size, 1),
-        "learning_rate": check_number("learning_rate", learning_rate, 0, above=True),
         "bare": check_number("bare", bare, 0, 1),
         "shift": check_integer("shift", shift, 0),
         "mirror": check_flag("mirror", mirror),
@@ -124,34 +124,33 @@ def harden(
         "deterministic": check_flag("deterministic", deterministic),
     }
     check_integer("seed", seed, 0, 2**31 - 1)
+    check_number("learning_rate", learning_rate, 0, above=True)
     chosen, method = make_defence(defence), recipe if isinstance(recipe, Recipe) else parse_recipe(recipe)
     if deterministic:
         keras.utils.set_random_seed(seed)
         tf.config.experimental.enable_op_determinism()
     classifier = open_classifier(model, data, input_range, outputs)
-    images = _open(classifier, data, labels, input_range)
-    if isinstance(validation, float | int):
-        check_number("validation", validation, 0, 1, above=True)
-        used, back = split(len(images), float(validation), seed)
-        held = Feed(images, back[:MOST_VALIDATED], 1, seed)
+    opened = open_material(classifier, data, validation, labels, input_range)
+    doubts = find_doubts(classifier, None if from_scratch else opened.images)
+    if from_scratch:
+        say_range(classifier)  # which a model that knows nothing cannot tell, now or later
     else:
-        others = _open(classifier, validation, labels, input_range)
-        used, held = list(range(len(images))), Feed(others, _some(len(others), seed), 1, seed)
-    feed = Feed(images, used, batch_size, seed, shift, mirror)
-    doubts = find_doubts(classifier, images)
-    watched = held.read_all()
-    if not from_scratch:
-        _check_knows(classifier, *watched)
+        doubts += opened.check_knows(classifier)
+    with shown(progress or False) as report:
+        material = opened.read(seed, report)
+    feed, watched = Feed(material.images, material.used, batch_size, seed, shift, mirror), material.held_back
+    if shift > material.least_side:
+        raise ValueError(f"`shift` must be at most the images' side, {material.least_side}. Received: shift={shift}")
     trainer = AdversarialTrainer(classifier, method, defence=chosen, bare=bare, seed=seed)
     if deterministic:
         _seed_layers(trainer, seed)
-    asked |= {"recipe": method.spec, "defence": chosen.name, "validated_on": len(watched[1])}
+    steps = epochs * feed.steps
+    chosen_optimizer, settings = choose_optimizer(optimizer, learning_rate, steps)
+    asked |= {"recipe": method.spec, "defence": chosen.name, **settings, **material.facts}
     if chosen.digest:
         asked["defence_sha256"] = chosen.digest
-    if optimizer is not None:
-        asked["optimizer"] = keras.saving.serialize_keras_object(optimizer)["config"]
-    identity = describe_identity(classifier, None, images, asked, seed) | {"tool": "harden"}
-    trainer.compile(optimizer or _optimizer(learning_rate, epochs * feed.steps), metrics=["accuracy"])
+    identity = describe_identity(classifier, None, material.images, asked, seed) | {"tool": "harden"}
+    trainer.compile(chosen_optimizer, metrics=["accuracy"])
     guard, watch = StopOnNaN(), RobustValidation(*watched, seed=seed)
     with ExitStack() as exits:
         place = None if out is None else exits.enter_context(working_folder(out))
@@ -160,7 +159,7 @@ def harden(
         over = keep.restore(trainer)
         if not over and keep.epochs < epochs:
             report = exits.enter_context(shown(progress or False))
-            steps = Steps(report, "Training", epochs * feed.steps, keep.epochs * feed.steps)
+            counted = Steps(report, "Training", steps, keep.epochs * feed.steps)
             trainer.fit(
                 feed.batches(keep.epochs, epochs),
                 epochs=epochs,
@@ -168,39 +167,19 @@ def harden(
                 steps_per_epoch=feed.steps,
                 shuffle=False,
                 verbose=0,
-                callbacks=[guard, watch, *callbacks, keep, _Counting(steps)],
+                callbacks=[guard, watch, *callbacks, keep, _Counting(counted)],
             )
     if watch.best_epoch is None or watch.best_weights is None:
+        told = ", ".join(f"{name}={value}" for name, value in settings.items())
         raise ValueError(
             "The loss became NaN or infinite before the first epoch was done: take a lower learning rate. "
-            f"Received: learning_rate={learning_rate:g}, recipe={method.spec}"
+            f"Received: {told}, recipe={method.spec}"
         )
     classifier.set_weights(watch.best_weights)
-    warnings = doubts + _warnings(guard, watch, {**feed.failed, **held.failed})
-    facts = {**asked, "trained_on": len(used), "seed": seed}
-    return Hardened(model, classifier, method, chosen, keep.curves, watch.best_epoch, warnings, facts, watched)
-
-
-def _open(classifier: Any, data: Any, labels: Any, input_range: Any) -> ImageData:
-    images = open_labelled(classifier, data, labels, input_range)
-    if len(images) < 2:
-        raise ValueError(f"A training needs two images or more. Received: {len(images)}")
-    return images
-
-
-def _some(count: int, seed: int) -> list[int]:
-    order = np.random.default_rng([seed, count]).permutation(count)
-    return sorted(order[:MOST_VALIDATED].tolist())
-
-
-def _check_knows(classifier: Any, images: Any, labels: Any) -> None:
-    """Raise ValueError for a model that is near chance, or whose labels seem shifted."""
-    logits = classifier.predict(images.astype(np.float32), batch_size=64, verbose=0)
-    found = clean_accuracy_warnings(logits.argmax(axis=1), labels, logits.shape[1])
-    if found:
-        raise ValueError(
-            f"{found[0]}. Of a model that knows nothing yet, say from_scratch=True, on the command line --from-scratch"
-        )
+    warnings = doubts + _warnings(guard, watch, material.failed | feed.failed, class_count(classifier))
+    return Hardened(
+        model, classifier, method, chosen, keep.curves, watch.best_epoch, warnings, {**asked, "seed": seed}, watched
+    )
 
 
 def _seed_layers(trainer: Any, seed: int) -> None:
@@ -210,16 +189,20 @@ def _seed_layers(trainer: Any, seed: int) -> None:
         state.assign(np.array([seed, number], np.uint32))
 
 
-def _optimizer(rate: float, steps: int) -> Any:
-    rising = max(1, round(WARMUP * steps))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        rate / 20, max(1, steps - rising), alpha=0.0, warmup_target=rate, warmup_steps=rising
-    )
-    return keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY)
-
-
-def _warnings(guard: StopOnNaN, watch: RobustValidation, failed: dict[str, str]) -> list[str]:
+def _warnings(guard: StopOnNaN, watch: RobustValidation, failed: dict[str, str], classes: int) -> list[str]:
+    """Return what went wrong on the way, and what is wrong with the weights that are kept."""
     found = []
+    clean, judged = watch.best
+    if is_near_chance(clean, classes):
+        found.append(
+            f"After the training {clean:.1%} of the held-back images are classified correctly, near chance: take a "
+            "lower learning rate, a smaller epsilon, or more images"
+        )
+    elif judged == 0:
+        found.append(
+            f"In no epoch was any held-back image right under attack ({chosen_by(watch.history)}): the weights are "
+            "those of the best clean accuracy"
+        )
     if watch.overfitted is not None:
         found.append(
             f"Catastrophic overfitting in epoch {watch.overfitted + 1}: accuracy under PGD collapsed while that under "

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from tf_lowdef.defences import Defence, make_defence
-from tf_lowdef.keras_compat import all_layers
+from tf_lowdef.keras_compat import all_layers, name_for_scopes
 from tf_lowdef.layers.gradients import STOPPED, with_gradient
 from tf_lowdef.layers.pixel_layer import WEBP_GRADIENTS
 from tf_lowdef.models.adapter import as_classifier
@@ -98,6 +98,7 @@ class AdversarialTrainer(keras.Model):
         chosen.probe(classifier.input_shape)
         # Not cast to half precision on the way in, which would change pixels; the classifier casts by itself.
         super().__init__(autocast=False, dtype=_policy(classifier), **kwargs)
+        name_for_scopes(classifier.variables)
         self.classifier = classifier
         self.recipe = recipe
         self.bare = float(bare)
@@ -169,7 +170,7 @@ class AdversarialTrainer(keras.Model):
         seed = self._step_seed()
 
         def look(points: Any, number: int) -> Any:
-            keys = image_keys(seed + tf.constant([number, 0], tf.int64), tf.shape(points, tf.int64)[0])
+            keys = image_keys(seed + tf.constant([0, number], tf.int64), tf.shape(points, tf.int64)[0])
             return tf.cast(self._look(self._defences[1], (points,), keys, self.bare, False)[0], tf.float32)
 
         views = self.recipe.views(Step(images, _indices(y), look, seed))

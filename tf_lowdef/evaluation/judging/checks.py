@@ -47,23 +47,47 @@ def clean_accuracy_warnings(predictions: Labels, labels: Labels, classes: int) -
         labels: int64, shape (n,).
         classes: How many the model tells apart.
     """
+    near, unknown = chance_warnings(predictions, labels, classes)
+    return near + unknown + shift_warnings(predictions, labels)
+
+
+def is_near_chance(top1: float, classes: int) -> bool:
+    """Return whether a top-1 accuracy, 0 to 1, is hardly better than guessing."""
+    return top1 < 1 / classes + NEAR_CHANCE * (1 - 1 / classes)
+
+
+def chance_warnings(predictions: Labels, labels: Labels, classes: int) -> tuple[list[str], list[str]]:
+    """Return a warning of a model that is near chance, and one of images that are too few to tell.
+
+    Args:
+        predictions: See `clean_accuracy_warnings`.
+        labels: See there.
+        classes: See there.
+    """
+    if not len(labels):
+        return [], []
+    correct, n, chance = int((predictions == labels).sum()), len(labels), 1 / classes
+    mistaken = "labels, weights or preprocessing may not belong together"
+    if is_near_chance(correct / n, classes):
+        return [f"Clean top-1 accuracy is {correct / n:.1%}, near chance ({chance:.1%}): {mistaken}"], []
+    if wilson_interval(correct, n)[0] <= chance:
+        said = f"Clean top-1 accuracy is {correct / n:.1%} of {n} images, too few to tell it from chance ({chance:.1%})"
+        return [], [f"{said}: {mistaken}"]
+    return [], []
+
+
+def shift_warnings(predictions: Labels, labels: Labels) -> list[str]:
+    """Return a warning for labels that would fit better one higher or lower."""
     if not len(labels):
         return []
-    correct = int((predictions == labels).sum())
-    top1, chance = correct / len(labels), 1 / classes
-    warnings = []
-    low, high = wilson_interval(correct, len(labels))
-    if low <= chance or top1 < chance + NEAR_CHANCE * (1 - chance):
-        warnings.append(
-            f"Clean top-1 accuracy is {top1:.1%}, near chance ({chance:.1%}): labels, weights or preprocessing "
-            "may not belong together"
-        )
+    correct, n, warnings = int((predictions == labels).sum()), len(labels), []
+    _, high = wilson_interval(correct, n)
     for shift in (1, -1):
         shifted = int((predictions == labels + shift).sum())
-        if shifted / len(labels) > top1 + SHIFT_GAIN and wilson_interval(shifted, len(labels))[0] > high:
+        if shifted / n > correct / n + SHIFT_GAIN and wilson_interval(shifted, n)[0] > high:
             warnings.append(
-                f"With every label changed by {shift:+d}, clean top-1 accuracy would be {shifted / len(labels):.1%} "
-                f"instead of {top1:.1%}: labels must be the model's 0-based class indices"
+                f"With every label changed by {shift:+d}, clean top-1 accuracy would be {shifted / n:.1%} "
+                f"instead of {correct / n:.1%}: labels must be the model's 0-based class indices"
             )
     return warnings
 

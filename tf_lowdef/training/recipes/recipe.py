@@ -132,6 +132,8 @@ class Recipe(ABC):
     def spec(self) -> str:
         """The recipe as `parse_recipe` reads it."""
         fields = parameters(type(self))
+        if not fields:
+            return self.name
         first, *rest = fields
         values = [format_value(getattr(self, first.name))]
         values += [
