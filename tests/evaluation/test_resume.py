@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import pytest
 
-from tf_lowdef import evaluate
+from tf_lowdef import as_classifier, evaluate
 from tf_lowdef.evaluation.models import run_models
 from tf_lowdef.evaluation.provenance import move_aside
 from tf_lowdef.files import is_temporary
@@ -25,6 +25,7 @@ from tf_lowdef.jobs import RunInUseError, RunMismatchError, Store, store
 # strong enough that little is left for the costly end of a cascade
 ATTACKS, DEFENCES, THREATS = ["fgsm:4", "bim:6"], ["none", "webp:60"], ["oblivious", "adaptive"]
 OPTIONS = {"batch_size": 10, "budget": "quick", "seed": 3}
+SHAPE = (24, 24, 3)
 TIMES = ("started", "seconds", "attack_seconds")
 
 PROGRAM = """
@@ -236,6 +237,30 @@ def test_models_that_differ_in_a_layers_setting_alone_are_told_apart(model, data
     evaluate(noisy(1.0), dataset, [], ["none"], out=tmp_path / "run", limit=4)
     with pytest.raises(RunMismatchError, match=r"\(model\.config_sha256: [^;]*\)"):
         evaluate(noisy(2.0), dataset, [], ["none"], out=tmp_path / "run", limit=4)
+
+
+class Mine(keras.Model):
+    """An ordinary subclassed model, which cannot describe itself."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def call(self, inputs):
+        return self.inner(inputs)
+
+
+def test_another_input_range_is_another_run(model, dataset, tmp_path):
+    for threat, surrogate in (("oblivious", None), ("transfer", as_classifier(Mine(model), (0, 1), "logits", SHAPE))):
+        out = tmp_path / threat
+        given = {"threat": threat, "out": out, "limit": 4, "seed": 3}
+        evaluate(Mine(model), dataset, ["fgsm:4"], ["none"], surrogate=surrogate, input_range=(0, 255), **given)
+        evaluate(Mine(model), dataset, ["fgsm:4"], ["none"], surrogate=surrogate, **given)  # which finds the same
+        with pytest.raises(RunMismatchError, match=r'model\.input_range: "0,255", now "0,1"'):
+            evaluate(Mine(model), dataset, ["fgsm:4"], ["none"], surrogate=surrogate, input_range=(0, 1), **given)
+    other = as_classifier(Mine(model), (0, 255), "logits", SHAPE)
+    with pytest.raises(RunMismatchError, match=r'surrogate\.input_range: "0,1", now "0,255"'):
+        evaluate(Mine(model), dataset, ["fgsm:4"], ["none"], surrogate=other, **given)
 
 
 def test_a_picture_that_is_gone_is_named_and_the_run_goes_on_with_it(model, csv_data, tmp_path):

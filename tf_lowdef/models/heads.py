@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from tf_lowdef.keras_compat import producer
+from tf_lowdef.keras_compat import all_layers, producer
 from tf_lowdef.layers import GateHead, MeanOfCopies
 from tf_lowdef.models.adapter_layers import LogProbabilities, TwoLogits
 
@@ -60,6 +60,16 @@ def find_head(model: Any) -> tuple[str | None, Any]:
     if head in (SOFTMAX, SIGMOID):
         return head, keras.Model(model.inputs[0], logits, name=model.name)
     return head, model
+
+
+def kept_kind(classifier: Any) -> str:
+    """Return what `as_classifier` made the logits of: ``"logits"`` where nothing stands behind the model for that."""
+    for layer in all_layers(classifier) if isinstance(classifier, keras.layers.Layer) else ():
+        if isinstance(layer, LogProbabilities):
+            return layer.of
+        if isinstance(layer, TwoLogits) or layer.name == OF_SIGMOIDS:
+            return SIGMOID
+    return LOGITS
 
 
 def _take_off(tensor: Any) -> tuple[str | None, Any]:

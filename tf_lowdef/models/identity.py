@@ -9,6 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from tf_lowdef.keras_compat import all_layers, producer, tensors_backwards
+from tf_lowdef.models.heads import is_graph, kept_kind
+from tf_lowdef.models.input_range import adapted_range
+
 _INESSENTIAL = ("build_config", "compile_config")
 """Entries of Keras' description of a layer or model that say nothing of its predictions."""
 
@@ -17,8 +21,17 @@ _REFERENCES = ("keras_history", "input_layers", "output_layers")
 
 
 def identify(model: Any) -> dict[str, str | None]:
-    """Return the hashes that tell a model from others; a model that was built again from the same code has the same."""
-    return {"weights_sha256": hash_weights(model), "config_sha256": hash_config(model)}
+    """Return what tells a model from others; a model that was built again from the same code has the same.
+
+    Besides the hashes of its weights and architecture, what `as_classifier` took its input and outputs for. The layers
+    that it puts around a model are in the hash too; but a difference there should be told in words.
+    """
+    return {
+        "weights_sha256": hash_weights(model),
+        "config_sha256": hash_config(model),
+        "input_range": str(adapted_range(model)),
+        "outputs": kept_kind(model),
+    }
 
 
 def hash_weights(model: Any) -> str:
@@ -39,13 +52,36 @@ def hash_config(model: Any) -> str | None:
     """Return a SHA-256 of a model's architecture: defended models of other settings have the same weights.
 
     How it was built and compiled is left out; predictions do not depend on it. Names of layers count by their order
-    only. None for a model that has no description of itself, which then goes by its weights alone.
+    only. Every layer in it is described for itself too, since a subclassed model says of what it holds nothing or no
+    more than its arguments; what cannot describe itself goes by its class and by how it is wired. None for what is no
+    model or layer, which then goes by its weights alone.
     """
-    try:
-        description = json.loads(model.to_json())
-    except (AttributeError, NotImplementedError, TypeError, ValueError):
+    if not isinstance(model, keras.layers.Layer):
         return None
-    return hashlib.sha256(json.dumps(_essential(description, {}), sort_keys=True).encode()).hexdigest()
+    described = [_describe(each) for each in (model, *all_layers(model))]
+    return hashlib.sha256(json.dumps(_essential(described, {}), sort_keys=True).encode()).hexdigest()
+
+
+def _describe(layer: Any) -> dict[str, Any]:
+    """Return a layer's or operation's class and configuration, as far as it tells them."""
+    try:
+        description: dict[str, Any] = json.loads(json.dumps(keras.saving.serialize_keras_object(layer)))
+    except (AttributeError, NotImplementedError, TypeError, ValueError):
+        wiring = {"wiring": _wiring(layer)} if is_graph(layer) else {}
+        return {"class_name": f"{type(layer).__module__}.{type(layer).__qualname__}", **wiring}
+    return description
+
+
+def _wiring(model: Any) -> list[Any]:
+    """Return the operations of a graph that are no layers, and which follows which, from the output on."""
+    numbers: dict[int, int] = {}
+    found = []
+    for tensor in tensors_backwards(model):
+        operation, inputs = producer(tensor)
+        behind = [numbers.setdefault(id(producer(each)[0]), len(numbers)) for each in inputs]
+        own = None if isinstance(operation, keras.layers.Layer) else _describe(operation)
+        found.append([numbers.setdefault(id(operation), len(numbers)), behind, own])
+    return found
 
 
 def hash_layer(layer: Any) -> str:
@@ -63,14 +99,17 @@ def hash_layer(layer: Any) -> str:
     return hashlib.sha256(f"{essential} {hash_weights(layer)}".encode()).hexdigest()
 
 
-def _essential(description: Any, names: dict[str, int]) -> Any:
+def _essential(description: Any, names: dict[str, int], config: bool = False) -> Any:
     if isinstance(description, list):
         return [_essential(value, names) for value in description]
     if not isinstance(description, dict):
         return description
-    of_layer = not {"dtype", "layers", "inbound_nodes"}.isdisjoint(description)
+    # an operation's configuration, such as that of x * 2, may be its name alone, which Keras numbers too
+    named = config or not {"dtype", "layers", "inbound_nodes"}.isdisjoint(description)
     return {
-        key: _numbered(value, names) if key in _REFERENCES or (key == "name" and of_layer) else _essential(value, names)
+        key: _numbered(value, names)
+        if key in _REFERENCES or (key == "name" and named)
+        else _essential(value, names, key == "config")
         for key, value in description.items()
         if key not in _INESSENTIAL
     }

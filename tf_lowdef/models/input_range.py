@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.layers import ImageLayer, RandomCropLayer
 from tf_lowdef.layers.pixel_layer import check_value_range
 from tf_lowdef.models.adapter_layers import ReverseChannels
@@ -105,6 +106,23 @@ PIXELS = parse_input_range((0, WHITE))
 
 USUAL_RANGES = (PIXELS, *(parse_input_range(each) for each in ((0, 1), (-1, 1), "caffe", "torch")))
 """What classifiers usually take, tried where nobody said it."""
+
+
+def adapted_range(classifier: Any) -> InputRange:
+    """Return what the model within a classifier takes, by the layer that makes it of pixels; [0, 255] without one."""
+    for layer in all_layers(classifier) if isinstance(classifier, keras.layers.Layer) else ():
+        if layer.name == RESCALING and isinstance(layer, keras.layers.Rescaling):
+            return _range_of(layer)
+    return PIXELS
+
+
+def _range_of(rescaling: Any) -> InputRange:
+    for usual in USUAL_RANGES:
+        pairs = ((usual.scale, rescaling.scale), (usual.offset, rescaling.offset))
+        if all(np.shape(mine) == np.shape(its) and np.allclose(mine, its) for mine, its in pairs):
+            return usual
+    low, scale = float(rescaling.offset), float(rescaling.scale)
+    return parse_input_range((low, low + WHITE * scale))
 
 
 def leading_layers(model: Any) -> list[ImageLayer]:
