@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tf_lowdef import evaluate
+from tf_lowdef.jobs import RunMismatchError
 from tf_lowdef.report import conclusion, to_markdown
 from tf_lowdef.report.page import to_html
 from tf_lowdef.results import Results
@@ -92,3 +93,24 @@ def test_given_calibration_images_leave_all_others_to_be_judged(model, dataset):
     found = evaluate(model, dataset, ["bim:4"], [GATE], calibration=(other, labels), limit=10)
     assert found.n == 10
     assert found.run["gates"]["set_aside"] == 0
+
+
+def test_other_calibration_pixels_are_another_run(model, dataset, tmp_path):
+    images, labels = dataset
+    other = np.clip(images.astype(int) + 1, 0, 255).astype(np.uint8)
+    given = {"out": tmp_path / "run", "limit": 4}
+    for _ in range(2):
+        evaluate(model, dataset, [], [GATE], calibration=(other, labels), **given)
+    other[3, 0, 0, 0] ^= 1
+    with pytest.raises(RunMismatchError, match="calibration_pixels_sha256"):
+        evaluate(model, dataset, [], [GATE], calibration=(other, labels), **given)
+
+
+def test_other_pixels_of_the_half_set_aside_are_another_run(model, dataset, tmp_path):
+    images, labels = dataset
+    found = evaluate(model, dataset, [], [GATE], out=tmp_path / "run")
+    aside = next(index for index in range(20) if f"{index:02d}" not in found.images)
+    other = images.copy()
+    other[aside, 0, 0, 0] ^= 1
+    with pytest.raises(RunMismatchError, match="calibration_pixels_sha256"):
+        evaluate(model, (other, labels), [], [GATE], out=tmp_path / "run")

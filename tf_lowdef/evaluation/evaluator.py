@@ -156,11 +156,12 @@ def evaluate(
     settings: dict[str, Any] = {"limit": limit, "only_correct": only_correct, "batch_size": batch_size}
     if clean_images is not None:
         settings["calibration_sha256"] = hash_listing(clean_images)
-    identity = describe_identity(model, surrogate, images, {**plan.describe(), **settings}, seed)
     with ExitStack() as exits:
         report = exits.enter_context(shown(progress))
         asking = partial(report, "Asking about clean images")
         gates = set_thresholds(plan.defences, model, images, clean_images, limit, batch_size, seed, asking)
+        arguments = {**plan.describe(), **settings, **gates.identity}
+        identity = describe_identity(model, surrogate, images, arguments, seed)
         images = gates.images
         site = RunModels(
             model, gates.defences, surrogate=surrogate, batch_size=batch_size, seed=seed, draws=plan.budget.draws

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,7 +31,7 @@ class SetAside:
         limit: How many of them at most.
         source: Where the clean images are from that the thresholds were chosen on; None without gates.
         count: How many of the run's own images were set aside for that.
-        digests: A hash of the pixels of each of them.
+        digests: A hash of the pixels of each image that the thresholds were chosen on, in order.
         doubts: What to know of the thresholds.
     """
 
@@ -39,7 +40,7 @@ class SetAside:
     limit: int | None
     source: str | None = None
     count: int = 0
-    digests: frozenset[bytes] = frozenset()
+    digests: tuple[bytes, ...] = ()
     doubts: list[str] = field(default_factory=list)
 
     @property
@@ -53,13 +54,21 @@ class SetAside:
         found = {name: each.as_dict() for name, each in self.calibrations.items()}
         return {"gates": {"clean_images": self.source, "set_aside": self.count, "thresholds": found}} if found else {}
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """What decides the thresholds beside arguments and listings: a hash of all those pixels; nothing without gates.
+
+        Thresholds are chosen anew whenever a run goes on, so that other pixels would be another run's.
+        """
+        return {"calibration_pixels_sha256": hashlib.sha256(b"".join(self.digests)).hexdigest()} if self.digests else {}
+
     def check(self, digests: Iterable[bytes]) -> None:
         """Raise ValueError where an image that is judged is one of those that a threshold was chosen on.
 
         Args:
             digests: Of the images that are judged.
         """
-        shared = len(self.digests.intersection(digests))
+        shared = len(set(self.digests).intersection(digests))
         if shared and not self.count:
             raise ValueError(f"`calibration` must hold other images than those that are judged: {shared} are in both")
         if shared:
@@ -103,7 +112,7 @@ def set_thresholds(
         order, count = np.random.default_rng(seed).permutation(len(images)), used // 2
         held, images = images.take(np.sort(order[:count]).tolist()), images.take(np.sort(order[count:]).tolist())
         limit = None if limit is None else max(limit - count, 1)
-    predict, doubts, digests = Predictor(model, batch_size, seed), list[str](), frozenset[bytes]()
+    predict, doubts, digests = Predictor(model, batch_size, seed), list[str](), tuple[bytes, ...]()
     made = dict(defences)
     for number, (name, each) in enumerate(gates.items()):
         _check_count(each, len(held), count)
@@ -136,13 +145,13 @@ class Scored:
     Attributes:
         scores: float64, (n,): how suspicious each looks.
         right: Which answers to them are.
-        digests: A hash of each image's pixels.
+        digests: A hash of each image's pixels, in order.
         failed: The reason for each image that could not be read, by its name.
     """
 
     scores: Scores
     right: Rightness
-    digests: frozenset[bytes]
+    digests: tuple[bytes, ...]
     failed: dict[str, str] = field(default_factory=dict)
 
 
@@ -167,14 +176,14 @@ def score_images(
     """
     chosen = list(range(len(images))) if indices is None else [int(index) for index in indices]
     found: list[tuple[Scores, Rightness]] = []
-    digests, failed = set[bytes](), dict[str, str]()
+    digests, failed = list[bytes](), dict[str, str]()
     for start in range(0, len(chosen), predict.batch_size):
         batch = chosen[start : start + predict.batch_size]
         pixels, wrong = images.read_batch(batch)
         failed |= {images.names[index]: reason for index, reason in wrong.items()}
         readable = [index for index in batch if index not in wrong]
         if pixels:
-            digests |= set(map(image_digest, pixels))
+            digests += map(image_digest, pixels)
             found.append(_ask(predict, gate, images, readable, stack(pixels, images.source)))
         if progress is not None:
             progress(start + len(batch), len(chosen))
@@ -183,7 +192,7 @@ def score_images(
         raise ValueError(f"{images.source}: none of {len(chosen)} images could be read.{reason}")
     scores = np.concatenate([each for each, _ in found])
     right = Rightness(*(np.concatenate(parts) for parts in zip(*(each for _, each in found), strict=True)))
-    return Scored(scores, right, frozenset(digests), failed)
+    return Scored(scores, right, tuple(digests), failed)
 
 
 def with_threshold(gate: Gate, scored: Scored, labelled: bool = True) -> Gate:
