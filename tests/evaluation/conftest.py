@@ -43,11 +43,14 @@ def stop_layer():
 
 
 class Poison(ImageLayer):
-    """Gives NaN for one image, known by its mean, and leaves the others as they are."""
+    """Gives NaN for one image, known by its mean, and leaves the others as they are; `heal` makes it leave all."""
 
     def __init__(self, mean, **kwargs):
         super().__init__(**kwargs)
-        self.mean = mean
+        self.mean = tf.Variable(mean, trainable=False)  # no weight of Keras', so that the model stays the same
+
+    def heal(self):
+        self.mean.assign(-1.0)
 
     def call(self, inputs):
         images = tf.cast(self.to_images(inputs), tf.float32)

@@ -4,11 +4,12 @@ import errno
 import os
 import shutil
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 
-from tf_lowdef.attacks import BIM, DeepFool
+from tf_lowdef.attacks import BIM, FGSM, DeepFool
 from tf_lowdef.evaluation.folder import attack_folder as module
 from tf_lowdef.evaluation.folder.attack_folder import attack_folder
 from tf_lowdef.evaluation.folder.log import LOST, MISCLASSIFIED, NOT_FOUND, status
@@ -114,6 +115,16 @@ def test_other_arguments_are_refused(model, csv_data, tmp_path):
         attack_folder(model, csv_data, tmp_path / "out", BIM(2))
 
 
+def test_a_corrected_range_is_another_argument(model, csv_data, tmp_path):
+    inputs = keras.Input((24, 24, 3))
+    unit = keras.Model(inputs, model(keras.layers.Rescaling(255)(inputs)))  # takes [0, 1]
+    images, out = csv_data.parent / "images", tmp_path / "out"
+    for _ in range(2):
+        attack_folder(unit, images, out, FGSM(4), labels="none")
+    with pytest.raises(ValueError, match="input_range 0,255, now 0,1"):
+        attack_folder(unit, images, out, FGSM(4), labels="none", input_range=(0, 1))
+
+
 def test_originals_and_strangers_files_stay(model, csv_data, tmp_path):
     originals = {path: path.read_bytes() for path in csv_data.parent.rglob("*.*")}
     for out in (csv_data.parent, csv_data.parent / "images", tmp_path):
@@ -188,13 +199,14 @@ def test_a_picture_that_vanishes_is_a_failure_until_it_is_back(model, csv_data, 
 
 
 def test_not_a_number_ends_the_run_and_keeps_what_is_done(model, csv_data, dataset, tmp_path, nan_model):
-    """The model's output is NaN for image 9; the model that goes on has the same weights, and is sound."""
-    out = tmp_path / "out"
+    """The model's output is NaN for image 9, and sound when the run goes on."""
+    out, poisoned = tmp_path / "out", nan_model(model, dataset[0][9])
     with pytest.raises(ValueError, match="The model's output is NaN or infinite for image 1 of a batch of 8"):
-        attack_folder(nan_model(model, dataset[0][9]), csv_data, out, BIM(4), batch_size=8)
+        attack_folder(poisoned, csv_data, out, BIM(4), batch_size=8)
     assert len(table(out)) == len(list(out.rglob("*.png"))) == 8
-    assert attack_folder(model, csv_data, out, BIM(4), batch_size=8).present == 8
-    attack_folder(model, csv_data, tmp_path / "undisturbed", BIM(4), batch_size=8)
+    poisoned.layers[1].heal()
+    assert attack_folder(poisoned, csv_data, out, BIM(4), batch_size=8).present == 8
+    attack_folder(poisoned, csv_data, tmp_path / "undisturbed", BIM(4), batch_size=8)
     assert results(out) == results(tmp_path / "undisturbed")
 
 

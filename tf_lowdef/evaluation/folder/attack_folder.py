@@ -33,7 +33,7 @@ from tf_lowdef.folders.run import FileOutcome, Summary, write_failed
 from tf_lowdef.jobs import LocalRunner, Runner, SplitWork, cut, explain_full_disk, hold_folder, is_full
 from tf_lowdef.jobs.ray import RayOptions, RayRunner
 from tf_lowdef.models.doubts import head_doubts
-from tf_lowdef.models.identity import hash_weights
+from tf_lowdef.models.identity import identify
 
 NAMINGS = ("stem", "paper")
 LABELS = ("auto", "none")
@@ -116,7 +116,7 @@ def attack_folder(
         "tool": "attack",
         "source": os.fspath(source.resolve()),
         "attack": attack.spec,
-        "weights": hash_weights(model),
+        **identify(model),
         "naming": naming,
         "labels": labels if listed is None else read_class_names(listed),
         "seed": seed,
