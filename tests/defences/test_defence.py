@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 
 from tf_lowdef import Defence, FlipLayer, WebPLayer, evaluate
-from tf_lowdef.defences import BARE, make_defence, name_defences
+from tf_lowdef.defences import BARE, Gate, make_defence, name_defences
 from tf_lowdef.layers import NoiseLayer, RandomCropLayer, RandomFlipLayer, draw_scope
+from tf_lowdef.results.paths import folder_name
 
 FOREIGN = """
 import keras
@@ -112,9 +113,16 @@ def test_names_of_a_run():
         ([], "at least one"),
         (["flip", FlipLayer()], "names one twice"),
         ([("a b", "flip"), ("A-b", "webp:60")], "in one folder"),
+        (["gate(flip)", Gate("gate-flip-", squeezers=[make_defence("webp:60")])], "in one folder"),
     ):
         with pytest.raises(ValueError, match=message):
             name_defences(wrong)
+
+
+def test_gates_of_the_same_parts_have_folders_of_their_own():
+    gates = ["gate(webp:60+flip)", "gate(webp:60;flip)"]
+    assert list(name_defences(gates)) == gates
+    assert [folder_name(gate) for gate in gates] == ["gate-webp-60-flip-", "gate-webp-60~flip-"]
 
 
 def test_in_front_of_a_classifier_it_does_what_it_does_to_images(model, images):

@@ -134,3 +134,9 @@ def test_a_defence_that_changes_every_answer_is_told():
     found = calibrate(Rule(0.5), np.full(30, 2.0))
     assert (found.threshold, found.suspected) == (2.0, 0)
     assert "never takes it" in calibration_doubts(found, Rule(0.5))[0]
+
+
+def test_a_name_of_its_own_does_not_hide_what_a_gate_is():
+    gates = [make_defence(("mine", text)) for text in ("gate(flip)", "gate(webp:60)", "gate:0.1(flip)")]
+    assert len({each.digest for each in gates}) == 3
+    assert make_defence("gate(flip)").digest is None

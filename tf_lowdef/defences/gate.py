@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -93,8 +94,9 @@ class Gate(Defence):
 
     @property
     def digest(self) -> str | None:
-        """A SHA-256 of the layers and weights of the defences without a text; None where all have one."""
-        return " ".join(found for each in self.squeezers if (found := each.digest) is not None) or None
+        """SHA-256s of its text, if it is not its name, and of defences without one; None where the name says all."""
+        own = [] if self.name == self.text else [hashlib.sha256(self.text.encode()).hexdigest()]
+        return " ".join([*own, *(found for each in self.squeezers if (found := each.digest) is not None)]) or None
 
     @property
     def head(self) -> GateHead:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -83,6 +83,11 @@ def name_defences(defences: Any) -> dict[str, Defence]:
         ['none', 'flip', 'webp:60+flip']
     """
     alone = isinstance(defences, str | keras.layers.Layer | Defence)
+    if not alone and not isinstance(defences, Iterable):
+        raise TypeError(
+            "`defences` must be a text such as 'webp:60+flip', a Keras layer, a Defence, or several of these. "
+            f"Received: {defences!r}"
+        )
     made = [make_defence(each) for each in ([defences] if alone else defences)]
     if not made:
         raise ValueError("`defences` must name at least one defence; 'none' is the bare model")
@@ -92,6 +97,6 @@ def name_defences(defences: Any) -> dict[str, Defence]:
         raise ValueError(f"`defences` names one twice. Received: {given}")
     folders = [folder_name(name).lower() for name in given]
     alike = [name for name, folder in zip(given, folders, strict=True) if folders.count(folder) > 1]
-    if any(named[name].digest for name in alike):
+    if alike:  # each would overwrite the other's, and a run whose images change is never done
         raise ValueError(f"The images of two defences would lie in one folder; name them otherwise. Received: {alike}")
     return named

@@ -26,6 +26,9 @@ def image_folder(threat: str, attack: str, defence: str = "") -> str:
     return "/".join([IMAGES, *(folder_name(part) for part in (*parts, defence, attack) if part)])
 
 
-def folder_name(attack: str) -> str:
-    """Return an attack's name as a folder's: ``"bim:4,steps=20"`` becomes ``"bim-4-steps-20"``."""
-    return re.sub(r"[^A-Za-z0-9._]", "-", attack)
+def folder_name(name: str) -> str:
+    """Return an attack's or a defence's name as a folder's: ``"bim:4,steps=20"`` becomes ``"bim-4-steps-20"``.
+
+    A semicolon becomes a tilde, since ``gate(webp:60;flip)`` is another gate than ``gate(webp:60+flip)``.
+    """
+    return re.sub(r"[^A-Za-z0-9._~]", "-", name.replace("~", "-").replace(";", "~"))
