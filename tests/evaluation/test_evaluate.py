@@ -200,6 +200,36 @@ def test_bad_arguments_are_named(changes, message, model, dataset):
         evaluate(model, dataset, **{"attacks": [], "defences": ["none"], **changes})
 
 
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"attacks": [4]}, TypeError, r"`attacks` must be texts such as 'bim:4', or attacks .* Received: 4$"),
+        ({"attacks": [BIM]}, TypeError, r"`attacks` must .*; make an attack of the class: BIM\(\.\.\.\)$"),
+        ({"attacks": BIM}, TypeError, r"`attacks` must .*; make an attack of the class: BIM\(\.\.\.\)$"),
+        ({"attacks": 4}, TypeError, "`attacks` must .* Received: 4$"),
+        ({"defences": 5}, TypeError, "`defences` must be .* Received: 5$"),
+        ({"defences": WebPLayer}, TypeError, "`defences` must be .*WebPLayer"),
+        ({"threat": 5}, ValueError, "`threat` must be among .* Received: threat=5$"),
+        ({"limit": 1.5}, ValueError, "`limit` must be an integer of at least 1. Received: limit=1.5$"),
+        ({"batch_size": 2.5}, ValueError, "`batch_size` must be an integer of at least 1. Received: batch_size=2.5$"),
+        ({"batch_size": "8"}, ValueError, "`batch_size` must be an integer"),
+        ({"seed": 0.5}, ValueError, "`seed` must be an integer of at least 0. Received: seed=0.5$"),
+        ({"seed": -1}, ValueError, "`seed` must be an integer of at least 0. Received: seed=-1$"),
+    ],
+)
+def test_what_is_of_another_kind_is_named(changes, error, message, model, dataset):
+    with pytest.raises(error, match=message):
+        evaluate(model, dataset, **{"attacks": [], "defences": ["none"], **changes})
+
+
+def test_one_attack_and_one_defence_stand_for_themselves(model, dataset):
+    results = evaluate(model, dataset, BIM(4), WebPLayer(60), limit=np.int64(2), batch_size=np.int32(2))
+    assert [(row.attack, row.defence, row.n) for row in results.rows] == [
+        ("none", "webp:60", 2),
+        ("bim:4", "webp:60", 2),
+    ]
+
+
 def test_labels_beyond_the_model_are_named(model, dataset):
     images, labels = dataset
     with pytest.raises(ValueError, match="Label 7 of '03' is out of range: the model has 4 classes"):

@@ -132,6 +132,22 @@ def test_bad_arguments(change, message):
         sweep(model, (images, labels), **{"attacks": ["fgsm:4"], "qualities": [60], "methods": [0], **change})
 
 
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"qualities": 60}, TypeError, r"`qualities` must be several values, such as \[60\]. Received: qualities=60"),
+        ({"flips": True}, TypeError, "`flips` must be several values"),
+        ({"attacks": [4]}, TypeError, "`attacks` must .* Received: 4$"),
+        ({"limit": 1.5}, ValueError, "`limit` must be an integer of at least 1. Received: limit=1.5"),
+        ({"batch_size": 2.5}, ValueError, "`batch_size` must be an integer"),
+        ({"max_clean_drop": "2"}, ValueError, "`max_clean_drop` must be 0 to 100 points. Received: max_clean_drop='2'"),
+    ],
+)
+def test_what_is_of_another_kind_is_named(change, error, message):
+    with pytest.raises(error, match=message):
+        sweep(None, None, **{"attacks": ["fgsm:4"], "qualities": [60], "methods": [0], **change})
+
+
 def test_the_seed_cuts_the_halves():
     assert [int(first_half(count, 0).sum()) for count in (2, 9, 10)] == [1, 5, 5]
     np.testing.assert_array_equal(first_half(50, 3), first_half(50, 3))

@@ -18,7 +18,6 @@ from tf_lowdef.certification.settings import Settings, make_settings
 from tf_lowdef.certification.smoothed_classifier import refuse_smoothed
 from tf_lowdef.certification.soundness import check_repeatable
 from tf_lowdef.evaluation.attackers.one_model import OneModelAttacker
-from tf_lowdef.evaluation.evaluator import check_counts
 from tf_lowdef.evaluation.images.reading import read_images
 from tf_lowdef.evaluation.images.selection import select_images
 from tf_lowdef.evaluation.images.spool import Spool
@@ -27,6 +26,7 @@ from tf_lowdef.evaluation.judging.rows import to_rows
 from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier, open_labelled
 from tf_lowdef.evaluation.models.predict import class_count
 from tf_lowdef.evaluation.models.run_models import RunModels
+from tf_lowdef.evaluation.plan import check_counts
 from tf_lowdef.evaluation.provenance import describe_identity, describe_run
 from tf_lowdef.evaluation.sweep import first_half
 from tf_lowdef.evaluation.work import open_work
@@ -121,7 +121,7 @@ def certify(
     """
     clock = time.perf_counter()
     settings = make_settings(defence, sigma, n, n0, alpha, radii, choice_n)
-    check_counts(limit, batch_size)
+    limit, batch_size, seed = check_counts(limit, batch_size, seed)
     if settings.choice is not None and limit is not None:
         first_half(limit, seed)  # before hours of work
     refuse_smoothed(model)

@@ -28,7 +28,7 @@ from tf_lowdef.evaluation.judging.rows import compare_rows, group_by_defence, to
 from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier, open_labelled
 from tf_lowdef.evaluation.models.predict import class_count
 from tf_lowdef.evaluation.models.run_models import RunModels
-from tf_lowdef.evaluation.plan import Plan, check_surrogate, make_plan
+from tf_lowdef.evaluation.plan import Plan, check_counts, check_surrogate, make_plan
 from tf_lowdef.evaluation.provenance import describe_identity, describe_model, describe_run, hash_listing
 from tf_lowdef.evaluation.work import open_work
 from tf_lowdef.jobs import Folder, Runner, fingerprint
@@ -45,7 +45,7 @@ DEFAULT_THREATS = (OBLIVIOUS,)
 def evaluate(
     model: Any,
     data: Any,
-    attacks: Sequence[str | Attack] = DEFAULT_ATTACKS,
+    attacks: str | Attack | Sequence[str | Attack] = DEFAULT_ATTACKS,
     defences: Any = DEFAULT_DEFENCES,
     threat: str | Sequence[str] = DEFAULT_THREATS,
     out: Folder | None = None,
@@ -84,7 +84,7 @@ def evaluate(
             Hugging Face's ``datasets``; or a pair of arrays (images, labels): see
             :func:`tf_lowdef.data.load.load_data`.
         attacks: Texts such as ``"bim:4"`` (epsilons in grey levels of 255) or ``"pgd:l2:0.5"`` (in L2 of pixels in
-            [0, 1]), or :class:`Attack` objects.
+            [0, 1]), or :class:`Attack` objects; one of these, or several.
         defences: Texts such as ``"webp:60+flip"``, Keras layers from images to images, sequences of layers, or pairs
             (name, layers): :func:`tf_lowdef.defences.make_defence`.
         threat: Some of ``"oblivious"``, ``"transfer"`` and ``"adaptive"``.
@@ -125,6 +125,7 @@ def evaluate(
         RangeError: A ValueError: the model seems to take another range.
         RunInUseError: An OSError: another process works on the run in `out`.
         OSError: `out` cannot be written to; where the disk is full the run goes on later.
+        TypeError: `model` is no Keras model, or `attacks` or `defences` hold something that is none.
         ValueError: An argument is wrong, a label has no class in the model, no image can be used, or an attack cannot
             work with this model. A single image that cannot be read is skipped, named and counted instead.
 
@@ -143,7 +144,7 @@ def evaluate(
     """
     clock = time.perf_counter()
     plan = make_plan(attacks, defences, threat, budget)
-    check_counts(limit, batch_size)
+    limit, batch_size, seed = check_counts(limit, batch_size, seed)
     model = open_classifier(model, data, input_range, outputs)
     surrogate = None if surrogate is None else open_classifier(surrogate, data)
     check_surrogate(surrogate, model, plan.threats)
@@ -235,11 +236,3 @@ def _attack(site: RunModels, plan: Plan, spool: Spool, keep: bool, runner: Runne
             )
             found += attacked.outcomes
     return [*found, *worst]
-
-
-def check_counts(limit: int | None, batch_size: int) -> None:
-    """Raise ValueError for numbers of images that are none."""
-    if limit is not None and limit < 1:
-        raise ValueError(f"`limit` must be a positive number of images. Received: limit={limit}")
-    if batch_size < 1:
-        raise ValueError(f"`batch_size` must be a positive number of images. Received: batch_size={batch_size}")

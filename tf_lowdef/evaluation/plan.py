@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from tf_lowdef.evaluation.attackers.budgets import Budget, bounds_of, find_budge
 from tf_lowdef.evaluation.models.predict import class_count, input_size
 from tf_lowdef.results import CLEAN
 from tf_lowdef.threats import THREATS, Threat
+from tf_lowdef.validation import check_integer
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Plan:
 
 
 def make_plan(
-    attacks: Sequence[str | Attack],
+    attacks: Any,
     defences: Any,
     threat: str | Sequence[str],
     budget: str | None,
@@ -66,10 +67,10 @@ def make_plan(
     """Return the plan that the arguments of ``evaluate`` mean.
 
     Raises:
-        TypeError: Something among `defences` is no defence.
+        TypeError: Something among `attacks` is no attack, or among `defences` no defence.
         ValueError: One of them is wrong.
     """
-    threats = [threat] if isinstance(threat, str) else list(threat)
+    threats = list(threat) if isinstance(threat, Iterable) and not isinstance(threat, str) else [threat]
     if not threats or any(each not in THREATS for each in threats):
         raise ValueError(f"`threat` must be among {', '.join(THREATS)}. Received: threat={threat!r}")
     if budget is not None and not any(THREATS[each].knows_defence for each in threats):
@@ -86,12 +87,44 @@ def make_plan(
     )
 
 
-def name_attacks(attacks: Sequence[str | Attack]) -> dict[str, Attack]:
-    """Return attacks by name, in order; ValueError for an unknown one."""
-    if isinstance(attacks, str):
-        attacks = [attacks]
-    found = [parse_attack(attack) if isinstance(attack, str) else attack for attack in attacks if attack != CLEAN]
+def name_attacks(attacks: Any) -> dict[str, Attack]:
+    """Return attacks by name, in order.
+
+    Args:
+        attacks: A text or an :class:`Attack`, or several.
+
+    Raises:
+        TypeError: Something else is among them.
+        ValueError: A text names none.
+    """
+    alone = isinstance(attacks, str | Attack) or not isinstance(attacks, Iterable)
+    found = [_as_attack(each) for each in ([attacks] if alone else attacks) if not _is_clean(each)]
     return {attack.spec: attack for attack in found}
+
+
+def _is_clean(attack: Any) -> bool:
+    return isinstance(attack, str) and attack == CLEAN
+
+
+def _as_attack(attack: Any) -> Attack:
+    if isinstance(attack, str):
+        return parse_attack(attack)
+    if not isinstance(attack, Attack):
+        a_class = isinstance(attack, type) and issubclass(attack, Attack)
+        raise TypeError(
+            "`attacks` must be texts such as 'bim:4', or attacks such as BIM(4). "
+            f"Received: {attack!r}" + (f"; make an attack of the class: {attack.__name__}(...)" if a_class else "")
+        )
+    return attack
+
+
+def check_counts(limit: Any, batch_size: Any, seed: Any) -> tuple[int | None, int, int]:
+    """Return how many images at most, how many in a batch, and the seed; ValueError where one is no such number."""
+    return (
+        None if limit is None else check_integer("limit", limit, 1),
+        check_integer("batch_size", batch_size, 1),
+        check_integer("seed", seed, 0),
+    )
 
 
 def check_surrogate(surrogate: Any, model: Any, threats: Sequence[str]) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from itertools import product
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from tf_lowdef.evaluation.costs import webp_costs
 from tf_lowdef.evaluation.evaluator import evaluate
 from tf_lowdef.evaluation.images.selection import stack
 from tf_lowdef.evaluation.models.opening import open_classifier, open_data
-from tf_lowdef.evaluation.plan import name_attacks
+from tf_lowdef.evaluation.plan import check_counts, name_attacks
 from tf_lowdef.jobs import Folder, working_folder
 from tf_lowdef.jobs.progress import Progress
 from tf_lowdef.jobs.ray import RayOptions
@@ -43,7 +44,7 @@ Flags = npt.NDArray[np.bool_]
 def sweep(
     model: Any,
     data: Any,
-    attacks: Sequence[str | Attack] = DEFAULT_ATTACKS,
+    attacks: str | Attack | Sequence[str | Attack] = DEFAULT_ATTACKS,
     qualities: Sequence[float] = DEFAULT_QUALITIES,
     methods: Sequence[int] = DEFAULT_METHODS,
     flips: Sequence[bool] = (False, True),
@@ -91,6 +92,7 @@ def sweep(
         command: As there.
 
     Raises:
+        TypeError: As ``evaluate``; or a single value stands for several.
         ValueError: As ``evaluate``; or there are fewer than two images, or no setting.
 
     Example:
@@ -105,8 +107,9 @@ def sweep(
         >>> found.save("run")  # doctest: +SKIP
     """
     defences = settings(qualities, methods, flips)
-    if not 0 <= max_clean_drop <= 100:
-        raise ValueError(f"`max_clean_drop` must be 0 to 100 points. Received: max_clean_drop={max_clean_drop}")
+    if not isinstance(max_clean_drop, Real) or not 0 <= max_clean_drop <= 100:
+        raise ValueError(f"`max_clean_drop` must be 0 to 100 points. Received: max_clean_drop={max_clean_drop!r}")
+    limit, batch_size, seed = check_counts(limit, batch_size, seed)
     if limit is not None:
         first_half(limit, seed)  # before hours of work
     check_one_norm(attacks)
@@ -129,7 +132,7 @@ def sweep(
     return found
 
 
-def check_one_norm(attacks: Sequence[str | Attack]) -> None:
+def check_one_norm(attacks: str | Attack | Sequence[str | Attack]) -> None:
     """Raise ValueError for attacks of several norms: a mean over them would say nothing."""
     norms = {attack.bound.norm for attack in name_attacks(attacks).values() if attack.bound is not None}
     if len(norms) > 1:
@@ -153,8 +156,12 @@ def settings(qualities: Sequence[float], methods: Sequence[int], flips: Sequence
     """Return the defences of a sweep: the bare model, the flip alone, and WebP in every setting.
 
     Raises:
+        TypeError: One of them is a single value.
         ValueError: An argument is out of its range, or there are none.
     """
+    for name, values in (("qualities", qualities), ("methods", methods), ("flips", flips)):
+        if not isinstance(values, Iterable):
+            raise TypeError(f"`{name}` must be several values, such as [{values!r}]. Received: {name}={values!r}")
     if not len(qualities) or not len(methods) or not len(flips):
         raise ValueError("A sweep needs a quality, a method and a flip at least. Received: none of one of them")
     webp = [

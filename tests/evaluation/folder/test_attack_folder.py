@@ -115,6 +115,14 @@ def test_other_arguments_are_refused(model, csv_data, tmp_path):
         attack_folder(model, csv_data, tmp_path / "out", BIM(2))
 
 
+def test_what_is_of_another_kind_is_named(model, csv_data, tmp_path):
+    with pytest.raises(TypeError, match="`attack` must be an attack such as BIM"):
+        attack_folder(model, csv_data, tmp_path / "out", "bim:4")
+    with pytest.raises(ValueError, match="`batch_size` must be an integer of at least 1. Received: batch_size=2.5"):
+        attack_folder(model, csv_data, tmp_path / "out", BIM(4), batch_size=2.5)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_corrected_range_is_another_argument(model, csv_data, tmp_path):
     inputs = keras.Input((24, 24, 3))
     unit = keras.Model(inputs, model(keras.layers.Rescaling(255)(inputs)))  # takes [0, 1]

@@ -26,6 +26,7 @@ from tf_lowdef.evaluation.models.opening import channel_count, find_doubts, open
 from tf_lowdef.evaluation.models.predict import class_count, input_size
 from tf_lowdef.evaluation.models.remote import write_recipe
 from tf_lowdef.evaluation.models.run_models import RunModels
+from tf_lowdef.evaluation.plan import check_counts
 from tf_lowdef.files import write_bytes
 from tf_lowdef.folders.output import prepare
 from tf_lowdef.folders.plan import ArgumentError, Fence
@@ -85,6 +86,7 @@ def attack_folder(
 
     Raises:
         FileNotFoundError: There is no such folder or CSV.
+        TypeError: `model` is no Keras model, or `attack` no attack.
         ValueError: An argument is wrong, a label has no class in the model, an original would be overwritten, or `out`
             holds results of other arguments.
         RunInUseError: An OSError: another process works on `out`.
@@ -109,6 +111,9 @@ def attack_folder(
     listed = None if labels in LABELS else Path(labels)
     if listed is not None and not listed.is_file():
         raise ValueError(f"`labels` must be one of {LABELS}, or a file of class names. Received: labels={labels!r}")
+    if not isinstance(attack, Attack):
+        raise TypeError(f"`attack` must be an attack such as BIM(4). Received: attack={attack!r}")
+    _, batch_size, seed = check_counts(None, batch_size, seed)
     model = open_classifier(model, None, input_range, outputs)
     images, names = _find(source, out, class_count(model), labels != "none", listed)
     _warn_of_doubts(model, images)
