@@ -3,15 +3,18 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
-from tf_lowdef import FlipLayer, WebPLayer, evaluate
+from tf_lowdef import FlipLayer, WebPLayer, certify, evaluate, gate, harden
 from tf_lowdef.attacks import BIM
 from tf_lowdef.data.load import load_data
 from tf_lowdef.evaluation.images.selection import select_images
 from tf_lowdef.evaluation.models.run_models import RunModels
+from tf_lowdef.evaluation.sweep import sweep
 from tf_lowdef.results.paths import folder_name
 
+UINT8 = np.zeros((20, 24, 24, 3), np.uint8)
 ATTACKS = ["fgsm:4", "deepfool"]
 DEFENCES = ["none", "flip:vertical", "webp:30+flip"]
 
@@ -228,6 +231,34 @@ def test_one_attack_and_one_defence_stand_for_themselves(model, dataset):
         ("none", "webp:60", 2),
         ("bim:4", "webp:60", 2),
     ]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda model, data: evaluate(model, data, [], ["none"]),
+        lambda model, data: evaluate(model, tf.data.Dataset.from_tensor_slices(data), [], ["none"]),
+        lambda model, data: evaluate(model, (UINT8, data[1]), [], ["gate(flip)"], calibration=data),
+        lambda model, data: sweep(model, data, ["bim:4"], [60], [0]),
+        lambda model, data: gate(model, "flip", data),
+        lambda model, data: certify(model, data, "none", 0.12),
+        lambda model, data: harden(model, data),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Float images")
+def test_floats_of_another_range_name_the_option_that_there_is(call, model, dataset):
+    images, labels = dataset
+    with pytest.raises(ValueError, match=r"pass input_range, such as \(0, 1\) .* no range was said$"):
+        call(model, (images / 255, labels))
+
+
+@pytest.mark.filterwarnings("ignore:Float images")
+def test_floats_that_the_said_range_does_not_hold(model, dataset):
+    images, labels = dataset
+    with pytest.raises(ValueError, match=r"values from 0 to \d+, input_range=\(0, 1\)$"):
+        evaluate(model, (images * 1.0, labels), [], ["none"], input_range=(0, 1))
+    with pytest.raises(ValueError, match="preprocessed ones are no images any more: pass floats in"):
+        evaluate(model, (images - 110.0, labels), [], ["none"], input_range="caffe")
 
 
 def test_labels_beyond_the_model_are_named(model, dataset):

@@ -16,11 +16,21 @@ from tf_lowdef.validation import check_labels
 ValueRange = tuple[float, float]
 
 WHITE = 255
+VALUE_RANGE, INPUT_RANGE, PREPROCESSING = "value_range", "input_range", "preprocessing"
+"""How a caller may be told what float images are in: for themselves; by the range that the model takes; by Keras' name
+of its preprocessing, which is no range of images."""
+_CURES = {
+    VALUE_RANGE: ": pass value_range, such as (0, 1) or (-1, 1), or uint8 pixels",
+    INPUT_RANGE: ", the model's own: pass input_range, such as (0, 1) or (-1, 1), if it takes that, or uint8 pixels",
+    PREPROCESSING: ", and preprocessed ones are no images any more: pass floats in [0, 255], or uint8 pixels",
+}
 _TOLERANCE = 1e-3
 """By how much of a range floats may lie outside of it, for the rounding of whatever made them."""
 
 
-def from_arrays(images: Any, labels: Any, wanted: Wanted, value_range: ValueRange | None = None) -> ImageData:
+def from_arrays(
+    images: Any, labels: Any, wanted: Wanted, value_range: ValueRange | None = None, option: str = VALUE_RANGE
+) -> ImageData:
     """Return arrays as labelled images.
 
     Args:
@@ -28,6 +38,7 @@ def from_arrays(images: Any, labels: Any, wanted: Wanted, value_range: ValueRang
         labels: Class indices or one-hot; see `check_labels`.
         wanted: What the model takes.
         value_range: Of float images.
+        option: What the caller's own argument for it is called.
 
     Raises:
         TypeError: Labels are no numbers.
@@ -37,7 +48,7 @@ def from_arrays(images: Any, labels: Any, wanted: Wanted, value_range: ValueRang
     indices = check_labels("labels", labels, len(array))
     if array.dtype.kind == "f":
         say_rounded(value_range)
-    pixels = to_pixels(array, value_range)
+    pixels = to_pixels(array, value_range, option)
 
     def digest(chosen: Sequence[int]) -> str:
         used = list(chosen)
@@ -82,12 +93,13 @@ def _cure(channels: int | None, wanted: int) -> str:
     return ""
 
 
-def to_pixels(array: npt.NDArray[Any], value_range: ValueRange | None = None) -> Pixels:
+def to_pixels(array: npt.NDArray[Any], value_range: ValueRange | None = None, option: str = VALUE_RANGE) -> Pixels:
     """Return images as 8-bit pixels, rounded half to even.
 
     Args:
         array: uint8; other integers from 0 to 255; or floats in `value_range`, or in [0, 255] where it is None.
         value_range: The values that stand for black and full in floats.
+        option: What the caller's own argument for it is called, for the error's text.
 
     Raises:
         ValueError: The dtype is none of these, or a value lies outside.
@@ -110,9 +122,9 @@ def to_pixels(array: npt.NDArray[Any], value_range: ValueRange | None = None) ->
     slack = _TOLERANCE * (high - low)
     outside = lowest < low - slack or highest > high + slack
     if outside or (value_range is None and highest <= 1):
-        said = f"value_range=({low:g}, {high:g})" if value_range else "no range was said"
+        said = f"{option}=({low:g}, {high:g})" if value_range else "no range was said"
         raise ValueError(
-            "Float images need a range that holds them: pass value_range, such as (0, 1) or (-1, 1), or uint8 pixels. "
+            f"Float images need a range that holds them{_CURES[option]}. "
             f"Received: values from {lowest:.4g} to {highest:.4g}, {said}"
         )
     scaled = (array.astype(np.float64) - low) * (WHITE / (high - low))

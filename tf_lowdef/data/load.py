@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tf_lowdef.data.arrays import ValueRange, from_arrays
+from tf_lowdef.data.arrays import VALUE_RANGE, ValueRange, from_arrays
 from tf_lowdef.data.class_names import read_class_names
 from tf_lowdef.data.files import SourceFile, find_labelled_files
 from tf_lowdef.data.image_data import RGB, ClassNames, ImageData, Pixels, Size, Wanted
@@ -28,6 +28,8 @@ def load_data(
     classes: int | None = None,
     labels: str | os.PathLike[str] | None = None,
     value_range: ValueRange | None = None,
+    *,
+    range_option: str = VALUE_RANGE,
 ) -> ImageData:
     """Return the images that `data` names.
 
@@ -49,6 +51,7 @@ def load_data(
         classes: How many classes the model tells apart: class folders must be as many; None leaves that open.
         labels: A file with the names of the classes in the order of the model's outputs, one a line; or JSON.
         value_range: The values that stand for black and full in float images; None takes [0, 255].
+        range_option: What the caller's own argument for that is called, for errors' texts.
 
     Returns:
         The images; with the names of their classes where the data or `labels` tell them.
@@ -77,9 +80,9 @@ def load_data(
             return _from_files(Path(data), None if labels is None else Path(labels), wanted)
         found = load_tfds(str(data), wanted)
     elif is_dataset(data):
-        found = from_dataset(data, wanted, value_range)
+        found = from_dataset(data, wanted, value_range, range_option)
     elif isinstance(data, tuple | list) and len(data) == 2 and not isinstance(data[0], Mapping):
-        found = from_arrays(data[0], data[1], wanted, value_range)
+        found = from_arrays(data[0], data[1], wanted, value_range, range_option)
     elif is_rows(data):
         found = from_rows(data, wanted)
     else:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tf_lowdef.data.arrays import ValueRange, check_shape, say_rounded, to_pixels
+from tf_lowdef.data.arrays import VALUE_RANGE, ValueRange, check_shape, say_rounded, to_pixels
 from tf_lowdef.data.image_data import ImageData, Pixels, Wanted
 from tf_lowdef.data.stream import Stream, streamed
 from tf_lowdef.validation import check_labels
@@ -22,7 +22,9 @@ def is_dataset(data: Any) -> bool:
     return hasattr(data, "element_spec") and hasattr(data, "as_numpy_iterator")
 
 
-def from_dataset(data: Any, wanted: Wanted, value_range: ValueRange | None = None) -> ImageData:
+def from_dataset(
+    data: Any, wanted: Wanted, value_range: ValueRange | None = None, option: str = VALUE_RANGE
+) -> ImageData:
     """Return a ``tf.data.Dataset`` as labelled images; one pass reads the labels, others the images, as they are used.
 
     Args:
@@ -31,6 +33,7 @@ def from_dataset(data: Any, wanted: Wanted, value_range: ValueRange | None = Non
             ``keras.utils.image_dataset_from_directory`` sets, is kept.
         wanted: What the model takes.
         value_range: Of float images.
+        option: As in `from_arrays`.
 
     Raises:
         ValueError: Its elements are others, it has no end, or each pass gives another order.
@@ -50,12 +53,12 @@ def from_dataset(data: Any, wanted: Wanted, value_range: ValueRange | None = Non
         )
     if examples.element_spec[0].dtype.is_floating:
         # one dark image is no reason: all that are looked at
-        to_pixels(np.concatenate([image.ravel() for image in first.values()]), value_range)
+        to_pixels(np.concatenate([image.ravel() for image in first.values()]), value_range, option)
         say_rounded(value_range)
     known = value_range or ((0.0, 255.0) if examples.element_spec[0].dtype.is_floating else None)
 
     def decode(image: Any) -> Pixels:
-        return to_pixels(check_shape(np.asarray(image), wanted), known)
+        return to_pixels(check_shape(np.asarray(image), wanted), known, option)
 
     decode(first[0])
     names = getattr(data, "class_names", None)

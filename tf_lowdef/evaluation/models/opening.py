@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tf_lowdef.data.arrays import INPUT_RANGE, PREPROCESSING
 from tf_lowdef.data.image_data import RGB, ImageData
 from tf_lowdef.data.load import image_shape_of, load_data
 from tf_lowdef.evaluation.judging.checks import check_labels
@@ -55,7 +56,13 @@ def open_data(
     within = None if input_range is None else parse_input_range(input_range)
     value_range = None if within is None or isinstance(within.said, str) else within.said
     return load_data(
-        data, input_size(classifier), channel_count(classifier), class_count(classifier), labels, value_range
+        data,
+        input_size(classifier),
+        channel_count(classifier),
+        class_count(classifier),
+        labels,
+        value_range,
+        range_option=INPUT_RANGE if within is None or value_range is not None else PREPROCESSING,
     )
 
 
