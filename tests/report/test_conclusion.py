@@ -46,6 +46,14 @@ def test_adaptive_60_percent_holds_in_part():
     )
 
 
+def test_epsilon_0_says_nothing_where_another_is_there():
+    nothing = oblivious(0.9, epsilon=0)
+    found = results(nothing, oblivious(0.46, epsilon=6), worst(0.01, epsilon=6))
+    assert found.epsilon == 6
+    assert conclusion(found) == conclusion(results(oblivious(0.46, epsilon=6), worst(0.01, epsilon=6)))
+    assert results(nothing).epsilon == 0
+
+
 @pytest.mark.parametrize("budget", ["quick", "none"])
 def test_without_the_standard_budget_nothing_is_claimed(budget):
     assert "60 % of 100 images, 95 % interval 55 to 65, in the worst case; not a robustness claim" in conclusion(

@@ -95,9 +95,11 @@ class Results:
     def bound(self) -> Bound | None:
         """The norm and epsilon that a report puts first; None where there is none.
 
-        4 grey levels, or else the smallest epsilon in Linf; one in L2 where nothing was tried in Linf.
+        4 grey levels, or else the smallest epsilon in Linf; one in L2 where nothing was tried in Linf. Epsilon 0, at
+        which nobody attacks, only where there is no other.
         """
         known = in_order(row.bound for row in self.rows if row.bound is not None)
+        known = [bound for bound in known if bound.epsilon > 0] or known
         return PREFERRED_BOUND if PREFERRED_BOUND in known else next(iter(known), None)
 
     @property

@@ -230,6 +230,12 @@ def test_an_attack_that_moves_no_pixel_lets_nothing_hold(model, dataset, attack,
     assert "is not known to hold" in conclusion(results) or "is not known: " in conclusion(results)
 
 
+@pytest.mark.parametrize("attack", ["bim:0", "square:0,queries=20"])
+def test_epsilon_0_moves_nothing_and_is_no_failure(model, dataset, attack):
+    results = evaluate(model, dataset, [attack], ["none", "webp:60"], "oblivious", limit=10, only_correct=True)
+    assert [row.unreliable for row in results.rows] == [None] * 4
+
+
 def test_square_that_moves_pixels_is_believed(model, dataset):
     results = evaluate(model, dataset, ["square:4,queries=20"], ["none"], limit=10)
     assert results.row("square:4,queries=20", "none").unreliable is None

@@ -61,14 +61,15 @@ def attack_reasons(made: Made | None) -> list[str]:
         return ["the model gives no gradient"]
     counted = made.tried & made.attackable
     total = int(counted.sum())
-    unmoved = {"not a pixel changed": (made.linf == 0) & ~made.success}
+    free = made.bound is None or made.bound.epsilon > 0  # within 0 nothing can move, and nothing is claimed
+    unmoved = {"not a pixel changed": (made.linf == 0) & ~made.success & free}
     found = (
         unmoved
         if not made.gradient
         else {
             "nothing but zero gradients": made.zero_gradient,
             "gradients that are NaN or infinite": made.nonfinite_gradient,
-            "a loss that did not move": made.still & ~made.zero_gradient & ~made.success,
+            "a loss that did not move": made.still & ~made.zero_gradient & ~made.success & free,
             "a loss that fell": made.fell & ~made.success,
         }
     )
