@@ -7,7 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from tf_lowdef.validation import check_choice, check_flag, check_integer, check_label_range, check_number, check_targets
+from tf_lowdef.validation import (
+    check_choice,
+    check_epsilon,
+    check_flag,
+    check_integer,
+    check_label_range,
+    check_number,
+    check_targets,
+)
 
 REFUSED = {
     "too small": (check_integer, (0, 1), "an integer of at least 1. Received: argument=0"),
@@ -42,3 +50,11 @@ def test_what_is_accepted_comes_back_as_a_plain_number():
     assert type(check_number("x", 1, 0, 1)) is float
     assert check_flag("f", False) is False
     assert check_choice("c", "b", {"a": 1, "b": 2}) == "b"
+
+
+def test_an_epsilon_that_is_meant_in_0_1():
+    with pytest.raises(
+        ValueError, match="in grey levels of 255, and less than one changes no pixel. .* 7.65 grey levels"
+    ):
+        check_epsilon("epsilon", 0.03)
+    assert [check_epsilon("epsilon", value) for value in (0, 0.5, 255)] == [0, 0.5, 255]

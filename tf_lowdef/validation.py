@@ -17,7 +17,7 @@ CHANNELS = (1, 3)
 """Of grey and of RGB images."""
 
 SMALLEST_EPSILON = 0.5
-"""The least bound in grey levels that is taken for what it says."""
+"""The least bound in grey levels that is taken for what it says, though less than one changes no pixel."""
 
 
 def check_integer(name: str, value: Any, low: int, high: int | None = None) -> int:
@@ -52,12 +52,13 @@ def check_number(name: str, value: Any, low: float, high: float = math.inf, abov
 def check_epsilon(name: str, value: Any) -> float:
     """Return `value` if it can be a bound in grey levels, 0 or one half to 255; ValueError otherwise.
 
-    Less than half a grey level changes no pixel of 8 bits; whoever asks for it means images in [0, 1].
+    Less than one grey level changes no pixel of 8 bits, since attacks round down so as to stay in the bound. Whoever
+    asks for less than half of one means images in [0, 1]; rows of what lies between are marked as having moved nothing.
     """
     epsilon = check_number(name, value, 0, 255)
     if 0 < epsilon < SMALLEST_EPSILON:
         raise ValueError(
-            f"`{name}` is in grey levels of 255, and less than half of one changes no pixel. Received: {name}={value}"
+            f"`{name}` is in grey levels of 255, and less than one changes no pixel. Received: {name}={value}"
             f"; of images in [0, 1] that would be {255 * epsilon:g} grey levels"
         )
     return epsilon

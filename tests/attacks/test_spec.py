@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+from tf_lowdef import attacks
 from tf_lowdef.attacks import (
     APGDCE,
     APGDDLR,
@@ -20,6 +24,7 @@ from tf_lowdef.attacks import (
     Square,
     parse_attack,
 )
+from tf_lowdef.attacks.spec import ATTACKS
 
 GOOD = {
     "fgsm:4": FGSM(4),
@@ -114,3 +119,17 @@ def test_bad(spec, message):
 def test_not_a_string():
     with pytest.raises(TypeError, match="4"):
         parse_attack(4)
+
+
+def test_the_page_names_the_attacks_that_cannot_aim():
+    page = (Path(attacks.__file__).parent / "README.md").read_text(encoding="utf-8")
+    (named,) = re.findall(r"`targeted=true`.*?\(all but (.*?)\)", page, flags=re.DOTALL)
+    assert set(re.findall(r"`(.*?)`", named)) == {
+        name for name, kind in ATTACKS.items() if not hasattr(kind, "targeted")
+    }
+
+
+@pytest.mark.parametrize("spec", ["fgsm:0.9", "bim:0.7", "mpgd:0.7,steps=2", "square:0.7,queries=5"])
+def test_less_than_one_level_changes_no_pixel(spec, model, dataset):
+    images, labels = dataset
+    assert (parse_attack(spec)(model, images[:2], labels[:2]).images == images[:2]).all()

@@ -5,6 +5,8 @@ import pytest
 from PIL import Image
 
 from tf_lowdef.report import accuracy_table, attack_table, conclusion, to_markdown, write_report
+from tf_lowdef.report.markdown import legend
+from tf_lowdef.report.page import to_html
 from tf_lowdef.report.table import cascade_table, comparison_table
 from tf_lowdef.results import Comparison, Results, Row
 from tf_lowdef.results.plot import style_of
@@ -137,3 +139,11 @@ def test_picture_marks_what_is_unreliable(all_threats, tmp_path):
 
 def test_every_defence_has_its_own_mark():
     assert len({style_of(number) for number in range(64)}) == 64
+
+
+def test_means_over_draws_say_which_intervals_they_have():
+    drawn = Row(None, "none", "noise:4", n=4, correct=3.5, top1=0.875, ci95=(0.4, 1.0), draws=10)
+    page = to_html(Results({}, [drawn]), [], []).decode()
+    for text in (legend(Results({}, [drawn])), page):
+        assert "never saw, with Wilson" in text
+        assert "bootstrap" not in text

@@ -112,7 +112,10 @@ def legend(results: Results) -> str:
     if any("unreliable" in cell for cell in marks):
         notes.append("What is unreliable is an upper bound, no sign of robustness.")
     if any(row.draws > 1 for row in results.rows):
-        notes.append("Randomised defences: means over draws that the attack never saw, with bootstrap intervals.")
+        notes.append(
+            "Randomised defences: means over draws that the attack never saw, with Wilson's intervals for as many "
+            "images as these are worth."
+        )
     return " ".join(notes)
 
 

@@ -38,7 +38,7 @@ class Row:
         n: Images counted.
         correct: Of these, classified correctly by the defended model; a mean over draws where it is randomised.
         top1: ``correct / n``.
-        ci95: 95 % interval of `top1`: Wilson's; of a mean over draws a bootstrap's, over images.
+        ci95: 95 % interval of `top1`: Wilson's; of a mean over draws for as many images as they are worth.
         success_rate: Of the images that the defended model classifies correctly when clean, the share that it does not
             when attacked; None for clean rows.
         attacked: Images in the norms below: those that the attacked model classified correctly when clean.
