@@ -109,6 +109,12 @@ def test_another_run_does_not_go_on_in_its_folder(model, dataset, folder, change
         certify(model, dataset, out=folder, **arguments)
 
 
+def test_another_input_range_is_another_run(model, dataset, folder):
+    arguments = {"defence": ["none", "gaussian:1"], "sigma": [0.05, 0.3], "radii": [0.02, 0.1], **SMALL}
+    with pytest.raises(RunMismatchError, match=r'model\.input_range: "0,255", now "0,1"'):
+        certify(model, dataset, out=folder, input_range=(0, 1), **arguments)
+
+
 def test_an_evaluation_does_not_go_on_in_its_folder(model, dataset, folder):
     with pytest.raises(RunMismatchError, match="tool"):
         evaluate(model, dataset, [], ["none"], out=folder)
