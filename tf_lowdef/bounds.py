@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from tf_lowdef.specs import Form
+from tf_lowdef.specs import Form, format_value
 
 LINF, L2 = "Linf", "L2"
 NORMS = {"linf": LINF, "l2": L2}
@@ -18,6 +18,9 @@ GREATEST_L2 = 50.0
 """The greatest L2 epsilon that is taken for what it says; a white and a black image of 32x32 are 55 apart."""
 SMALLEST_L2 = 1 / 255
 """One grey level of one channel of one pixel."""
+
+WHOLE = 1e-5
+"""What an Linf epsilon may lie beside a whole grey level and still mean it: single precision."""
 
 
 class Bound(NamedTuple):
@@ -32,8 +35,8 @@ class Bound(NamedTuple):
     epsilon: float
 
     def __str__(self) -> str:
-        """Return it as attacks and worst cases are called: ``"4"``, ``"l2:0.5"``."""
-        return f"{'' if self.norm == LINF else self.norm.lower() + ':'}{self.epsilon:g}"
+        """Return it as attacks and worst cases are called: ``"4"``, ``"l2:0.5"``; what reads it gets the same bound."""
+        return f"{'' if self.norm == LINF else self.norm.lower() + ':'}{format_value(self.epsilon)}"
 
     @property
     def levels(self) -> float:
@@ -67,11 +70,15 @@ def check_norm(value: Any) -> str:
 
 
 def check_bound(norm: str, epsilon: Any) -> float:
-    """Return an epsilon if it can be one of its norm; ValueError if it can not, or is meant in the other's units."""
+    """Return an epsilon if it can be one of its norm; ValueError if it can not, or is meant in the other's units.
+
+    In Linf what was reckoned from k / 255 is k: 5.9999998 grey levels, rounded down, would be 5.
+    """
     from tf_lowdef.validation import check_epsilon, check_number  # needs NumPy, which --help does without
 
     if norm == LINF:
-        return check_epsilon("epsilon", epsilon)
+        levels = check_epsilon("epsilon", epsilon)
+        return float(round(levels)) if abs(levels - round(levels)) <= WHOLE else levels
     value = check_number("epsilon", epsilon, 0)
     if value > GREATEST_L2:
         raise ValueError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tf_lowdef import attacks
@@ -133,3 +134,15 @@ def test_the_page_names_the_attacks_that_cannot_aim():
 def test_less_than_one_level_changes_no_pixel(spec, model, dataset):
     images, labels = dataset
     assert (parse_attack(spec)(model, images[:2], labels[:2]).images == images[:2]).all()
+
+
+@pytest.mark.parametrize("epsilon", [float(np.float32(6 / 255)) * 255, 5.9999998, 6, 6.00001])
+def test_an_epsilon_reckoned_from_a_whole_level_is_that_level(epsilon):
+    attack = BIM(epsilon)
+    assert (attack.spec, attack.bound) == ("bim:6", ("Linf", 6))
+    assert parse_attack("bim:5.99").epsilon == 5.99
+
+
+def test_a_bound_is_read_back_as_it_was():
+    for attack in (PGD(epsilon=128 / 255, norm="l2"), PGD(epsilon=2.5), PGD(epsilon=1 / 3 + 4)):
+        assert parse_attack(f"pgd:{attack.bound}").bound == attack.bound

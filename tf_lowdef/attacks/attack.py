@@ -210,7 +210,9 @@ class Attack(ABC):
                 f"`epsilon` has to be said in L2, of images with pixels in [0, 1], such as {self.name}:l2:0.5"
             )
         if self.epsilon is not None:
-            check_bound(self.norm, self.epsilon)
+            meant = check_bound(self.norm, self.epsilon)
+            if meant != self.epsilon:  # otherwise it stays as it was given, unsaid or whole
+                object.__setattr__(self, "epsilon", meant)
 
     @property
     def epsilon(self) -> float | None:

@@ -14,7 +14,7 @@ from tf_lowdef.results.certificate import Certificate
 from tf_lowdef.results.certified_table import certified_table
 from tf_lowdef.results.classes import read_class_names
 from tf_lowdef.results.comparison import Comparison
-from tf_lowdef.results.names import BARE, AttackName, DefenceName, Kind
+from tf_lowdef.results.names import BARE, DefenceName, Kind
 from tf_lowdef.results.row import Row
 from tf_lowdef.results.run_folder import read_run, write_run
 from tf_lowdef.results.table import html_table, unique
@@ -196,7 +196,7 @@ class Results:
         """
         bound = self.bound if epsilon is None else Bound(norm, epsilon)
         rows = self.select(kind="worst", defence=defence)
-        return next((row for row in rows if bound is not None and row.attack == AttackName.worst(bound)), None)
+        return next((row for row in rows if bound is not None and row.bound == bound), None)
 
     def compared(self, defence: str) -> list[Comparison]:
         """Return the comparisons of a defence with others, each turned so that this defence is the first."""

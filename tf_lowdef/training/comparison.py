@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tf_lowdef.attacks import BIM, FGSM
 from tf_lowdef.evaluation import evaluate
 from tf_lowdef.jobs import Folder, RemoteFolder
 from tf_lowdef.jobs.progress import Progress
@@ -60,7 +61,7 @@ def compare(
         return evaluate(
             model,
             hardened.held_back if data is None else data,
-            [f"fgsm:{bound:g}", f"bim:{bound:g}"],
+            [FGSM(bound), BIM(bound)],
             defences,
             threat=[OBLIVIOUS, TRANSFER, ADAPTIVE],
             out=None if out is None else _inside(out, name),
