@@ -118,6 +118,16 @@ def test_a_small_sweep(model, dataset, tmp_path):
     assert (tmp_path / "run" / "report.md").read_text().splitlines()[2].startswith(f"`{found.chosen}` at epsilon 3 ")
 
 
+def test_without_an_epsilon_a_setting_is_judged_by_the_attacks(model, dataset):
+    """There is no worst case then, which is not an accuracy of zero."""
+    data = tuple(each[:8] for each in dataset)
+    found = sweep(model, data, ["deepfool:steps=1"], [40], [0], [False], max_clean_drop=100, budget=None)
+    attacked = found.results.row("deepfool:steps=1", "webp:40,method=0", "adaptive")
+    mine = found.row("webp:40,method=0")
+    assert mine.selection.adaptive + mine.report.adaptive == pytest.approx(2 * attacked.top1)
+    assert attacked.top1 > 0
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

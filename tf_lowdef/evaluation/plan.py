@@ -25,7 +25,7 @@ class Plan:
         attacks: By name.
         defences: By name.
         budget: What the adaptive attacker may spend.
-        bounds: In order: where worst cases are reported and the budget's attacks are tried.
+        bounds: In order: where worst cases are reported and the budget's attacks are tried; there may be none.
     """
 
     threats: tuple[str, ...]
@@ -77,13 +77,13 @@ def make_plan(
         raise ValueError(
             f"`budget` is what threat='adaptive' may spend. Received: budget={budget!r}, threat={threat!r}"
         )
-    by_attack = name_attacks(attacks)
+    by_attack, found = name_attacks(attacks), find_budget(budget)
     return Plan(
         tuple(each for each in THREATS if each in threats),
         by_attack,
         name_defences(defences),
-        find_budget(budget),
-        bounds_of(list(by_attack.values())),
+        found,
+        bounds_of(list(by_attack.values()), found),
     )
 
 

@@ -210,20 +210,25 @@ def _dominates(other: SweepRow, row: SweepRow, ranked_by: str) -> bool:
 def _row(results: Results, defence: str, first: Flags, pixels: npt.NDArray[np.uint8]) -> SweepRow:
     webp = next((layer for layer in parse_defence(defence) if isinstance(layer, WebPLayer)), None)
     size, time = (float(pixels[0].nbytes), 0.0) if webp is None else webp_costs(pixels, webp.quality, webp.method)
-    worst = results.select(kind="worst", defence=defence)
-    doubts = list(dict.fromkeys(row.unreliable for row in worst if row.unreliable is not None))
+    doubts = list(dict.fromkeys(row.unreliable for row in _knowing(results, defence) if row.unreliable is not None))
     halves = [_accuracies(results, defence, half) for half in (first, ~first)]
     return SweepRow(defence, size, time, halves[0], halves[1], "; ".join(doubts) or None)
 
 
 def _accuracies(results: Results, defence: str, half: Flags) -> Accuracies:
     clean = results.select(kind="clean", defence=defence)
-    oblivious, worst = results.select(threat=OBLIVIOUS, defence=defence), results.select(kind="worst", defence=defence)
-    n, adaptive = int(half.sum()), _mean(worst, half)
+    oblivious = results.select(threat=OBLIVIOUS, defence=defence)
+    n, adaptive = int(half.sum()), _mean(_knowing(results, defence), half)
     interval = wilson_interval(round(adaptive * n), n)
     bare, mine = (_shares(results.select(kind="clean", defence=each)[0], half) for each in (BARE, defence))
     cost = compare_paired(bare, mine)
     return Accuracies(n, _mean(clean, half), _mean(oblivious, half), adaptive, interval, cost.difference, cost.interval)
+
+
+def _knowing(results: Results, defence: str) -> list[Row]:
+    """Return the worst cases of a defence; where no attack has an epsilon, his attacks who knows of it."""
+    worst = results.select(kind="worst", defence=defence)
+    return worst or results.select(threat=ADAPTIVE, defence=defence, conditional=False)
 
 
 def _shares(row: Row, half: Flags) -> npt.NDArray[np.float64]:

@@ -6,7 +6,7 @@ from tf_lowdef.bounds import in_order
 from tf_lowdef.report.certified import certified_sentence
 from tf_lowdef.report.gate_sentences import gate_sentences
 from tf_lowdef.results import BARE, Results, Row
-from tf_lowdef.threats import ADAPTIVE, OBLIVIOUS, THREATS
+from tf_lowdef.threats import ADAPTIVE, OBLIVIOUS, THREATS, knows_defence
 from tf_lowdef.threats.adaptive import NO_CLAIM
 
 NO = "does not hold"
@@ -54,13 +54,20 @@ def _under_attack(results: Results) -> str:
     where = "" if bound is None else f" at {bound.said}"
     name = "The bare model" if defence == BARE else f"`{defence}`"
     row = known or unknown
+    tried = _without_epsilon(results, defence)
+    if row is None and tried is not None:
+        return f"Nothing is said of {name} within any epsilon: {tried}."
     if row is None:
         return f"Only clean images were tried: nothing is said of any attack on {name}."
     if defence == BARE:
         return " ".join([f"{name}{where} {_bare(row, results)}.", *_at_most(results, row)])
     parts = [_unknowing(unknown, results)] if unknown is not None else []
     one_who_does = unknown is not None and unknown.threat == OBLIVIOUS  # of whom "does not know of it" was said
-    parts.append(_knowing(known, results, "one who does" if one_who_does else THREATS[ADAPTIVE].who))
+    who = "one who does" if one_who_does else THREATS[ADAPTIVE].who
+    if known is None and tried is not None:
+        parts.append(f"nothing is said of {who} within any epsilon: {tried}")
+    else:
+        parts.append(_knowing(known, results, who))
     text = f"{name}{where} " + ", and ".join(parts) + "."
     return " ".join(
         [text, *_at_most(results, row), *([] if known is None else _others(results, known)), *gate_sentences(results)]
@@ -149,6 +156,16 @@ def _knowing(row: Row | None, results: Results, who: str) -> str:
         )
     verdict = holds(row, results)
     return f"{verdict} against {who} ({_counted(row)}, in the worst case{_claim(row, verdict)})"
+
+
+def _without_epsilon(results: Results, defence: str) -> str | None:
+    """Return what one who knows of a defence left where no attack of his has an epsilon; None where he did not try."""
+    tried = [row for row in results.select(kind="attack", defence=defence) if knows_defence(row.threat)]
+    if not tried or results.select(kind="worst", defence=defence):
+        return None
+    row = min(tried, key=lambda row: row.top1)
+    doubt = "" if row.unreliable is None else f", unreliable: {row.unreliable}"
+    return f"{row.attack}, which has none, leaves {_counted(row)}{doubt}"
 
 
 def _others(results: Results, ours: Row) -> list[str]:

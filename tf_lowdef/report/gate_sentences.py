@@ -28,7 +28,7 @@ def _left(row: Row | None) -> str:
     """Say what is left of a gate against an attacker of both its answers and its detector."""
     who = "one who attacks both its answers and the detector at once"
     if row is None:
-        return f"What is left against {who} was not tried."
+        return f"What is left against {who} within an epsilon was not tried."
     doubt = "" if row.unreliable is None else ", an upper bound and unreliable"
     found = "" if row.suspected is None else f"; of the images that fool it {100 * row.suspected:.0f} % look suspicious"
     return f"Against {who} {_percent(row)} are left{doubt}{found}."

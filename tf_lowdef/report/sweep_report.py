@@ -58,7 +58,8 @@ def sweep_note(found: Sweep) -> str:
     return (
         f"Top-1 accuracy in % on {other} images; the choice, and the front, were made on {n} others. oblivious: the "
         "mean over the attacks of an attacker who does not know of the defence; adaptive: the mean over the epsilons "
-        "of the worst case of one who does. kB and ms: of a WebP file, and to encode and decode it on one thread; "
+        "of the worst case of one who does, or over his attacks where none has an epsilon. kB and ms: of a WebP file, "
+        "and to encode and decode it on one thread; "
         "without WebP the bytes of the pixels. front: no other setting is as good in clean accuracy, "
         f"{found.ranked_by} accuracy, kB and ms, and better in one."
     )

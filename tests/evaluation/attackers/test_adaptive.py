@@ -1,3 +1,5 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from tf_lowdef.evaluation.models.draws import image_keys
 from tf_lowdef.evaluation.models.predict import Predictor
 from tf_lowdef.evaluation.models.variants import defended_models
 from tf_lowdef.layers import ImageLayer, RandomCropLayer, draw_scope
+from tf_lowdef.report import conclusion
 from tf_lowdef.results import Results
 from tf_lowdef.results.paths import folder_name
 
@@ -209,7 +212,8 @@ def test_budgets():
     assert BUDGETS["standard"].label is None
     attacks = [parse_attack(spec) for spec in ("bim:8", "pgd:l2:0.5", "fgsm:2", "deepfool", "pgd:8")]
     assert bounds_of(attacks) == [("Linf", 2), ("Linf", 8), ("L2", 0.5)]
-    assert bounds_of([parse_attack("deepfool")]) == [("Linf", 4)]
+    assert bounds_of([parse_attack("deepfool")], BUDGETS["quick"]) == [("Linf", 4)]
+    assert bounds_of([parse_attack("deepfool")]) == []
 
 
 @pytest.mark.parametrize("budget", ["quick", "standard"])
@@ -219,6 +223,31 @@ def test_a_budget_keeps_to_the_norm(budget):
     attacks += [attack for attack in [BUDGETS[budget].check(bound, 10)] if attack]
     assert len(attacks) > 2
     assert all(attack.bound in (bound, None) and attack.norm == "L2" for attack in attacks)
+
+
+@pytest.mark.parametrize("budget", ["quick", "standard"])
+@pytest.mark.parametrize("bound", [Bound("L2", 128 / 255), Bound("Linf", 6.0000001), Bound("Linf", 2.5)])
+def test_a_budget_keeps_to_every_digit(budget, bound):
+    attacks = [*BUDGETS[budget].cascade(bound, 10), *filter(None, [BUDGETS[budget].check(bound, 10)])]
+    meant = bounds_of([parse_attack(f"pgd:{bound}")])
+    assert {attack.bound for attack in attacks if attack.bound} == set(meant)
+    assert meant[0].epsilon == (6 if bound.epsilon == 6.0000001 else bound.epsilon)
+
+
+def test_without_an_epsilon_there_is_no_worst_case(model, dataset):
+    results = evaluate(model, dataset, ["deepfool"], ["none", "flip"], "adaptive", limit=8)
+    assert [row.name for row in results.rows if row.kind == "worst"] == []
+    assert conclusion(results).startswith("Nothing is said of `flip` within any epsilon: deepfool, which has none,")
+
+
+def test_what_was_asked_for_counts_as_another_kind_too(model, dataset, monkeypatch):
+    """It is tried first, on every image, and the budget's own attacks still meet what it has fooled."""
+    small = dataclasses.replace(BUDGETS["quick"], attacks=("fgsm:{}",), another=("bim:{}",), sanity_images=2)
+    monkeypatch.setitem(BUDGETS, "quick", small)
+    results = evaluate(model, dataset, ["bim:3"], ["webp:60"], "adaptive", limit=8, budget="quick")
+    worst, weak = (results.row(attack, "webp:60", "adaptive") for attack in ("worst:3", "fgsm:3"))
+    assert weak.n == 8
+    assert worst.setting["another_takes"] == pytest.approx(weak.top1 - worst.top1)
 
 
 @pytest.mark.slow

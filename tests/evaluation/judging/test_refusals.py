@@ -9,8 +9,10 @@ from tf_lowdef.bounds import Bound
 from tf_lowdef.evaluation.judging.outcomes import Attacked, Made, Outcome
 from tf_lowdef.evaluation.judging.probes import Probe, probe_reasons
 from tf_lowdef.evaluation.judging.refusals import attack_reasons, unreliable_warnings, worst_case_reasons
+from tf_lowdef.evaluation.judging.rows import worst_cases
 from tf_lowdef.report import conclusion, to_markdown
 from tf_lowdef.results import Row
+from tf_lowdef.threats import THREATS
 
 N = 200
 
@@ -34,6 +36,12 @@ CLEAN = outcome(N, "none")
 def reasons(outcomes, others=(), epsilon=4, smaller=(), **attacked):
     bound, smaller = Bound("Linf", epsilon), [Bound("Linf", less) for less in smaller]
     return worst_case_reasons(CLEAN, list(others), Attacked(list(outcomes), **attacked), bound, smaller)
+
+
+def test_doubts_mark_what_has_no_epsilon():
+    left, fallen = outcome(100, "deepfool"), outcome(0, "fab")
+    worst_cases(THREATS["adaptive"], CLEAN, [], Attacked([left, fallen], reasons=["no gradient"]), [], "none")
+    assert (left.unreliable, fallen.unreliable) == (["no gradient"], [])
 
 
 def test_a_defence_that_falls_or_holds_is_believed():
@@ -209,8 +217,8 @@ def test_a_saturated_loss_is_refused_until_a_better_one_breaks_it(model, stop_la
     assert len(attacked) == 3
     assert all("nothing but zero gradients on" in row.unreliable for row in attacked)
     broken = evaluate(masked, dataset, ["deepfool:survive_rounding=true"], ["none"], "adaptive", only_correct=True)
-    assert broken.row("worst:4", "none", "adaptive").top1 == 0
-    assert broken.row("worst:4", "none", "adaptive").unreliable is None
+    (row,) = broken.select(threat="adaptive")
+    assert (row.top1, row.unreliable) == (0, None)
 
 
 @pytest.mark.slow

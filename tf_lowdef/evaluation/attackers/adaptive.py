@@ -99,7 +99,8 @@ class AdaptiveAttacker:
             attacked.outcomes.append(self._stage(target, name, attack, everything, conditional=False))
         for bound in self._bounds:
             self._run_cascade(target, bound, everything, attacked)
-        if any(len(survivors(target.clean, attacked.outcomes, bound)) for bound in self._bounds):
+        within = [len(survivors(target.clean, attacked.outcomes, bound)) for bound in self._bounds]
+        if any(within) or (not within and any(outcome.shares.any() for outcome in attacked.outcomes)):
             self._check_sanity(target, attacked)
         return attacked
 
@@ -107,14 +108,18 @@ class AdaptiveAttacker:
         """Try the budget's attacks within one bound, each on what those before have left.
 
         What attacks without gradients have fooled is still tried by those with them: otherwise nothing would show that
-        the gradients lead nowhere.
+        the gradients lead nowhere. Likewise what the attack of another kind has fooled, where it was asked for and so
+        came first: otherwise nothing would show what the others leave to it.
         """
         another = self._budget.check(bound, class_count(self._site.model))
+        asked = next((each for each in attacked.outcomes if another and each.attack == another.spec), None)
+        if asked is not None:
+            attacked.another[bound] = asked
         for attack in self._cascade(bound):
             earlier = [
                 outcome
                 for outcome in attacked.outcomes
-                if outcome.made and (outcome.made.gradient or not attack.needs_gradient)
+                if outcome.made and outcome is not asked and (outcome.made.gradient or not attack.needs_gradient)
             ]
             before = any(outcome.made and outcome.made.bound == bound for outcome in earlier)
             places = survivors(target.clean, earlier, bound) if before else everything

@@ -100,8 +100,14 @@ def find_budget(name: str | None) -> Budget:
 
 
 DEFAULT_BOUND = Bound(LINF, 4.0)
+"""Within which a budget's attacks are tried where nobody said another."""
 
 
-def bounds_of(attacks: Sequence[Attack]) -> list[Bound]:
-    """Return the bounds among some attacks, in order; `DEFAULT_BOUND` where none has one."""
-    return in_order(attack.bound for attack in attacks if attack.bound and attack.bound.epsilon > 0) or [DEFAULT_BOUND]
+def bounds_of(attacks: Sequence[Attack], budget: Budget = EXPLICIT) -> list[Bound]:
+    """Return the bounds among some attacks, in order.
+
+    Where none has one, `DEFAULT_BOUND` if the budget has attacks for it, and otherwise none: a worst case within an
+    epsilon that nobody attacked would be the clean accuracy.
+    """
+    found = in_order(attack.bound for attack in attacks if attack.bound and attack.bound.epsilon > 0)
+    return found or ([DEFAULT_BOUND] if budget.attacks else [])

@@ -244,6 +244,18 @@ def mark_adaptive(outcomes: Sequence[Outcome], reasons: Sequence[str], bound: Bo
             outcome.unreliable += [reason for reason in reasons if reason not in outcome.unreliable]
 
 
+def mark_unbounded(attacked: Attacked) -> None:
+    """Note why the gradients are not to be trusted in the attacks that seek the smallest perturbation.
+
+    They are part of every worst case, and of none where no attack has an epsilon; an accuracy of zero needs no doubt.
+    """
+    reasons = attacked.reasons + sanity_reasons(attacked)
+    for outcome in attacked.outcomes:
+        made = outcome.made
+        if made is not None and made.gradient and not made.missing and made.bound is None and outcome.shares.any():
+            outcome.unreliable += [reason for reason in reasons if reason not in outcome.unreliable]
+
+
 def _fooled(clean: Outcome, outcomes: Sequence[Outcome], bound: Bound) -> Flags:
     """Return which images that are right when clean some example within a bound gets wrong, in most draws."""
     shares, _ = worst_of([clean, *outcomes], bound)

@@ -14,7 +14,13 @@ from tf_lowdef.defences import Calibration
 from tf_lowdef.evaluation.judging.detecting import detection_columns
 from tf_lowdef.evaluation.judging.metrics import mean_or_none
 from tf_lowdef.evaluation.judging.outcomes import Attacked, Outcome, least_suspicion, worst_of
-from tf_lowdef.evaluation.judging.refusals import REASONS, mark_adaptive, still_taken, worst_case_reasons
+from tf_lowdef.evaluation.judging.refusals import (
+    REASONS,
+    mark_adaptive,
+    mark_unbounded,
+    still_taken,
+    worst_case_reasons,
+)
 from tf_lowdef.results import CLEAN, WORST, AttackName, Comparison, DefenceName, Row
 from tf_lowdef.results.statistics import accuracy_interval, compare_paired, holm
 from tf_lowdef.threats import Threat
@@ -39,7 +45,7 @@ def worst_cases(
         clean: What the defence makes of the clean images.
         others: What it makes of images made on other models.
         attacked: What the adaptive attacker did.
-        bounds: In order; those of one norm ascending.
+        bounds: In order; those of one norm ascending. Without any there is no worst case.
         budget: Its name.
     """
     everything = [clean, *others, *attacked.outcomes]
@@ -65,6 +71,7 @@ def worst_cases(
         worst.suspicion = least_suspicion(everything, bound)
         worst.unreliable = reasons if shares.any() else []
         found.append(worst)
+    mark_unbounded(attacked)
     return found
 
 
