@@ -8,6 +8,8 @@ import pytest
 import tensorflow as tf
 
 from tf_lowdef import FlipLayer, WebPLayer, load_application, load_demo, load_model
+from tf_lowdef.attacks.losses import cross_entropy, loss_and_gradient
+from tf_lowdef.attacks.model_fn import as_model_fn
 from tf_lowdef.models import as_classifier
 
 SIDE = (12, 10)
@@ -136,7 +138,7 @@ def test_heads_are_taken_off(head, build, images, tmp_path):
     assert (logits < 0).any()
     probabilities = model(images / 255).numpy()
     if head == "sigmoid":
-        assert (logits[:, 0] == 0).all()
+        assert (logits[:, 0] == -logits[:, 1]).all()
         probabilities = np.concatenate([1 - probabilities, probabilities], axis=1)
     np.testing.assert_allclose(softmax(logits), probabilities, atol=1e-6)
     classifier.save(tmp_path / "classifier.keras")
@@ -152,6 +154,17 @@ def test_a_sharp_softmax_keeps_its_logits(images):
     logits = as_classifier(model)(images).numpy()
     assert set(model(images).numpy().ravel()) == {0.0, 1.0}
     assert len(np.unique(logits)) == logits.size
+
+
+@pytest.mark.parametrize(("label", "side"), [(0, 1), (1, -1)])
+def test_a_sure_sigmoid_has_a_gradient_on_both_sides(label, side, images):
+    """In single precision 1 / (1 + exp(-40)) is 1."""
+    model = keras.Sequential([keras.Input((*SIDE, 3)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")])
+    model.layers[-1].set_weights([np.full(model.layers[-1].kernel.shape, 1e-5), np.array([(2 * label - 1) * 40.0])])
+    _, _, gradient = as_model_fn(as_classifier(model, input_range=(0, 255))).compiled(
+        loss_and_gradient(cross_entropy), images, np.full(len(images), label), np.full(len(images), label)
+    )
+    assert (side * gradient.numpy() > 0).all()
 
 
 def test_weights_are_shared(images):

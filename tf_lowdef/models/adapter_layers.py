@@ -59,9 +59,10 @@ class ToGrey(ImageLayer):
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
 class TwoLogits(keras.layers.Layer):
-    """Makes the logits of two classes of one: that of class 0 is 0.
+    """Makes the logits of two classes of one, z: -z/2 and z/2.
 
-    The softmax of the two is the sigmoid of the one: softmax([0, z])[1] = 1 / (1 + exp(-z)).
+    The softmax of the two is the sigmoid of the one: softmax([-z/2, z/2])[1] = 1 / (1 + exp(-z)). That of [0, z] is the
+    same, but where it rounds to 1, above z = 17, the cross-entropy's gradient would be exactly zero.
 
     Input shape:
         ``(batch, 1)``.
@@ -71,8 +72,8 @@ class TwoLogits(keras.layers.Layer):
     """
 
     def call(self, inputs: Any) -> tf.Tensor:
-        """Put zeros in front."""
-        return tf.concat([tf.zeros_like(inputs), inputs], axis=-1)
+        """Put half of the logit on either side."""
+        return tf.concat([-inputs / 2, inputs / 2], axis=-1)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape with two classes."""

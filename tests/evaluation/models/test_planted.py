@@ -14,6 +14,12 @@ def test_a_working_attack_finds_what_was_planted(model, dataset):
     assert found.planted == found.found == 4
 
 
+def test_an_attack_that_aims_is_told_where_the_example_lies(model, dataset):
+    images, labels = dataset
+    found = self_test(model, BIM(4, keep="best", targeted=True), images[1:5], labels[1:5])
+    assert found.planted == found.found == 4
+
+
 @pytest.mark.parametrize("sign", [0.0, -1.0])
 def test_a_gradient_that_leads_nowhere_fails(model, dataset, sign):
     @tf.custom_gradient

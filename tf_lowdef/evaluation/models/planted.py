@@ -97,7 +97,8 @@ def self_test(model: Any, attack: Attack, pixels: Pixels, labels: Labels, seed: 
         planted_model.normal.assign(plane[0])
         planted_model.offset.assign(plane[1])
         planted_model.label.assign(int(label))
-        result = attack(planted_model, image[None], np.array([label]), batch_size=1, seed=seed)
+        aims = np.array([(label + 1) % len(plane[0])]) if attack.aims else None  # where the example lies
+        result = attack(planted_model, image[None], np.array([label]), batch_size=1, seed=seed, targets=aims)
         planted, found = planted + 1, found + int(result.success[0])
     return Planted(planted, found)
 
