@@ -20,6 +20,7 @@ from tf_lowdef.evaluation.images.spool import Spool
 from tf_lowdef.evaluation.judging.checks import (
     clean_accuracy_warnings,
     few_images_warnings,
+    few_probed_warnings,
     probability_warnings,
 )
 from tf_lowdef.evaluation.judging.outcomes import Outcome
@@ -190,6 +191,7 @@ def evaluate(
         spool = read_images(images, selection, batch_size, folder, runner)
         warnings += few_images_warnings(len(spool), bool(plan.adaptive))
         outcomes = _attack(site, plan, spool, out is not None, runner, report)
+        warnings += few_probed_warnings(outcomes)
         rows = to_rows(outcomes, spool.resolution, gates.calibrations)
         run = describe_run(model, images, selection, started) | {
             "command": command,

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from tf_lowdef.attacks import parse_attack
-from tf_lowdef.evaluation.judging.checks import check_labels, clean_accuracy_warnings, probability_warnings
+from tf_lowdef.evaluation.judging.checks import (
+    check_labels,
+    clean_accuracy_warnings,
+    few_probed_warnings,
+    probability_warnings,
+)
+from tf_lowdef.evaluation.judging.outcomes import Made, Outcome
 
 LABELS = np.arange(100) % 10
 
@@ -42,3 +48,24 @@ def test_probabilities_are_refused_by_deepfool_and_named_elsewhere():
     assert "classifier_activation=None" in warning
     with pytest.raises(ValueError, match="deepfool needs logits.*classifier_activation=None"):
         probability_warnings(probabilities, [*attacks, parse_attack("deepfool")])
+
+
+@pytest.mark.parametrize("threat", ["oblivious", "adaptive"])
+def test_too_few_images_to_ask_about_gradients_are_named(threat):
+    def outcomes(right, left):
+        flags = (np.arange(10) < right).astype(float)
+        made = Made(10, {"epsilon": 4.0}, gradient=True)
+        made.tried[:], made.attackable[:] = True, flags > 0
+        clean, attacked = (
+            Outcome.empty(None, "none", "flip", None, 10),
+            Outcome.empty(threat, "bim:4", "flip", made, 10),
+        )
+        clean.put(np.arange(10), flags, flags)
+        attacked.put(np.arange(10), left * flags, left * flags)
+        return [clean, attacked]
+
+    (warning,) = few_probed_warnings(outcomes(3, 1))
+    assert warning.startswith(
+        f"{threat}{' against flip' if threat == 'adaptive' else ''}: the attacked model classifies 3"
+    )
+    assert few_probed_warnings(outcomes(4, 1)) == few_probed_warnings(outcomes(3, 0)) == []

@@ -7,7 +7,7 @@ import pytest
 from tf_lowdef import WebPLayer, evaluate
 from tf_lowdef.bounds import Bound
 from tf_lowdef.evaluation.judging.outcomes import Attacked, Made, Outcome
-from tf_lowdef.evaluation.judging.probes import Probe, probe_reasons
+from tf_lowdef.evaluation.judging.probes import Probe, end_reasons, probe_reasons, victim_reasons
 from tf_lowdef.evaluation.judging.refusals import attack_reasons, unreliable_warnings, worst_case_reasons
 from tf_lowdef.evaluation.judging.rows import worst_cases
 from tf_lowdef.report import conclusion, to_markdown
@@ -136,6 +136,7 @@ PROBES = {
         Probe(16, repeats=False, useful=16, leads=16),
         "two equal passes give other scores",
     ),
+    "batch": (Probe(16, alone=False, useful=16, leads=16), "depends on the others in its batch"),
     "one-hot": (Probe(16, one_hot=True, useful=16, leads=16), "the scores tell no more than the class"),
     "no gradient near": (Probe(16, useful=3, leads=3), "no gradient at 13 of 16 images"),
     "wrong way": (Probe(16, useful=16, leads=2), "does no more harm than others on 14 of 16"),
@@ -152,8 +153,18 @@ def test_what_a_few_images_tell_of_a_gradient(told, text):
     assert text in reason
     honest = Probe(16, useful=16, leads=16, blind=0.5, hidden=0.01)
     assert probe_reasons([honest]) == probe_reasons([]) == []
-    if told.repeats and not told.one_hot:
+    if told.repeats and told.alone and not told.one_hot:
         assert probe_reasons([told, honest]) == []  # another gradient of the same layers leads
+
+
+def test_a_gradient_must_lead_where_attacks_stop_too():
+    turned, honest, fallen = Probe(10, leads=2), Probe(10, leads=8), Probe(3, leads=0)
+    (reason,) = end_reasons([turned])
+    assert reason == "where an attack stops, a step along the gradient does no more harm than others on 8 of 10 images"
+    assert victim_reasons(honest, [turned], 8, 0, 0)[-1] == reason
+    assert (
+        end_reasons([]) == end_reasons([honest]) == end_reasons([turned, honest]) == end_reasons([turned, fallen]) == []
+    )
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,21 @@ def fixed_noise(x, upstream):
     return tf.random.stateless_normal(tf.shape(x), [1, 2]) * tf.reduce_mean(tf.abs(upstream))
 
 
+@tf.custom_gradient
+def signed(x, signs):
+    return tf.identity(x), lambda upstream: (upstream * signs[:, None, None, None], None)
+
+
+def wall(base):
+    """The model itself, whose gradient leads back as soon as an image comes near the boundary."""
+
+    def function(x):
+        best = tf.math.top_k(tf.stop_gradient(base(x)), 2).values
+        return signed(x, tf.where(best[:, 0] - best[:, 1] < 5, -1.0, 1.0))
+
+    return through(base, Made(function))
+
+
 TRAPS = {
     "negated": lambda base: through(base, with_gradient(tf.identity, lambda x, g: -g)),
     "stopped": lambda base: through(base, Made(tf.stop_gradient)),
@@ -127,6 +142,7 @@ TRAPS = {
     "half negated": lambda base: through(
         base, with_gradient(tf.identity, lambda x, g: g * tf.where(tf.range(SIDE)[:, None, None] % 2 == 0, 1.0, -1.0))
     ),
+    "wall": wall,
 }
 
 HONEST = {

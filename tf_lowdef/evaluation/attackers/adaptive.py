@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -13,15 +12,15 @@ import numpy.typing as npt
 from tf_lowdef.attacks import Attack
 from tf_lowdef.bounds import Bound
 from tf_lowdef.evaluation.attackers.budgets import Budget
+from tf_lowdef.evaluation.attackers.questions import Questions, Target
 from tf_lowdef.evaluation.images.spool import Spool
 from tf_lowdef.evaluation.judging.outcomes import Attacked, Made, Outcome, survivors
-from tf_lowdef.evaluation.judging.probes import Probe, probe_reasons
+from tf_lowdef.evaluation.judging.probes import end_reasons, probe_reasons
+from tf_lowdef.evaluation.models.attempts import sanity_attack
 from tf_lowdef.evaluation.models.draws import REPORT_DRAWS
-from tf_lowdef.evaluation.models.planted import reaches_a_level
 from tf_lowdef.evaluation.models.predict import class_count
-from tf_lowdef.evaluation.models.probe import PROBE_IMAGES
-from tf_lowdef.evaluation.models.run_models import RunModels, padded_size, sanity_attack
-from tf_lowdef.jobs import LocalRunner, Record, Runner, SplitWork, Unit, cut
+from tf_lowdef.evaluation.models.run_models import RunModels, padded_size
+from tf_lowdef.jobs import LocalRunner, Record, Runner, SplitWork, cut
 from tf_lowdef.results.paths import image_folder
 from tf_lowdef.threats import Threat
 
@@ -29,19 +28,6 @@ Indices = npt.NDArray[np.int64]
 
 SANITY = "sanity"
 """The name of the units that try `SANITY_EPSILON`; their images are not kept."""
-
-
-@dataclass(frozen=True)
-class _Target:
-    """A defence under attack: which of its site's models have gradients, and what it makes of the clean images."""
-
-    defence: str
-    differentiable: list[int]
-    clean: Outcome
-
-    def attackable_by(self, attack: Attack) -> list[int]:
-        """Return the models that an attack is tried on; all of them classify alike."""
-        return self.differentiable if attack.needs_gradient else [0]
 
 
 class AdaptiveAttacker:
@@ -84,6 +70,7 @@ class AdaptiveAttacker:
         self._keep = keep
         self._runner = runner or LocalRunner()
         self._progress = progress or (lambda _: None)
+        self._ask = Questions(threat, site, images, budget, self._runner)
 
     @property
     def stages(self) -> int:
@@ -92,19 +79,22 @@ class AdaptiveAttacker:
 
     def attack(self, defence: str, clean: Outcome) -> Attacked:
         """Attack one defence with everything; `clean` is what it makes of the clean images."""
-        target, attacked = _Target(defence, self._differentiable(defence), clean), Attacked()
-        attacked.reasons = probe_reasons(self._probe(target))
+        target, attacked = Target(defence, self._ask.differentiable(defence), clean), Attacked()
+        attacked.reasons = probe_reasons(self._ask.probe(target))
         everything = np.flatnonzero((clean.shares > 0) | (clean.chosen_by > 0))
         for name, attack in self._explicit.items():
             attacked.outcomes.append(self._stage(target, name, attack, everything, conditional=False))
         for bound in self._bounds:
             self._run_cascade(target, bound, everything, attacked)
-        within = [len(survivors(target.clean, attacked.outcomes, bound)) for bound in self._bounds]
-        if any(within) or (not within and any(outcome.shares.any() for outcome in attacked.outcomes)):
+        left = {bound: survivors(clean, attacked.outcomes, bound) for bound in self._bounds}
+        largest = {bound.norm: (bound, places) for bound, places in left.items() if len(places)}
+        for bound, places in largest.values():
+            attacked.reasons += end_reasons(self._ask.probe_ends(target, bound, places))
+        if largest or (not left and any(outcome.shares.any() for outcome in attacked.outcomes)):
             self._check_sanity(target, attacked)
         return attacked
 
-    def _run_cascade(self, target: _Target, bound: Bound, everything: Indices, attacked: Attacked) -> None:
+    def _run_cascade(self, target: Target, bound: Bound, everything: Indices, attacked: Attacked) -> None:
         """Try the budget's attacks within one bound, each on what those before have left.
 
         What attacks without gradients have fooled is still tried by those with them: otherwise nothing would show that
@@ -137,7 +127,7 @@ class AdaptiveAttacker:
         cascade += [] if another is None else [another]
         return [attack for attack in cascade if attack.spec not in self._explicit]
 
-    def _stage(self, target: _Target, name: str, attack: Attack, places: Indices, conditional: bool) -> Outcome:
+    def _stage(self, target: Target, name: str, attack: Attack, places: Indices, conditional: bool) -> Outcome:
         """Try one attack on some images of one defence."""
         strong = strengthen(attack)
         setting = {**strong.describe(), "knowledge": self._threat.knowledge, "budget": self._budget.name}
@@ -153,16 +143,14 @@ class AdaptiveAttacker:
             outcome.put(places, target.clean.shares[places], target.clean.chosen_by[places])
             self._progress(len(places))
             return outcome
-        self._self_test(target, name, strong, made)
+        self._ask.self_test(target, name, strong, made)
         for part, record in self._attacked(target, name, strong, places):
             made.put(part, record.arrays, float(record["attack_seconds"]))
             outcome.put(part, record["shares"], record["chosen_by"], float(record["seconds"]), record["suspicion"])
             self._progress(len(part))
         return outcome
 
-    def _attacked(
-        self, target: _Target, name: str, attack: Attack, places: Indices
-    ) -> Iterator[tuple[Indices, Record]]:
+    def _attacked(self, target: Target, name: str, attack: Attack, places: Indices) -> Iterator[tuple[Indices, Record]]:
         """Do the units of one attack on some images of one defence; yield the places and the record of each."""
         units = cut(
             f"{self._threat.name}/{target.defence}/{name}", places, padded_size(len(places), self._site.batch_size)
@@ -179,21 +167,7 @@ class AdaptiveAttacker:
         for unit, record in zip(units, self._runner.run(units, work), strict=True):
             yield np.array(unit.task["places"], np.int64), record
 
-    def _self_test(self, target: _Target, name: str, attack: Attack, made: Made) -> None:
-        """Let an attack with gradients find examples that were planted, and note how it did; not where draws decide."""
-        places = np.flatnonzero(target.clean.shares > 0.5)[: self._budget.planted_images]
-        draws = self._site.predictor.draws(self._site.defences[target.defence])
-        if draws or not attack.needs_gradient or not reaches_a_level(attack) or not len(places):
-            return
-        step = partial(RunModels.self_test, defence=target.defence, attack=attack, number=target.differentiable[0])
-        unit = Unit(f"{self._threat.name}/{target.defence}/{name}/self-test", {"places": places.tolist()})
-        record = next(self._runner.run([unit], SplitWork(self._images.batch, step, self._site)))
-        made.planted, made.found = int(record.facts["planted"]), int(record.facts["found"])
-        if made.planted:
-            verdict = "failed" if made.failed_self_test else "passed"
-            made.setting["self_test"] = f"{verdict}: {made.found} of {made.planted} planted examples found"
-
-    def _check_sanity(self, target: _Target, attacked: Attacked) -> None:
+    def _check_sanity(self, target: Target, attacked: Attacked) -> None:
         """Attack a few images with a perturbation that nothing can withstand."""
         places = np.flatnonzero(target.clean.shares > 0.5)[: self._budget.sanity_images]
         if not target.differentiable or not len(places):
@@ -202,23 +176,6 @@ class AdaptiveAttacker:
         records = [record for _, record in self._attacked(target, SANITY, attack, places)]
         attacked.sanity_images = len(places)
         attacked.sanity_left = int(sum((record["shares"] >= 0.5).sum() for record in records))
-
-    def _probe(self, target: _Target) -> list[Probe]:
-        """Ask a few images what the gradients of a defended model are worth."""
-        places = np.flatnonzero(target.clean.shares > 0.5)[: min(PROBE_IMAGES, self._site.batch_size)]
-        if not target.differentiable or not len(places):
-            return []
-        step = partial(RunModels.probe_gradients, defence=target.defence, through=target.differentiable)
-        unit = Unit(f"{self._threat.name}/{target.defence}/probe", {"places": places.tolist()})
-        record = next(self._runner.run([unit], SplitWork(self._images.batch, step, self._site)))
-        return [Probe(**facts) for facts in record.facts["probes"]]
-
-    def _differentiable(self, defence: str) -> list[int]:
-        """Return which of a defence's models have a gradient."""
-        step = partial(RunModels.probe_defended, defence=defence)
-        probe = SplitWork(lambda _: self._images.first(), step, self._site)
-        flags = next(self._runner.run([Unit(f"{self._threat.name}/{defence}/gradient")], probe)).facts["gradients"]
-        return [number for number, flag in enumerate(flags) if flag]
 
 
 def strengthen(attack: Attack) -> Attack:

@@ -12,7 +12,7 @@ from tf_lowdef.attacks import Attack
 from tf_lowdef.bounds import in_order
 from tf_lowdef.evaluation.images.spool import Spool
 from tf_lowdef.evaluation.judging.outcomes import Made, Outcome
-from tf_lowdef.evaluation.judging.probes import Probe, victim_reasons
+from tf_lowdef.evaluation.judging.probes import FEWEST, Probe, victim_reasons
 from tf_lowdef.evaluation.judging.refusals import mark
 from tf_lowdef.evaluation.models.draws import REPORT_DRAWS
 from tf_lowdef.evaluation.models.judge import Batch
@@ -91,23 +91,34 @@ class OneModelAttacker:
         return outcomes
 
     def _doubts(self, threat: Threat, made: Sequence[Made]) -> list[str]:
-        """Return why gradients through the threat's victim are not to be trusted, asked of the first images."""
+        """Return why gradients through the threat's victim are not to be trusted, asked of images that it gets right.
+
+        Where an attack stops is asked of images that all of them left.
+        """
         trusting = [each for each in made if each.gradient and not each.missing]
-        if not trusting or not len(self._images):
+        attackable = np.any([each.tried & each.attackable for each in trusting], axis=0) if trusting else np.zeros(0)
+        places = np.flatnonzero(attackable)[:PROBE_IMAGES]
+        if not len(places):
             return []
-        places = list(range(min(PROBE_IMAGES, self._site.batch_size, len(self._images))))
         bounds = in_order(each.bound for each in trusting if each.bound is not None)
         bound = max((each for each in bounds if each.norm == bounds[0].norm and each.levels >= 1), default=None)
-        step = partial(RunModels.check_victim, threat=threat, bound=bound)
-        unit = Unit(f"{threat.name}/check", {"places": places})
-        record = next(self._runner.run([unit], SplitWork(self._images.batch, step, self._site)))
-        images, left = record.facts["sanity"]
-        within = (
-            [each.success & each.within(bound) for each in trusting] if bound else [np.zeros(len(self._images), bool)]
+        record = self._asked(
+            f"{threat.name}/check", places, partial(RunModels.check_victim, threat=threat, bound=bound)
         )
-        fooled = np.any(within, axis=0)[places]
-        only = int((record["square"] & ~fooled).sum())
-        return victim_reasons(Probe(**record.facts["probe"]), images, left, only)
+        images, left = record.facts["sanity"]
+        fooled, ends = np.zeros(len(self._images), bool), list[Probe]()
+        if bound is not None:
+            fooled = np.any([each.success & each.within(bound) for each in trusting], axis=0)
+            withstand = np.flatnonzero(attackable & ~fooled)[:PROBE_IMAGES]
+            if len(withstand) >= FEWEST:
+                step = partial(RunModels.probe_victim_ends, threat=threat, bound=bound)
+                ends.append(Probe(**self._asked(f"{threat.name}/ends", withstand, step).facts["probe"]))
+        only = int((record["square"] & ~fooled[places]).sum())
+        return victim_reasons(Probe(**record.facts["probe"]), ends, images, left, only)
+
+    def _asked(self, name: str, places: Indices, step: Callable[..., Record]) -> Record:
+        unit = Unit(name, {"places": places.tolist()})
+        return next(self._runner.run([unit], SplitWork(self._images.batch, step, self._site)))
 
     def _defended(
         self, name: str, outcomes: list[Outcome], step: Callable[[RunModels, Batch], Record]

@@ -9,7 +9,11 @@ import numpy.typing as npt
 
 from tf_lowdef.attacks import Attack
 from tf_lowdef.attacks.model_fn import are_probabilities
+from tf_lowdef.evaluation.judging.outcomes import Outcome
+from tf_lowdef.evaluation.judging.probes import FEWEST
+from tf_lowdef.results import CLEAN
 from tf_lowdef.results.statistics import wilson_interval
+from tf_lowdef.threats import knows_defence
 
 NEAR_CHANCE = 0.05
 """A model that covers less than this share of the way from guessing to perfection counts as guessing."""
@@ -104,6 +108,28 @@ def few_images_warnings(n: int, adaptive: bool) -> list[str]:
     return [
         f"{n} images are too few to compare attackers with one another: the exact test can refuse nothing below "
         f"{FEWEST_DISCORDANT}, so that worst cases are checked less than they should be"
+    ]
+
+
+def few_probed_warnings(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return a warning where too few images were right for gradients to be asked about, and something was left.
+
+    Args:
+        outcomes: Of clean and attacked images.
+    """
+    right = {each.defence: int((each.shares > 0.5).sum()) for each in outcomes if each.attack == CLEAN}
+    few: dict[str, int] = {}
+    for each in outcomes:
+        if each.threat is None or each.made is None or not each.made.gradient or each.made.missing:
+            continue
+        adaptive = knows_defence(each.threat)
+        count = right[each.defence] if adaptive else int((each.made.tried & each.made.attackable).sum())
+        if each.shares.any() and count < FEWEST:
+            few[f"{each.threat} against {each.defence}" if adaptive else each.threat] = count
+    return [
+        f"{who}: the attacked model classifies {count} of the clean images correctly, and {FEWEST} are the fewest that "
+        "tell anything of its gradients: what hides them would not be seen"
+        for who, count in few.items()
     ]
 
 

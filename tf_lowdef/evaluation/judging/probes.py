@@ -30,6 +30,7 @@ class Probe(NamedTuple):
             other images; likewise the lesser of both, of the better step size.
         hidden: The share of the effect of random noise that values without a gradient in any image are good for.
         blind: The share of values (pixels of a channel) without a gradient in any image.
+        alone: Whether the scores of an image depend on no other one in its batch (where it draws, they need not).
     """
 
     images: int
@@ -39,6 +40,7 @@ class Probe(NamedTuple):
     leads: int = 0
     hidden: float = 0.0
     blind: float = 0.0
+    alone: bool = True
 
 
 def probe_reasons(probes: Sequence[Probe]) -> list[str]:
@@ -57,6 +59,8 @@ def probe_reasons(probes: Sequence[Probe]) -> list[str]:
         found.append(
             "two equal passes give other scores, and no layer says that it draws: derive it from RandomisedLayer"
         )
+    if not all(each.alone for each in probes):
+        found.append("the answer to an image depends on the others in its batch")
     images = max(each.images for each in probes)
     if images < FEWEST:
         return found
@@ -73,16 +77,34 @@ def probe_reasons(probes: Sequence[Probe]) -> list[str]:
     return found
 
 
-def victim_reasons(found: Probe, images: int, left: int, only: int) -> list[str]:
+def end_reasons(probes: Sequence[Probe]) -> list[str]:
+    """Return why no gradient of a model is to be trusted where attacks along it stop: it turns round, or goes astray.
+
+    Args:
+        probes: Of each gradient that the model offers, of images that withstood an attack along it; the best of them
+            counts, and one that too few withstood speaks for the model.
+    """
+    if not probes or min(each.images for each in probes) < FEWEST:
+        return []
+    best = max(probes, key=lambda each: each.leads / each.images)
+    if best.leads >= LED * best.images:
+        return []
+    count = best.images - best.leads
+    return [f"where an attack stops, a step along the gradient does no more harm than others on {count} of "
+            f"{best.images} images"]  # fmt: skip
+
+
+def victim_reasons(found: Probe, ends: Sequence[Probe], images: int, left: int, only: int) -> list[str]:
     """Return why the gradients of a model that a threat attacks are not to be trusted.
 
     Args:
         found: What a few images told of it.
+        ends: What they told of it where an attack stopped; none where none was left.
         images: How many were attacked at `SANITY_EPSILON`.
         left: Of these, how many it withstood.
         only: How many a short Square attack fooled that no attack with gradients did.
     """
-    reasons = probe_reasons([found])
+    reasons = probe_reasons([found]) + end_reasons(ends)
     if left:
         reasons.append(f"{left} of {images} images withstand an attack at epsilon {SANITY_EPSILON:g}")
     if only >= BEATEN:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tf_lowdef.attacks import MPGD, Attack, AttackResult, Square
+from tf_lowdef.attacks import Attack, Square
 from tf_lowdef.bounds import Bound
 from tf_lowdef.defences import Defence
-from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON, observe
-from tf_lowdef.evaluation.judging.probes import Probe
+from tf_lowdef.evaluation.judging.outcomes import observe
+from tf_lowdef.evaluation.models.attempts import probe_ends, run_attack, run_probe, sanity_attack
 from tf_lowdef.evaluation.models.draws import ExpectedModel, attackable
-from tf_lowdef.evaluation.models.judge import Batch, Found, Labels, Pixels, judge_named, worst_example
+from tf_lowdef.evaluation.models.judge import Batch, Found, Pixels, judge_named, worst_example
 from tf_lowdef.evaluation.models.planted import self_test
 from tf_lowdef.evaluation.models.predict import Predictor
-from tf_lowdef.evaluation.models.probe import gives_gradient, probe
+from tf_lowdef.evaluation.models.probe import gives_gradient
 from tf_lowdef.evaluation.models.variants import defended_models
 from tf_lowdef.files import encode_png
 from tf_lowdef.jobs import Record
@@ -99,8 +98,18 @@ class RunModels:
 
     def probe_gradients(self, batch: Batch, *, defence: str, through: Sequence[int]) -> Record:
         """Return what some images tell of the gradients of a defended model; see `probe`."""
-        probes = [self._probe(self.defended(defence)[number], batch)._asdict() for number in through]
-        return Record(facts={"probes": probes})
+        models, asking = self.defended(defence), (*batch[:2], self.batch_size, self.seed)
+        return Record(facts={"probes": [run_probe(models[number], *asking)._asdict() for number in through]})
+
+    def probe_ends(self, batch: Batch, *, defence: str, through: Sequence[int], bound: Bound) -> Record:
+        """Return what the gradients of a defended model are worth where an attack stops; see `probe_ends`."""
+        models, asking = self.defended(defence), (bound, *batch[:2], self.batch_size, self.seed)
+        return Record(facts={"probes": [probe_ends(models[number], *asking)._asdict() for number in through]})
+
+    def probe_victim_ends(self, batch: Batch, *, threat: Threat, bound: Bound) -> Record:
+        """Return what the gradient of a threat's victim is worth where an attack stops; see `probe_ends`."""
+        found = probe_ends(self.victim(threat), bound, *batch[:2], self.batch_size, self.seed)
+        return Record(facts={"probe": found._asdict()})
 
     def self_test(self, batch: Batch, *, defence: str, attack: Attack, number: int) -> Record:
         """Return how many planted examples an attack finds through one gradient of a defended model."""
@@ -119,7 +128,7 @@ class RunModels:
             bool ``square``, which images the Square attack fooled, none where the victim draws.
         """
         victim = self.victim(threat)
-        found = self._probe(victim, batch)
+        found = run_probe(victim, *batch[:2], self.batch_size, self.seed)
         sanity = run_attack("sanity", sanity_attack(), victim, *batch[:2], self.batch_size, self.seed)
         right = sanity.clean_predictions == batch.labels
         fooled = np.zeros(len(batch.labels), bool)
@@ -128,11 +137,6 @@ class RunModels:
             fooled = run_attack("square", square, victim, *batch[:2], self.batch_size, self.seed).success & right
         facts = {"probe": found._asdict(), "sanity": [int(right.sum()), int((right & ~sanity.success).sum())]}
         return Record({"square": fooled}, facts=facts)
-
-    def _probe(self, model: Any, batch: Batch) -> Probe:
-        if isinstance(model, ExpectedModel):
-            model.begin("probe", self.seed)
-        return probe(model, *batch[:2], self.seed)
 
     def judge_clean(self, batch: Batch) -> Record:
         """Return what every defence makes of clean images."""
@@ -228,26 +232,9 @@ class RunModels:
         return {name: np.stack(arrays) for name, arrays in zip(JUDGED, zip(*found, strict=True), strict=True)}
 
 
-def sanity_attack(steps: int = 20) -> MPGD:
-    """Return what nothing must withstand; it has two losses, because one may have no gradient."""
-    return MPGD(SANITY_EPSILON, steps=steps, restarts=2)
-
-
 def padded_size(count: int, batch_size: int) -> int:
     """Return the least power of two that holds `count` images, at most the batch size: a batch is padded to it."""
     return min(batch_size, 1 << max(count - 1, 0).bit_length())
-
-
-def run_attack(
-    name: str, attack: Attack, target: Any, pixels: Pixels, labels: Labels, batch_size: int, seed: int
-) -> AttackResult:
-    """Attack one batch; where the target draws, its draws begin anew."""
-    if isinstance(target, ExpectedModel):
-        target.begin(name, seed)
-    with warnings.catch_warnings():
-        # once for the whole run it stands among the results' warnings
-        warnings.filterwarnings("ignore", "The model's outputs are nonnegative", UserWarning)
-        return attack(target, pixels, labels, batch_size=batch_size, seed=seed)
 
 
 def as_files(folder: str | None, images: Pixels, names: Sequence[str]) -> dict[str, bytes]:

@@ -1,0 +1,99 @@
+"""What is asked of a defended model besides attacking it: whether what attacks rely on is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tf_lowdef.attacks import Attack
+from tf_lowdef.bounds import Bound
+from tf_lowdef.evaluation.attackers.budgets import Budget
+from tf_lowdef.evaluation.images.spool import Spool
+from tf_lowdef.evaluation.judging.outcomes import Made, Outcome
+from tf_lowdef.evaluation.judging.probes import FEWEST, Probe
+from tf_lowdef.evaluation.models.planted import reaches_a_level
+from tf_lowdef.evaluation.models.probe import PROBE_IMAGES
+from tf_lowdef.evaluation.models.run_models import RunModels
+from tf_lowdef.jobs import Record, Runner, SplitWork, Unit
+from tf_lowdef.threats import Threat
+
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A defence under attack: which of its site's models have gradients, and what it makes of the clean images."""
+
+    defence: str
+    differentiable: list[int]
+    clean: Outcome
+
+    def attackable_by(self, attack: Attack) -> list[int]:
+        """Return the models that an attack is tried on; all of them classify alike."""
+        return self.differentiable if attack.needs_gradient else [0]
+
+    def right(self, most: int) -> Indices:
+        """Return the first images that it classifies correctly in most draws, at most so many."""
+        return np.flatnonzero(self.clean.shares > 0.5)[:most]
+
+
+class Questions:
+    """Asks a few images about a defended model, a unit each.
+
+    Args:
+        threat: Whose attacker asks.
+        site: The classifier and the defences.
+        images: What is attacked.
+        budget: How many images a self-test takes.
+        runner: Does the units.
+    """
+
+    def __init__(self, threat: Threat, site: RunModels, images: Spool, budget: Budget, runner: Runner) -> None:
+        self._threat, self._site, self._images = threat, site, images
+        self._budget, self._runner = budget, runner
+
+    def differentiable(self, defence: str) -> list[int]:
+        """Return which of a defence's models have a gradient."""
+        step = partial(RunModels.probe_defended, defence=defence)
+        probe = SplitWork(lambda _: self._images.first(), step, self._site)
+        flags = next(self._runner.run([Unit(f"{self._threat.name}/{defence}/gradient")], probe)).facts["gradients"]
+        return [number for number, flag in enumerate(flags) if flag]
+
+    def probe(self, target: Target) -> list[Probe]:
+        """Return what a few images that a defended model classifies correctly tell of each of its gradients."""
+        places = target.right(PROBE_IMAGES)
+        if not target.differentiable or not len(places):
+            return []
+        step = partial(RunModels.probe_gradients, defence=target.defence, through=target.differentiable)
+        record = self._asked(f"{target.defence}/probe", places, step)
+        return [Probe(**facts) for facts in record.facts["probes"]]
+
+    def probe_ends(self, target: Target, bound: Bound, left: Indices) -> list[Probe]:
+        """Return what each gradient is worth where an attack within a bound stops, asked of images that it left."""
+        if not target.differentiable or len(left) < FEWEST or bound.levels < 1:
+            return []
+        step = partial(RunModels.probe_ends, defence=target.defence, through=target.differentiable, bound=bound)
+        record = self._asked(f"{target.defence}/ends/{bound}", left[:PROBE_IMAGES], step)
+        return [Probe(**facts) for facts in record.facts["probes"]]
+
+    def self_test(self, target: Target, name: str, attack: Attack, made: Made) -> None:
+        """Let an attack with gradients find examples that were planted, and note how it did; not where draws decide."""
+        places = target.right(self._budget.planted_images)
+        draws = self._site.predictor.draws(self._site.defences[target.defence])
+        if draws or not attack.needs_gradient or not reaches_a_level(attack) or not len(places):
+            return
+        step = partial(RunModels.self_test, defence=target.defence, attack=attack, number=target.differentiable[0])
+        record = self._asked(f"{target.defence}/{name}/self-test", places, step)
+        made.planted, made.found = int(record.facts["planted"]), int(record.facts["found"])
+        if made.planted:
+            verdict = "failed" if made.failed_self_test else "passed"
+            made.setting["self_test"] = f"{verdict}: {made.found} of {made.planted} planted examples found"
+
+    def _asked(self, name: str, places: Indices, step: Callable[..., Any]) -> Record:
+        unit = Unit(f"{self._threat.name}/{name}", {"places": places.tolist()})
+        return next(self._runner.run([unit], SplitWork(self._images.batch, step, self._site)))
