@@ -101,6 +101,13 @@ def test_only_the_oblivious_attacker_was_tried():
     assert "whether it holds against an attacker who knows of it was not tried" in text
 
 
+def test_attacks_without_an_epsilon_are_of_none():
+    tried = [row(threat, "deepfool", WEBP, left) for threat, left in (("oblivious", 0.6), ("adaptive", 0.0))]
+    left = "deepfool, which has none, leaves 0 % of 100 images, 95 % interval -5 to 5."
+    assert conclusion(results(tried[1])) == f"`webp:60+flip` was attacked within no epsilon: {left}"
+    assert conclusion(results(*tried)).endswith(f", and one who does attacked it within no epsilon: {left}")
+
+
 def test_only_the_adaptive_attacker_was_tried():
     assert conclusion(results(worst(0.0))) == (
         "`webp:60+flip` at epsilon 4 does not hold against an attacker who knows of it (0 % of 100 images, "

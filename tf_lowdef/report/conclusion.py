@@ -56,7 +56,7 @@ def _under_attack(results: Results) -> str:
     row = known or unknown
     tried = _without_epsilon(results, defence)
     if row is None and tried is not None:
-        return f"Nothing is said of {name} within any epsilon: {tried}."
+        return f"{name} was attacked within no epsilon: {tried}."
     if row is None:
         return f"Only clean images were tried: nothing is said of any attack on {name}."
     if defence == BARE:
@@ -65,7 +65,7 @@ def _under_attack(results: Results) -> str:
     one_who_does = unknown is not None and unknown.threat == OBLIVIOUS  # of whom "does not know of it" was said
     who = "one who does" if one_who_does else THREATS[ADAPTIVE].who
     if known is None and tried is not None:
-        parts.append(f"nothing is said of {who} within any epsilon: {tried}")
+        parts.append(f"{who} attacked it within no epsilon: {tried}")
     else:
         parts.append(_knowing(known, results, who))
     text = f"{name}{where} " + ", and ".join(parts) + "."

@@ -237,7 +237,7 @@ def test_a_budget_keeps_to_every_digit(budget, bound):
 def test_without_an_epsilon_there_is_no_worst_case(model, dataset):
     results = evaluate(model, dataset, ["deepfool"], ["none", "flip"], "adaptive", limit=8)
     assert [row.name for row in results.rows if row.kind == "worst"] == []
-    assert conclusion(results).startswith("Nothing is said of `flip` within any epsilon: deepfool, which has none,")
+    assert conclusion(results).startswith("`flip` was attacked within no epsilon: deepfool, which has none, leaves")
 
 
 def test_what_was_asked_for_counts_as_another_kind_too(model, dataset, monkeypatch):
