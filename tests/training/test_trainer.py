@@ -332,7 +332,7 @@ def test_wrong_data_stop_before_the_first_step(data, change, message):
         keras.losses.CategoricalCrossentropy(),
         keras.losses.KLDivergence(),
     ],
-    ids=str,
+    ids=["class", "name", "name without a flag", "function", "object", "object without a flag"],
 )
 def test_a_loss_of_probabilities_is_refused(loss):
     with pytest.raises(ValueError, match="from_logits=True"):
