@@ -31,8 +31,10 @@ def half(demo):
     "spec",
     [
         "bim:4",
-        "apgd-ce:4,steps=10",
-        *(pytest.param(each, marks=pytest.mark.slow) for each in ("fgsm:4", "apgd-dlr:4,steps=10")),
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in ("fgsm:4", "apgd-ce:4,steps=10", "apgd-dlr:4,steps=10")
+        ),
     ],
 )
 def test_it_falls_as_far_as_in_single_precision(demo, half, spec):

@@ -181,6 +181,7 @@ def test_apgd_is_as_strong_as_arts(task, art_counts, make, loss):
     assert ours.success.sum() >= theirs - MOST_APART
 
 
+@pytest.mark.slow
 def test_square_is_as_strong_as_arts(task):
     ours = Square(6, queries=SQUARE_QUERIES)(task.model, task.images, task.labels, batch_size=100)
     theirs = [

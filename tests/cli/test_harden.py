@@ -68,6 +68,7 @@ def test_the_users_model_is_never_moved(run_cli, toy, tmp_path):
     assert own.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_a_url_goes_on_and_a_damaged_image_is_left_out(run_cli, toy, tmp_path):
     (tmp_path / "data" / "0" / "!first.png").write_bytes(b"no picture")
     command = ["harden", *toy, "-o", tmp_path / "hard.keras", "--budget", "none", "--run", f"file://{tmp_path}/run"]

@@ -147,6 +147,7 @@ def test_few_images_of_a_good_model_are_a_warning():
     assert any("100.0% of 2 images, too few to tell it from chance (50.0%)" in each for each in found.warnings)
 
 
+@pytest.mark.slow
 def test_a_classifier_that_came_to_nothing_is_told(make, data):
     found = harden(make(), data, validation=data, optimizer="sgd", callbacks=[Ruin()], **QUICK)
     assert any("After the training" in each and "near chance" in each for each in found.warnings)
@@ -154,6 +155,7 @@ def test_a_classifier_that_came_to_nothing_is_told(make, data):
     assert found.facts["optimizer"]["class_name"] == "SGD"
 
 
+@pytest.mark.slow
 def test_bfloat16_goes_on(make, data, tmp_path):
     keras.mixed_precision.set_dtype_policy("bfloat16")
     try:

@@ -240,6 +240,7 @@ def test_without_an_epsilon_there_is_no_worst_case(model, dataset):
     assert conclusion(results).startswith("`flip` was attacked within no epsilon: deepfool, which has none, leaves")
 
 
+@pytest.mark.slow
 def test_what_was_asked_for_counts_as_another_kind_too(model, dataset, monkeypatch):
     """It is tried first, on every image, and the budget's own attacks still meet what it has fooled."""
     small = dataclasses.replace(BUDGETS["quick"], attacks=("fgsm:{}",), another=("bim:{}",), sanity_images=2)
