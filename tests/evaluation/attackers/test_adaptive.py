@@ -73,7 +73,7 @@ def test_the_cascade_goes_on_with_what_is_left(run):
     results, _ = run
     for defence in DEFENCES:
         left = int(results.row("bim:3", defence, "adaptive").correct)
-        for attack in ("mpgd:3,classes=3", "mpgd:3,steps=50,restarts=2,classes=3", "square:3,queries=100"):
+        for attack in ("mpgd:3,classes=3", "mpgd:3,steps=60,restarts=3,classes=5", "square:3,queries=100"):
             rows = [row for row in results.rows if (row.attack, row.defence) == (attack, defence)]
             if not left:
                 assert rows == []

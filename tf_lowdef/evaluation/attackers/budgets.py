@@ -57,7 +57,7 @@ EXPLICIT = Budget("none", (), (), 10, 8, 20, 4, f"Only the attacks that were ask
 BUDGETS = {
     "quick": Budget(
         "quick",
-        ("mpgd:{},steps=20,classes=3", "mpgd:{},steps=50,restarts=2,classes=3", "square:{},queries=100"),
+        ("mpgd:{},steps=20,classes=3", "mpgd:{},steps=60,restarts=3,classes=5", "square:{},queries=100"),
         (),
         2,
         8,
