@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+import tensorflow as tf
 
 from tf_lowdef.data.image_data import ImageData
 from tf_lowdef.files import ImageReadError
@@ -71,6 +73,12 @@ def test_what_cannot_be_read_is_left_out_and_named():
     labels = np.concatenate([labels for _, labels in told(feed, 0, 1)])
     assert sorted(labels) == [0, 1, 2, 4, 5, 6, 8, 9]
     assert feed.failed == {"3": "3.png: broken", "7": "7.png: broken"}
+
+
+def test_a_batch_without_any_image_is_an_error():
+    _, data = images_of(broken=(1, 2))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"No image of a batch could be read: [12]\.png: broken"):
+        told(Feed(data, range(3), 1, seed=1), 0, 1)
 
 
 def test_a_split_is_a_partition_by_the_seed():

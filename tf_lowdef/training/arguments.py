@@ -15,8 +15,8 @@ WARMUP = 0.1
 """Share of the steps in which the learning rate rises; then it falls to nothing as half a cosine."""
 WEIGHT_DECAY = 1e-4
 
-_LOGARITHMS = (keras.losses.KLDivergence, keras.losses.Poisson)
-"""Losses that take a logarithm of what they get, and cannot be told that it is one already."""
+_LOGARITHMS = (keras.losses.kl_divergence, keras.losses.poisson)
+"""What takes a logarithm of what it gets, and cannot be told that it is one already."""
 
 
 def check_loss(loss: Any) -> Any:
@@ -29,22 +29,19 @@ def check_loss(loss: Any) -> Any:
         ValueError: It takes probabilities; trained on logits it gives numbers that mean nothing.
     """
     found = keras.losses.get(loss) if isinstance(loss, str) else loss
-    if isinstance(found, keras.losses.Loss):
-        wrong = found.get_config().get("from_logits") is False or isinstance(found, _LOGARITHMS)
-    elif callable(found):
-        taken = inspect.signature(found).parameters.get("from_logits")
-        wrong = (taken is not None and taken.default is False) or found in (
-            keras.losses.kl_divergence,
-            keras.losses.poisson,
-        )
-    else:
-        wrong = False
-    if wrong:
+    if _options(found).get("from_logits") is False or getattr(found, "fn", found) in _LOGARITHMS:
         raise ValueError(
             "The classifier gives logits; the loss must be told so, such as "
             f"keras.losses.SparseCategoricalCrossentropy(from_logits=True). Received: loss={loss!r}"
         )
     return loss
+
+
+def _options(loss: Any) -> dict[str, Any]:
+    """Return what a loss is set to, by name; of a function its defaults."""
+    if isinstance(loss, keras.losses.Loss):
+        return dict(loss.get_config())
+    return {name: each.default for name, each in inspect.signature(loss).parameters.items()} if callable(loss) else {}
 
 
 def choose_optimizer(optimizer: Any, rate: float, steps: int) -> tuple[Any, dict[str, Any]]:

@@ -110,6 +110,10 @@ def split(count: int, share: float, seed: int, most: int) -> tuple[list[int], li
         seed: Decides which.
         most: How many are held back at most; the others are trained on.
     """
+    return draw(count, min(max(round(share * count), 1), count - 1, most), seed)
+
+
+def draw(count: int, many: int, seed: int) -> tuple[list[int], list[int]]:
+    """Return the indices that are left and those drawn, `many` or all of them, both in ascending order."""
     order = np.random.default_rng([seed, count]).permutation(count)
-    back = min(max(round(share * count), 1), count - 1, most)
-    return sorted(order[back:].tolist()), sorted(order[:back].tolist())
+    return sorted(order[many:].tolist()), sorted(order[:many].tolist())

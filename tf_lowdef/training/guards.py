@@ -135,7 +135,7 @@ class RobustValidation(keras.callbacks.Callback):
             self.history.setdefault(name, []).append(value)
         if logs is not None:
             logs.update(found)
-        *before, last = zip(self.history[self.monitor], self.history[CLEAN], strict=True)
+        *before, last = self._ranks()
         if self.best_epoch is None or last >= max(before, default=last):
             self.best_epoch, self.best_weights = epoch, self.model.classifier.get_weights()
         if self.overfitted is None and overfits(self.history):
@@ -150,8 +150,12 @@ class RobustValidation(keras.callbacks.Callback):
     @property
     def best(self) -> tuple[float, float]:
         """Clean accuracy and the monitored one of the best epoch, 0 to 1."""
-        judged, clean = max(zip(self.history[chosen_by(self.history)], self.history[CLEAN], strict=True))
+        judged, clean = max(self._ranks())
         return clean, judged
+
+    def _ranks(self) -> list[tuple[float, float]]:
+        """Return what each epoch is chosen by."""
+        return list(zip(self.history[chosen_by(self.history)], self.history[CLEAN], strict=True))
 
     @property
     def monitor(self) -> str:

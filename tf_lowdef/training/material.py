@@ -16,7 +16,7 @@ from tf_lowdef.evaluation.judging.checks import chance_warnings, shift_warnings
 from tf_lowdef.evaluation.models.opening import open_labelled
 from tf_lowdef.jobs.progress import Progress, Steps
 from tf_lowdef.models.range_probe import images_to_probe
-from tf_lowdef.training.feeding import Labels, split
+from tf_lowdef.training.feeding import Labels, draw, split
 
 MOST_VALIDATED = 500
 """Held-back images that are attacked after every epoch."""
@@ -75,7 +75,7 @@ class Opened:
         return [doubt for images in both for doubt in _check_knows(classifier, images)]
 
     def read(self, seed: int, report: Progress) -> Material:
-        """Read every image once.
+        """Read every image, those that are held back once more.
 
         A damaged one is found before the first epoch, so that every batch has images and all epochs have equal steps;
         and whether a training that was stopped is the same, the pixels decide.
@@ -98,7 +98,8 @@ class Opened:
             others, places = images, split(len(digests), self.validation, seed, MOST_VALIDATED)
             used, back = ([list(digests)[place] for place in some] for some in places)
         else:
-            others, used, back = self.validation, list(digests), _some(len(self.validation), seed)
+            others, used = self.validation, list(digests)
+            _, back = draw(len(others), MOST_VALIDATED, seed)
         kept = list(_read(others, back, failed))
         if not kept:
             raise ValueError(f"{others.source}: no image could be read: {next(iter(failed.values()), '')}")
@@ -131,11 +132,6 @@ def open_material(classifier: Any, data: Any, validation: Any, labels: Any, inpu
             f"`validation` must be a share above 0 and below 1, or images. Received: validation={validation!r}"
         )
     return Opened(images, float(validation))
-
-
-def _some(count: int, seed: int) -> list[int]:
-    order = np.random.default_rng([seed, count]).permutation(count)
-    return sorted(order[:MOST_VALIDATED].tolist())
 
 
 def _read(

@@ -169,7 +169,7 @@ class AdaptiveAttacker:
 
     def _check_sanity(self, target: Target, attacked: Attacked) -> None:
         """Attack a few images with a perturbation that nothing can withstand."""
-        places = np.flatnonzero(target.clean.shares > 0.5)[: self._budget.sanity_images]
+        places = target.right(self._budget.sanity_images)
         if not target.differentiable or not len(places):
             return
         attack = sanity_attack(self._budget.sanity_steps)

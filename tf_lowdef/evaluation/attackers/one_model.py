@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from tf_lowdef.attacks import Attack
 from tf_lowdef.bounds import in_order
+from tf_lowdef.evaluation.attackers.questions import ask
 from tf_lowdef.evaluation.images.spool import Spool
 from tf_lowdef.evaluation.judging.outcomes import Made, Outcome
 from tf_lowdef.evaluation.judging.probes import FEWEST, Probe, victim_reasons
@@ -102,9 +103,8 @@ class OneModelAttacker:
             return []
         bounds = in_order(each.bound for each in trusting if each.bound is not None)
         bound = max((each for each in bounds if each.norm == bounds[0].norm and each.levels >= 1), default=None)
-        record = self._asked(
-            f"{threat.name}/check", places, partial(RunModels.check_victim, threat=threat, bound=bound)
-        )
+        asked = partial(ask, self._runner, self._site, self._images)
+        record = asked(f"{threat.name}/check", places, partial(RunModels.check_victim, threat=threat, bound=bound))
         images, left = record.facts["sanity"]
         fooled, ends = np.zeros(len(self._images), bool), list[Probe]()
         if bound is not None:
@@ -112,13 +112,9 @@ class OneModelAttacker:
             withstand = np.flatnonzero(attackable & ~fooled)[:PROBE_IMAGES]
             if len(withstand) >= FEWEST:
                 step = partial(RunModels.probe_victim_ends, threat=threat, bound=bound)
-                ends.append(Probe(**self._asked(f"{threat.name}/ends", withstand, step).facts["probe"]))
+                ends.append(Probe(**asked(f"{threat.name}/ends", withstand, step).facts["probe"]))
         only = int((record["square"] & ~fooled[places]).sum())
         return victim_reasons(Probe(**record.facts["probe"]), ends, images, left, only)
-
-    def _asked(self, name: str, places: Indices, step: Callable[..., Record]) -> Record:
-        unit = Unit(name, {"places": places.tolist()})
-        return next(self._runner.run([unit], SplitWork(self._images.batch, step, self._site)))
 
     def _defended(
         self, name: str, outcomes: list[Outcome], step: Callable[[RunModels, Batch], Record]

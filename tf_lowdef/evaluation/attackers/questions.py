@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +22,7 @@ from tf_lowdef.jobs import Record, Runner, SplitWork, Unit
 from tf_lowdef.threats import Threat
 
 Indices = npt.NDArray[np.int64]
+Step = Callable[..., Record]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,21 @@ class Target:
     def right(self, most: int) -> Indices:
         """Return the first images that it classifies correctly in most draws, at most so many."""
         return np.flatnonzero(self.clean.shares > 0.5)[:most]
+
+
+def ask(runner: Runner, site: RunModels, images: Spool, name: str, places: Indices, step: Step) -> Record:
+    """Return the record of one unit: what a step of a run finds in some of its images.
+
+    Args:
+        runner: Does the unit.
+        site: The classifier and the defences.
+        images: Of the run.
+        name: Of the unit.
+        places: Which images.
+        step: From the site and a batch of these.
+    """
+    unit = Unit(name, {"places": places.tolist()})
+    return next(runner.run([unit], SplitWork(images.batch, step, site)))
 
 
 class Questions:
@@ -94,6 +109,5 @@ class Questions:
             verdict = "failed" if made.failed_self_test else "passed"
             made.setting["self_test"] = f"{verdict}: {made.found} of {made.planted} planted examples found"
 
-    def _asked(self, name: str, places: Indices, step: Callable[..., Any]) -> Record:
-        unit = Unit(f"{self._threat.name}/{name}", {"places": places.tolist()})
-        return next(self._runner.run([unit], SplitWork(self._images.batch, step, self._site)))
+    def _asked(self, name: str, places: Indices, step: Step) -> Record:
+        return ask(self._runner, self._site, self._images, f"{self._threat.name}/{name}", places, step)
