@@ -51,9 +51,6 @@ class ImageLayer(keras.layers.Layer):
     moves: bool = False
     """Whether it moves pixels without mixing in others' values, as a flip does; maps of its output are brought back."""
 
-    kept_bytes: int = 0
-    """About what its gradient keeps of every value of a batch, besides the output."""
-
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         self._scale_was_doubted = False

@@ -8,7 +8,7 @@ from tf_lowdef.defences import make_defence
 from tf_lowdef.evaluation.models import draws as draws_module
 from tf_lowdef.evaluation.models.draws import ExpectedModel, attackable, image_keys, kept_bytes
 from tf_lowdef.evaluation.models.predict import Predictor
-from tf_lowdef.layers import RandomCropLayer, TotalVariationLayer
+from tf_lowdef.layers import RandomCropLayer
 from tf_lowdef.models import defended_sequence
 
 
@@ -77,14 +77,6 @@ def test_as_many_draws_share_a_pass_as_fit_into_memory(noisy_model, monkeypatch)
         monkeypatch.setattr(draws_module, "MEMORY", one * fitting)
         passes[fitting] = attackable(noisy_model, 6, 8)._passes
     assert passes == {0: 6, 1: 6, 2: 3, 3: 2, 5: 2, 6: 1, 100: 1}
-
-
-def test_what_a_layer_keeps_counts(model):
-    light, heavy = (
-        kept_bytes(defended_sequence([TotalVariationLayer(gradient=gradient)], model))
-        for gradient in ("straight_through", "exact")
-    )
-    assert heavy - light > 24 * 24 * 3 * 100
 
 
 def test_open_shapes_fit_one_draw_at_a_time(noise_layer):

@@ -28,7 +28,7 @@ MEMORY = 3 * 2**29
 """Bytes that the draws of one pass may keep for the backward pass."""
 
 FLOAT_BYTES = 4
-"""Of a layer's output, per value; some layers keep more (`ImageLayer.kept_bytes`)."""
+"""Of a layer's output, per value."""
 
 
 def image_keys(pixels: Pixels, seed: int, draw: int) -> Keys:
@@ -154,5 +154,5 @@ def kept_bytes(model: Any) -> int:
         shapes = output_shapes(layer)
         if not shapes or any(None in shape for shape in shapes):
             return MEMORY
-        total += sum(map(math.prod, shapes)) * (FLOAT_BYTES + getattr(layer, "kept_bytes", 0))
+        total += sum(map(math.prod, shapes)) * FLOAT_BYTES
     return total * count_copies(all_layers(model))
