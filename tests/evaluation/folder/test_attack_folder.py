@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tf_lowdef.attacks import BIM, FGSM, DeepFool
-from tf_lowdef.evaluation.folder import attack_folder as module
+from tf_lowdef.evaluation.folder import keeping
 from tf_lowdef.evaluation.folder.attack_folder import attack_folder
 from tf_lowdef.evaluation.folder.log import LOST, MISCLASSIFIED, NOT_FOUND, status
 from tf_lowdef.files import is_temporary
@@ -219,7 +219,7 @@ def test_not_a_number_ends_the_run_and_keeps_what_is_done(model, csv_data, datas
 
 
 def test_a_full_disk_ends_the_run_and_keeps_what_is_done(model, csv_data, tmp_path, monkeypatch):
-    out, left, whole = tmp_path / "out", 12, module.write_bytes
+    out, left, whole = tmp_path / "out", 12, keeping.write_bytes
 
     def full(*arguments):
         nonlocal left
@@ -229,7 +229,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_done(model, csv_data, tmp_pa
         whole(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "write_bytes", full)
+        patch.setattr(keeping, "write_bytes", full)
         with pytest.raises(OSError, match=f"{out}: No space left on device. What is finished is kept"):
             attack_folder(model, csv_data, out, BIM(4), batch_size=8)
     assert len(table(out)) == 8

@@ -6,20 +6,19 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tf_lowdef import jobs
 from tf_lowdef.attacks import Attack
 from tf_lowdef.data.class_names import read_class_names
 from tf_lowdef.data.files import SourceFile, find_files
 from tf_lowdef.data.image_data import ClassNames, Wanted
 from tf_lowdef.data.load import from_files
-from tf_lowdef.evaluation.folder.log import ADVERSARIAL, LogLine, read_table, status, write_table
+from tf_lowdef.evaluation.folder.keeping import FolderJob, keep
+from tf_lowdef.evaluation.folder.log import ADVERSARIAL, LogLine, read_table, write_table
 from tf_lowdef.evaluation.folder.step import attack_images, read
 from tf_lowdef.evaluation.judging.checks import check_labels
 from tf_lowdef.evaluation.models.opening import channel_count, find_doubts, open_classifier
@@ -27,11 +26,10 @@ from tf_lowdef.evaluation.models.predict import class_count, input_size
 from tf_lowdef.evaluation.models.remote import write_recipe
 from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.evaluation.plan import check_counts
-from tf_lowdef.files import write_bytes
 from tf_lowdef.folders.output import prepare
 from tf_lowdef.folders.plan import ArgumentError, Fence
-from tf_lowdef.folders.run import FileOutcome, Summary, write_failed
-from tf_lowdef.jobs import LocalRunner, Runner, SplitWork, cut, explain_full_disk, hold_folder, is_full
+from tf_lowdef.folders.run import Summary, write_failed
+from tf_lowdef.jobs import LocalRunner, Runner, SplitWork, cut, explain_full_disk, hold_folder
 from tf_lowdef.jobs.ray import RayOptions, RayRunner
 from tf_lowdef.models.doubts import head_doubts
 from tf_lowdef.models.identity import identify
@@ -132,7 +130,7 @@ def attack_folder(
         exits.enter_context(hold_folder(out))
         exits.enter_context(explain_full_disk(str(out)))
         ours = prepare(out, identity, [], force)
-        job = _Job(
+        job = FolderJob(
             attack,
             out,
             Wanted(input_size(model), channel_count(model)),
@@ -147,23 +145,6 @@ def attack_folder(
         summary = _attack_all(job, site, runner, images, records, progress)
         write_failed(out, summary)
     return summary
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What stays the same from batch to batch; `overwrite` is off in a folder that held files before."""
-
-    attack: Attack
-    out: Path
-    wanted: Wanted
-    naming: str
-    overwrite: bool
-    fence: Fence
-    class_names: Sequence[str | None]
-
-    def class_name(self, index: int) -> str:
-        """Return what a class is called, nothing where nobody named it."""
-        return (self.class_names[index] or "") if index < len(self.class_names) else ""
 
 
 def _find(
@@ -206,7 +187,7 @@ def _warn_of_doubts(model: Any, images: Sequence[SourceFile]) -> None:
 
 
 def _attack_all(
-    job: _Job,
+    job: FolderJob,
     site: RunModels,
     runner: Runner,
     images: Sequence[SourceFile],
@@ -219,76 +200,10 @@ def _attack_all(
     units = cut("attack", np.arange(len(waiting)), site.batch_size)
     work = SplitWork(partial(read, waiting, job.wanted), partial(attack_images, attack=job.attack), site)
     for unit, made in zip(units, runner.run(units, work), strict=True):
-        _keep(job, waiting, made, records, summary)
+        keep(job, waiting, made, records, summary)
         write_table(job.out, [records[image.name] for image in images if image.name in records])
         done += len(unit.task["places"])
         if progress is not None:
             progress(done, len(waiting))
     summary.notes.update(record.status for record in records.values() if record.status != ADVERSARIAL)
     return summary
-
-
-def _keep(
-    job: _Job, images: Sequence[SourceFile], made: jobs.Record, records: dict[str, LogLine], summary: Summary
-) -> None:
-    """Write the images of a batch and add its records; what could not be read, or cannot be written, is a failure."""
-    for place, reason in made.facts["failed"]:
-        summary.add(images[place].file, FileOutcome("failed", reason))
-    for index, place in enumerate(made["places"].tolist()):
-        image, data = images[place], made.contents[str(place)]
-        try:
-            records[image.name] = _write(job, image, made, index, data, records)
-            before = image.path.stat().st_size
-        except (OSError, ArgumentError) as error:
-            if is_full(error):
-                raise
-            reason = getattr(error, "strerror", None) or str(error)
-            summary.add(image.file, FileOutcome("failed", f"cannot be written: {reason}"))
-            continue
-        summary.add(image.file, FileOutcome("converted", before=before, after=len(data)))
-
-
-def _write(
-    job: _Job, image: SourceFile, made: jobs.Record, index: int, data: bytes, records: dict[str, LogLine]
-) -> LogLine:
-    """Write one adversarial image, and say what became of it."""
-    label, before, after, reread, steps = (
-        int(made[name][index]) for name in ("labels", "before", "after", "reread", "steps")
-    )
-    written = _target(job, image, f"Adv_{label}-{after}", records)
-    link = job.fence.link_to((job.out / written).parent)
-    if link is not None:
-        raise ArgumentError(f"{link} is a link, and nothing is written through it")
-    write_bytes(job.out / written, data)
-    return LogLine(
-        name=image.name,
-        file=image.file,
-        written=written,
-        label=label,
-        before=before,
-        after=after,
-        reread=reread,
-        l2=round(float(made["l2"][index]), 6),
-        linf=float(made["linf"][index]),
-        steps=steps,
-        status=status(label, before, reread, bool(made["fooled"][index])),
-        label_name=job.class_name(label),
-        before_name=job.class_name(before),
-        after_name=job.class_name(after),
-        reread_name=job.class_name(reread),
-    )
-
-
-def _target(job: _Job, image: SourceFile, paper: str, records: dict[str, LogLine]) -> str:
-    """Return the PNG's path in the output folder; names of the paper's kind that meet are numbered."""
-    if job.naming == "stem":
-        name = f"{image.name}.png"
-        if (job.out / name).exists() and not job.overwrite:
-            raise ArgumentError(f"{job.out / name} exists and is no result of this tool (--force overwrites it)")
-        return name
-    taken = {record.written for record in records.values()}
-    name, number = f"{paper}.png", 1
-    while name in taken or (not job.overwrite and (job.out / name).exists()):
-        number += 1
-        name = f"{paper}_{number}.png"
-    return name
