@@ -23,6 +23,7 @@ from tf_lowdef.evaluation.images.selection import select_images
 from tf_lowdef.evaluation.images.spool import Spool
 from tf_lowdef.evaluation.judging.checks import clean_accuracy_warnings
 from tf_lowdef.evaluation.judging.rows import to_rows
+from tf_lowdef.evaluation.models.answers import check_answers
 from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier, open_labelled
 from tf_lowdef.evaluation.models.predict import class_count
 from tf_lowdef.evaluation.models.run_models import RunModels
@@ -141,6 +142,8 @@ def certify(
         selection = select_images(
             images, site, limit=limit, seed=seed, runner=runner, progress=partial(report, "Classifying clean images")
         )
+        if folder is not None:
+            check_answers(runner, site)
         spool = read_images(images, selection, batch_size, folder, runner)
         run = describe_run(model, images, selection, started)
         if attacked is not None:

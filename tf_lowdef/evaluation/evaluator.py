@@ -26,6 +26,7 @@ from tf_lowdef.evaluation.judging.checks import (
 from tf_lowdef.evaluation.judging.outcomes import Outcome
 from tf_lowdef.evaluation.judging.refusals import mark, unreliable_warnings
 from tf_lowdef.evaluation.judging.rows import compare_rows, group_by_defence, to_rows, worst_cases
+from tf_lowdef.evaluation.models.answers import check_answers
 from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier, open_labelled
 from tf_lowdef.evaluation.models.predict import class_count
 from tf_lowdef.evaluation.models.run_models import RunModels
@@ -179,6 +180,8 @@ def evaluate(
             check=partial(probability_warnings, attacks=[*plan.attacks.values(), *plan.budget_attacks(classes)]),
             progress=partial(report, "Classifying clean images"),
         )
+        if folder is not None:
+            check_answers(runner, site)
         gates.check(selection.digests[index] for index in selection.indices)
         warnings = (
             unsure

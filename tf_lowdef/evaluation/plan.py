@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tf_lowdef.attacks import Attack, parse_attack
+from tf_lowdef.attacks.own_code import hash_own_code
 from tf_lowdef.bounds import Bound
 from tf_lowdef.defences import Defence, name_defences
 from tf_lowdef.evaluation.attackers.budgets import Budget, bounds_of, find_budget
@@ -41,10 +42,12 @@ class Plan:
 
     def describe(self) -> dict[str, Any]:
         """Return the plan in plain values."""
+        code = {name: found for name, attack in self.attacks.items() if (found := hash_own_code(attack))}
         digests = {name: found for name, defence in self.defences.items() if (found := defence.digest)}
         return {
             "attacks": list(self.attacks),
             "defences": list(self.defences),
+            **({"attacks_sha256": code} if code else {}),
             **({"defences_sha256": digests} if digests else {}),
             "threat": list(self.threats),
             "budget": self.budget.name if self.adaptive else None,
@@ -95,11 +98,18 @@ def name_attacks(attacks: Any) -> dict[str, Attack]:
 
     Raises:
         TypeError: Something else is among them.
-        ValueError: A text names none.
+        ValueError: A text names none, or two different attacks have one name.
     """
     alone = isinstance(attacks, str | Attack) or not isinstance(attacks, Iterable)
     found = [_as_attack(each) for each in ([attacks] if alone else attacks) if not _is_clean(each)]
-    return {attack.spec: attack for attack in found}
+    by_name: dict[str, Attack] = {}
+    for attack in found:
+        if by_name.setdefault(attack.spec, attack) != attack:
+            raise ValueError(
+                f"`attacks` names {attack.spec!r} twice, for different attacks; a class of your own needs a `name` of "
+                f"its own. Received: {by_name[attack.spec]!r} and {attack!r}"
+            )
+    return by_name
 
 
 def _is_clean(attack: Any) -> bool:

@@ -40,6 +40,12 @@ def remembered(owner: Any, key: Hashable, make: Callable[[Callable[[], Any]], An
         return known[key]
 
 
+def forget(owner: Any) -> None:
+    """Drop what `remembered` keeps of an owner, its traces among it."""
+    with _LOCK:
+        _KNOWN.pop(owner, None)
+
+
 def compiled(
     owner: Any,
     function: Callable[..., Any],
@@ -50,8 +56,8 @@ def compiled(
 ) -> Any:
     """Return ``function(owner, *arrays)``, computed by a graph; there is one for each codec scope.
 
-    A model changed after its first call (layers added, a layer's attribute set) is not traced again; take a new model
-    object then.
+    A model changed after its first call (layers added, a layer's attribute set) is not traced again unless somebody
+    calls `forget`, as `tf_lowdef.models.changes` does for models with code of the user's own.
 
     Args:
         owner: A Keras model, a layer or any other callable.

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.layers import ImageLayer
 from tf_lowdef.models.adapter_layers import LogProbabilities, ToGrey, TwoLogits
+from tf_lowdef.models.changes import drop_stale_traces
 from tf_lowdef.models.cutting import split_defence
 from tf_lowdef.models.doubts import kept_head, remember
 from tf_lowdef.models.gated import find_gate
@@ -85,6 +86,7 @@ def as_classifier(
         raise ValueError(f"`outputs` must be one of {', '.join(HEADS)}. Received: outputs={outputs!r}")
     said = None if input_range is None else parse_input_range(input_range)
     if said is None and outputs is None and range_is_said(model):
+        drop_stale_traces(model)
         return model
     if said not in (None, PIXELS) and any(layer.name == RESCALING for layer in getattr(model, "layers", ())):
         raise ValueError(
@@ -95,6 +97,7 @@ def as_classifier(
     known = _remembered(model)
     if key not in known:
         known[key] = _adapt(model, said, outputs, input_shape)
+    drop_stale_traces(known[key])
     return known[key] if said is None else say_range(known[key])
 
 

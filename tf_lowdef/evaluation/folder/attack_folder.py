@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tf_lowdef.attacks import Attack
+from tf_lowdef.attacks.own_code import hash_own_code
 from tf_lowdef.data.class_names import read_class_names
 from tf_lowdef.data.files import SourceFile, find_files
 from tf_lowdef.data.image_data import ClassNames, Wanted
@@ -119,6 +120,7 @@ def attack_folder(
         "tool": "attack",
         "source": os.fspath(source.resolve()),
         "attack": attack.spec,
+        **({"attack_sha256": code} if (code := hash_own_code(attack)) else {}),
         **identify(model),
         "naming": naming,
         "labels": labels if listed is None else read_class_names(listed),

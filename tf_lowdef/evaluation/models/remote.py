@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_lowdef.evaluation.models.answers import Answers, answers, differing, tolerance
 from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.evaluation.versions import versions
 from tf_lowdef.keras_compat import all_layers
@@ -35,22 +36,32 @@ class ModelsRecipe:
             pickled.
         settings: Further arguments of `RunModels`.
         versions: Of everything that decides a result, where the run is driven.
+        answers: What the models and defences make of a few images there.
     """
 
     models: bytes
     settings: Mapping[str, Any]
     versions: Mapping[str, str] = field(default_factory=dict)
+    answers: Answers = field(default_factory=dict)
 
     def __call__(self) -> RunModels:
         """Make the site, in a process where TensorFlow has not begun to compute.
 
         Raises:
-            ValueError: The worker has other versions of what decides the results.
+            ValueError: The worker has other versions of what decides the results, or its copy of a model or a defence
+                answers otherwise than the original.
         """
         check_versions(self.versions)
         make_deterministic(available_cores(), self.settings["seed"])
         _, model, surrogate, defences = pickle.loads(self.models)  # noqa: S301 - the driver's own
-        return RunModels(model, defences, surrogate=surrogate, **self.settings)
+        site = RunModels(model, defences, surrogate=surrogate, **self.settings)
+        other = differing(self.answers, answers(site), tolerance(site))
+        if other:
+            raise ValueError(
+                f"A worker's copy of {' and of '.join(other)} answers the same images otherwise than the original: "
+                "get_config() must return all arguments, and nothing may be set on the object afterwards"
+            )
+        return site
 
 
 def write_recipe(site: RunModels) -> ModelsRecipe:
@@ -71,6 +82,7 @@ def write_recipe(site: RunModels) -> ModelsRecipe:
             _pickled((_Classes(classes), site.model, site.surrogate, dict(site.defences))),
             {"batch_size": site.batch_size, "seed": site.seed, "draws": site.draws},
             versions(),
+            answers(site),
         )
     except Exception as error:  # whatever a layer's get_config raises
         raise ValueError(
