@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tf_lowdef.cli.main import one_line
-from tf_lowdef.cli.terminal import obey_sigterm, plain_warnings
+from tf_lowdef.cli.terminal import interrupts, obey_signals, plain_warnings
 from tf_lowdef.files import write_png
 from tf_lowdef.text import printable
 
@@ -31,18 +31,46 @@ def test_a_warning_is_one_line_of_words():
     assert other.startswith("code.py:3: DeprecationWarning: old")
 
 
-def test_sigterm_is_ctrl_c_and_who_handles_it_already_is_left_alone():
-    old = signal.getsignal(signal.SIGTERM)
-    try:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        obey_sigterm()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGTERM)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        obey_sigterm()
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGTERM, old)
+@pytest.fixture
+def signals():
+    """Both signals as they are in a new process."""
+    old = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    for number, handler in old.items():
+        signal.signal(number, handler)
+    obey_signals()  # forgets them
+
+
+def test_sigterm_is_ctrl_c_and_who_handles_it_already_is_left_alone(signals):
+    obey_signals()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    obey_signals()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_that_comes_out_as_an_error_is_still_one(signals, run_cli, monkeypatch, number):
+    def swallow(*_, **__):
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt:
+            raise ValueError("\x1b[1mFailed to convert\x1b[0m") from None
+
+    monkeypatch.setattr("tf_lowdef.models.load_demo", swallow)
+    monkeypatch.setattr("tf_lowdef.evaluation.evaluate", swallow)
+    outcome = run_cli("evaluate", "--attack", "fgsm:1", "--defence", "none")
+    assert (outcome.code, outcome.err) == (130, "Interrupted.\n")
+
+
+def test_without_an_interrupt_an_error_is_what_it_is():
+    obey_signals()
+    with pytest.raises(ValueError, match="this"), interrupts():
+        raise ValueError("this")
+    assert one_line(ValueError("\x1b[1mFailed to convert\x1b[0m")) == "Failed to convert"
 
 
 def test_an_unreadable_image_whose_name_is_no_text_ends_no_evaluation(run_cli, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from importlib import import_module
@@ -11,7 +12,7 @@ from typing import Any
 import click
 
 from tf_lowdef.cli.examples import examples
-from tf_lowdef.cli.terminal import guard_output, obey_sigterm, plain_warnings
+from tf_lowdef.cli.terminal import guard_output, interrupts, obey_signals, plain_warnings
 from tf_lowdef.text import printable
 
 COMMANDS = {
@@ -31,6 +32,8 @@ COMMANDS = {
 """Each command with its one-line help; ``tf_lowdef/cli/NAME.py`` holds it as ``command``, imported when it is used."""
 
 FAILED = 1
+_BOLD = re.compile(r"\x1b\[[0-9;]*m")
+"""What Keras puts into its errors for a terminal."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C or SIGTERM, 128 + SIGINT, as shells have it."""
 
@@ -85,16 +88,16 @@ def main(args: list[str] | None = None) -> None:
     """Run the command line and exit: 0 for success, 1 for a failure, 2 for wrong arguments, 130 if interrupted."""
     arguments = sys.argv[1:] if args is None else args
     guard_output()
-    obey_sigterm()
+    obey_signals()
     os.environ.setdefault(
         "TF_CPP_MIN_LOG_LEVEL", "3"
     )  # TensorFlow's remarks on its build are no business of the user's
     command = shlex.join(["tf-lowdef", *arguments])
     debug = "--debug" in arguments
     try:
-        with plain_warnings():
+        with plain_warnings(), interrupts():
             code: Any = cli.main(arguments, prog_name="tf-lowdef", standalone_mode=False, obj={"command": command})
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         sys.exit(INTERRUPTED)
     except click.ClickException as error:
@@ -113,7 +116,7 @@ def main(args: list[str] | None = None) -> None:
 
 def one_line(error: Exception) -> str:
     """Return an exception's text on one line, with its type where the text alone says too little."""
-    text = printable(" ".join(str(error).split()))
+    text = printable(" ".join(_BOLD.sub("", str(error)).split()))
     if isinstance(error, (ValueError, TypeError, OSError)) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from tf_lowdef.cli.terminal import interrupts
 from tf_lowdef.jobs import DONE, Folder
 from tf_lowdef.jobs.progress import Progress, shown
 from tf_lowdef.text import printable
@@ -22,7 +23,8 @@ def show_progress(wanted: bool = True) -> AbstractContextManager[Progress]:
 def say_how_to_go_on(folder: Folder) -> Iterator[None]:
     """Say after Ctrl-C how the run in a folder goes on: who gave no folder does not know its name."""
     try:
-        yield
+        with interrupts():
+            yield
     except KeyboardInterrupt:
         if (Path(folder) / DONE).is_dir():
             click.echo(f"What is finished is kept: the same command with --out {printable(folder)} goes on.", err=True)

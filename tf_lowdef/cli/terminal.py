@@ -23,15 +23,39 @@ def guard_output() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def obey_sigterm() -> None:
-    """Let SIGTERM, which service managers and ``kill`` send, end this process as Ctrl-C does."""
-    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _interrupt)
+_USUAL = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+_seen: list[int] = []
+"""The signals that this command was sent to end it."""
+
+
+def obey_signals() -> None:
+    """Let SIGTERM, which service managers and ``kill`` send, end this process as Ctrl-C does; see `interrupts` too."""
+    _seen.clear()
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number, usual in _USUAL.items():
+        if signal.getsignal(number) is usual:
+            signal.signal(number, _interrupt)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    del number, frame
+    del frame
+    _seen.append(number)
     raise KeyboardInterrupt
+
+
+@contextmanager
+def interrupts() -> Iterator[None]:
+    """Let an error that follows Ctrl-C be a KeyboardInterrupt.
+
+    One that is raised while TensorFlow traces or calls back comes out as an error of TensorFlow's or Keras' own.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _seen:
+            raise KeyboardInterrupt from error
+        raise
 
 
 def say_warnings(texts: Iterable[str]) -> None:
