@@ -97,7 +97,7 @@ def test_images_made_elsewhere_must_not_win(threat):
 
 def test_a_huge_perturbation_must_reach_zero():
     (reason,) = reasons([outcome(190, "pgd:4", 4)], sanity_images=8, sanity_left=3)
-    assert reason == "3 of 8 images withstand an attack at epsilon 64"
+    assert reason == "3 of 8 images withstand an attack at epsilon 128"
 
 
 def test_an_attack_of_another_kind_must_not_matter():
@@ -267,9 +267,9 @@ def test_one_cause_is_told_once():
     still = "a loss that did not move on {} of 23 images"
     rows = [row("adaptive", f"bim:{number}", "webp:60", still.format(number)) for number in range(1, 10)]
     rows += [row("adaptive", f"bim:{number}", "flip", still.format(5)) for number in range(1, 10)]
-    rows += [row("adaptive", "worst:4", "flip", f"{still.format(5)}; images that withstand epsilon 64")]
+    rows += [row("adaptive", "worst:4", "flip", f"{still.format(5)}; images that withstand epsilon 128")]
     rows += [row("oblivious", "bim:1", "flip", None)]
     first, second = unreliable_warnings(rows)
     assert "against webp:60; adaptive" in first
     assert "(8 more like it)" in first
-    assert second.startswith("unreliable: adaptive worst:4 against flip: images that withstand epsilon 64.")
+    assert second.startswith("unreliable: adaptive worst:4 against flip: images that withstand epsilon 128.")

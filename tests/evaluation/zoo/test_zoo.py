@@ -225,3 +225,19 @@ def test_no_honest_model_is_marked_by_default(task, name):
     row = bare(HONEST[name](base), images, labels)
     print(name, "bare", row.top1, row.n, row.unreliable)
     assert row.unreliable is None
+
+
+def test_no_provably_robust_model_is_marked():
+    """One of halves that are black and white: below epsilon 126 no image can change its class."""
+    labels = np.arange(8) % 2
+    images = np.zeros((8, 16, 16, 3), np.uint8)
+    images[labels == 0, :, :8] = images[labels == 1, :, 8:] = 255
+    images[np.arange(8), np.arange(8), np.arange(8)] ^= 255
+    halves = np.repeat(np.arange(16) < 8, 3)
+    weights = np.tile(np.stack([halves, ~halves], axis=1), (16, 1)).astype(np.float32) / 9600
+    model = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(2, use_bias=False)])
+    model.layers[-1].set_weights([weights])
+    arguments = {"batch_size": 8, "budget": "quick", "input_range": (0, 255), "progress": False}
+    results = evaluate(model, (images, labels), ["bim:100"], ["none"], ["oblivious", "adaptive"], **arguments)
+    found = {(row.threat, row.kind): (row.top1, row.unreliable) for row in results.rows if row.kind != "clean"}
+    assert found[("adaptive", "worst")] == found[("oblivious", "attack")] == (1.0, None)

@@ -23,8 +23,9 @@ Pixels = npt.NDArray[np.uint8]
 STILL = 1e-6
 """A loss that moved by no more than this share of itself did not move; a confident model's is tiny, and may still."""
 
-SANITY_EPSILON = 64.0
-"""Grey levels at which no image may hold: enough distortion must reach 0 % (Carlini et al. 2019, section 5.2)."""
+SANITY_EPSILON = 128.0
+"""Grey levels at which no image may hold: unbounded distortion must reach 0 % (Carlini et al. 2019, section 5.2), and
+this makes every image a uniform grey. At 64 images of black and white may hold, and honestly."""
 
 LEAST_FOUND = 0.75
 """The share of examples that an attack must find: on small honest models PGD's kind finds all, even
