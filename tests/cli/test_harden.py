@@ -15,9 +15,10 @@ def toy(dataset, model, tmp_path):
     """A folder of class folders and a model file with a softmax that takes [0, 1]: arguments for the command."""
     images, labels = dataset
     for number, (image, label) in enumerate(zip(images[1:], labels[1:], strict=True)):
-        folder = tmp_path / "data" / str(label)
-        folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(folder / f"{number:02d}.png")
+        for name, pixels in (("data", image), ("others", image ^ 1)):
+            folder = tmp_path / name / str(label)
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(folder / f"{number:02d}.png")
     inputs = keras.Input((24, 24, 3))
     pooled = keras.layers.Flatten()(keras.layers.AveragePooling2D(12)(inputs))
     own = keras.Model(inputs, keras.layers.Dense(4, activation="softmax", name="logits")(pooled))
@@ -25,7 +26,7 @@ def toy(dataset, model, tmp_path):
     own.save(tmp_path / "toy.keras")
     return [
         "--model", tmp_path / "toy.keras", "--input-range", "0,1", "--data", tmp_path / "data", "--validation",
-        tmp_path / "data", "--defence", "webp:60", "--batch-size", "8", "--epochs", "1",
+        tmp_path / "others", "--defence", "webp:60", "--batch-size", "8", "--epochs", "1",
     ]  # fmt: skip
 
 

@@ -70,8 +70,9 @@ def harden(
         defence: What the classifier will stand behind: see :func:`tf_lowdef.defences.make_defence`.
         recipe: See :class:`tf_lowdef.training.AdversarialTrainer`.
         epochs: How often every image is seen.
-        validation: The share of `data` that is held back, above 0 and below 1; or other data, as `data` is given. At
-            most 500 images are held back, drawn by the seed.
+        validation: The share of `data` that is held back, above 0 and below 1, copies of an image with it; or other
+            data, as `data` is given, of which no image is in `data`. At most 500 images are held back, drawn by the
+            seed.
         bare: The share of each batch that is attacked and trained on without the defence. What is trained through a
             defence's approximate gradient alone learns to make that gradient useless.
         batch_size: Images in a step.
