@@ -97,6 +97,23 @@ def test_a_share_of_each_batch_goes_bare(data):
     np.testing.assert_allclose(spy.seen[0][9:], data[0][9:], atol=2)
 
 
+def test_a_share_of_small_batches_goes_bare_on_average(data):
+    spy = Spy()
+    inputs = keras.Input((16, 16, 3))
+    outputs = keras.layers.Dense(3)(keras.layers.Flatten()(spy(inputs)))
+    counts = []
+    for _ in range(2):
+        trainer = AdversarialTrainer(keras.Model(inputs, outputs), "noise:0.001", defence="bits:1", bare=0.1, seed=7)
+        trainer.compile(keras.optimizers.SGD(0.0))
+        trainer.fit(*data, batch_size=4, epochs=30, verbose=0)
+        bare = [sum(len(np.unique(image)) > 2 for image in batch) for batch in spy.seen]
+        spy.seen.clear()
+        assert set(bare) == {0, 1}
+        assert 20 <= sum(bare) <= 52  # of 90 steps 36, give or take 4.6
+        counts.append(bare)
+    assert counts[0] == counts[1]
+
+
 @pytest.mark.slow
 def test_several_copies_of_an_image_give_one_loss(data):
     _, trainer, history = trained(data, attack="fgsm-rs:4", defence="crops:3", bare=0.5)

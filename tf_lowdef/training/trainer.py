@@ -23,6 +23,8 @@ GRADIENT = "smoothed"
 
 _LOOKS = 1009
 """A prime above the number of looks of any step, so that no two looks of a training draw by the same keys."""
+_ROUNDING = 2**31
+"""Above every seed, and below what a replica adds: what draws how a share is rounded draws nothing else."""
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
@@ -47,7 +49,8 @@ class AdversarialTrainer(keras.Model):
         attack: The recipe: ``"fgsm-rs:4"``, ``"pgd:4,steps=7"``, ``"trades:4"``, ``"vaccinate:40-80"``,
             ``"noise:0.25"``, or a :class:`tf_lowdef.training.Recipe`.
         defence: What :func:`tf_lowdef.defences.make_defence` takes. One that draws draws anew in every look.
-        bare: The share of each batch that is attacked and trained on without the defence, 0 to 1.
+        bare: The share of each batch that is attacked and trained on without the defence, 0 to 1; of batches that it
+            does not divide on average.
         gradient: The backward pass of layers without a derivative, as the attack takes it where they offer it:
             ``"smoothed"``, ``"straight_through"``, or WebP's ``"dct"``.
         seed: A nonnegative integer.
@@ -158,9 +161,10 @@ class AdversarialTrainer(keras.Model):
         """Return the logits of images behind the defence; in training, of every view, a share of each bare."""
         views = inputs if isinstance(inputs, tuple | list) else (inputs,)
         if not training:
-            return self._look(self.defence, views, None, 0.0, False)[0]
-        keys = image_keys(self._step_seed(), tf.shape(views[0], tf.int64)[0])
-        logits = self._look(self.defence, views, keys, self.bare, True)
+            return self._look(self.defence, views, None, None, False)[0]
+        seed = self._step_seed()
+        keys = image_keys(seed, tf.shape(views[0], tf.int64)[0])
+        logits = self._look(self.defence, views, keys, self._alone(views[0], seed), True)
         return logits[0] if len(logits) == 1 else logits
 
     def train_step(self, data: Any) -> Any:
@@ -168,10 +172,11 @@ class AdversarialTrainer(keras.Model):
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
         images = tf.cast(x, tf.float32)
         seed = self._step_seed()
+        alone = self._alone(images, seed)
 
         def look(points: Any, number: int) -> Any:
             keys = image_keys(seed + tf.constant([0, number], tf.int64), tf.shape(points, tf.int64)[0])
-            return tf.cast(self._look(self._defences[1], (points,), keys, self.bare, False)[0], tf.float32)
+            return tf.cast(self._look(self._defences[1], (points,), keys, alone, False)[0], tf.float32)
 
         views = self.recipe.views(Step(images, _indices(y), look, seed))
         views = tuple(tf.stop_gradient(view) for view in views)
@@ -224,21 +229,30 @@ class AdversarialTrainer(keras.Model):
         step = tf.cast(tf.convert_to_tensor(self.step_count), tf.int64)
         return tf.stack([tf.constant(self.seed, tf.int64) + 2**32 * tf.cast(number, tf.int64), step * _LOOKS])
 
-    def _look(self, defence: Defence, views: Any, keys: Any, bare: float, training: bool) -> tuple[Any, ...]:
-        """Return the logits of every view, the last of each without the defence; all go through as one batch."""
-        count = tf.shape(views[0])[0]
-        alone = tf.cast(tf.round(bare * tf.cast(count, tf.float32)), tf.int32) if defence.layers else 0
-        behind, parts = count - alone, []
+    def _alone(self, images: Any, seed: Any) -> Any:
+        """Return how many of a batch go bare in this step, None where none ever does.
+
+        What is left of the share of a small batch is rounded up as often as it is large, or it would never go bare.
+        """
+        if not self.bare or not self.defence.layers:
+            return None
+        share = self.bare * tf.cast(tf.shape(images)[0], tf.float32)
+        drawn = tf.random.stateless_uniform([], seed + tf.constant([_ROUNDING, 0], tf.int64))
+        return tf.cast(tf.floor(share), tf.int32) + tf.cast(drawn < share - tf.floor(share), tf.int32)
+
+    def _look(self, defence: Defence, views: Any, keys: Any, alone: Any, training: bool) -> tuple[Any, ...]:
+        """Return the logits of every view, the last `alone` of each without the defence; all go as one batch."""
+        behind, parts = tf.shape(views[0])[0] - (0 if alone is None else alone), []
         for view in views:
             seen = defence.apply(view[:behind], None if keys is None else keys[:behind])
-            parts.append(tf.concat([tf.cast(seen, tf.float32), view[behind:]], axis=0) if bare else seen)
+            parts.append(tf.concat([tf.cast(seen, tf.float32), view[behind:]], axis=0) if alone is not None else seen)
         together = parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
         logits = self.classifier(together, training=training)
         rows = behind * defence.copies
         found = []
         for part in tf.split(logits, len(parts)):
             merged = defence.merge(part[:rows])
-            found.append(tf.concat([merged, part[rows:]], axis=0) if bare else merged)
+            found.append(tf.concat([merged, part[rows:]], axis=0) if alone is not None else merged)
         return tuple(found)
 
 
