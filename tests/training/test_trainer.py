@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
 import subprocess
 import sys
@@ -354,6 +355,94 @@ def test_wrong_data_stop_before_the_first_step(data, change, message):
 def test_a_loss_of_probabilities_is_refused(loss):
     with pytest.raises(ValueError, match="from_logits=True"):
         AdversarialTrainer(small()).compile(loss=loss)
+
+
+def plain(labels, scores):
+    return -tf.reduce_sum(labels * tf.math.log(tf.clip_by_value(scores, 1e-7, 1.0)), axis=-1)
+
+
+class Own(keras.losses.Loss):
+    def call(self, labels, scores):
+        return keras.ops.sparse_categorical_crossentropy(labels, scores)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        ["sparse_categorical_crossentropy"],
+        {"logits": keras.losses.SparseCategoricalCrossentropy()},
+        lambda labels, scores: keras.losses.sparse_categorical_crossentropy(labels, scores),
+        lambda labels, scores: keras.losses.categorical_crossentropy(labels, scores, label_smoothing=0.1),
+        functools.partial(keras.losses.sparse_categorical_crossentropy, from_logits=False),
+        plain,
+        Own(),
+    ],
+    ids=["list", "dict", "of indices", "of one-hot labels", "partial", "function", "class"],
+)
+def test_a_loss_of_probabilities_is_refused_however_it_is_wrapped(loss):
+    with pytest.raises(ValueError, match="from_logits=True.*Received: loss="):
+        AdversarialTrainer(small()).compile(loss=loss)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "mse",
+        "categorical_hinge",
+        "cosine_similarity",
+        [keras.losses.BinaryCrossentropy(from_logits=True)],
+        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1),
+        functools.partial(keras.losses.sparse_categorical_crossentropy, from_logits=True),
+        lambda labels, scores: keras.losses.sparse_categorical_crossentropy(labels, scores, from_logits=True),
+        lambda labels, scores: -tf.reduce_sum(labels * tf.nn.log_softmax(scores), axis=-1),
+        lambda labels, scores: plain(labels, tf.nn.softmax(scores)),
+        lambda labels, scores: tf.reduce_mean(scores**2, axis=-1),  # of no class
+    ],
+)
+def test_a_loss_of_logits_is_taken(loss):
+    trainer = AdversarialTrainer(small())
+    trainer.compile(loss=loss)
+    assert trainer.loss is (loss[0] if isinstance(loss, list) else loss)
+
+
+def test_there_is_one_loss():
+    with pytest.raises(ValueError, match="`loss` must be one loss. Received: loss="):
+        AdversarialTrainer(small()).compile(loss=["mse", "mse"])
+
+
+@pytest.mark.parametrize(
+    ("metric", "name"),
+    [
+        ("sparse_categorical_crossentropy", "sparse_categorical_crossentropy"),
+        ("ce", "ce"),
+        (keras.metrics.SparseCategoricalCrossentropy(name="own"), "own"),
+        (keras.metrics.KLDivergence(), "kl_divergence"),
+        (keras.metrics.AUC(name="area"), "area"),
+        (keras.metrics.Precision(name="precise"), "precise"),
+        ("Recall", "Recall"),
+        ({"logits": [keras.metrics.BinaryAccuracy()]}, "binary_accuracy"),
+        (keras.losses.categorical_crossentropy, "categorical_crossentropy"),
+    ],
+)
+def test_metrics_of_probabilities_are_refused(metric, name):
+    for kind in ("metrics", "weighted_metrics"):
+        with pytest.raises(ValueError, match=rf"what `{kind}` names takes probabilities.*from_logits=True.*{name}"):
+            AdversarialTrainer(small()).compile(**{kind: ["accuracy", metric]})
+
+
+def test_metrics_of_logits_are_taken():
+    metrics = [
+        "acc",
+        "mse",
+        keras.metrics.SparseCategoricalCrossentropy(from_logits=True),
+        keras.metrics.SparseTopKCategoricalAccuracy(2),
+        keras.metrics.AUC(from_logits=True),
+        keras.metrics.Precision(top_k=1),
+        keras.metrics.Recall(thresholds=0),
+        keras.metrics.F1Score(),
+        lambda labels, scores: tf.reduce_mean(scores),
+    ]
+    AdversarialTrainer(small()).compile(metrics=metrics)
 
 
 REPLICAS = """

@@ -1,8 +1,7 @@
-"""What a training is asked for and given, checked before the first step."""
+"""The optimizer and the data of a training, checked before the first step."""
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import keras
@@ -14,34 +13,6 @@ from tf_lowdef.attacks.result import WHITE
 WARMUP = 0.1
 """Share of the steps in which the learning rate rises; then it falls to nothing as half a cosine."""
 WEIGHT_DECAY = 1e-4
-
-_LOGARITHMS = (keras.losses.kl_divergence, keras.losses.poisson)
-"""What takes a logarithm of what it gets, and cannot be told that it is one already."""
-
-
-def check_loss(loss: Any) -> Any:
-    """Return a loss that takes logits.
-
-    Args:
-        loss: What ``compile`` takes.
-
-    Raises:
-        ValueError: It takes probabilities; trained on logits it gives numbers that mean nothing.
-    """
-    found = keras.losses.get(loss) if isinstance(loss, str) else loss
-    if _options(found).get("from_logits") is False or getattr(found, "fn", found) in _LOGARITHMS:
-        raise ValueError(
-            "The classifier gives logits; the loss must be told so, such as "
-            f"keras.losses.SparseCategoricalCrossentropy(from_logits=True). Received: loss={loss!r}"
-        )
-    return loss
-
-
-def _options(loss: Any) -> dict[str, Any]:
-    """Return what a loss is set to, by name; of a function its defaults."""
-    if isinstance(loss, keras.losses.Loss):
-        return dict(loss.get_config())
-    return {name: each.default for name, each in inspect.signature(loss).parameters.items()} if callable(loss) else {}
 
 
 def choose_optimizer(optimizer: Any, rate: float, steps: int) -> tuple[Any, dict[str, Any]]:

@@ -13,7 +13,8 @@ from tf_lowdef.keras_compat import all_layers, name_for_scopes
 from tf_lowdef.layers.gradients import STOPPED, with_gradient
 from tf_lowdef.layers.pixel_layer import WEBP_GRADIENTS
 from tf_lowdef.models.adapter import as_classifier
-from tf_lowdef.training.arguments import check_data, check_loss
+from tf_lowdef.training.arguments import check_data
+from tf_lowdef.training.losses import check_loss, check_metrics
 from tf_lowdef.training.recipes import Recipe, Step, parse_recipe
 from tf_lowdef.training.recipes.recipe import image_keys
 from tf_lowdef.validation import check_choice, check_integer, check_number
@@ -138,9 +139,13 @@ class AdversarialTrainer(keras.Model):
             **kwargs: See there.
 
         Raises:
-            ValueError: The loss takes probabilities, where the classifier gives logits.
+            ValueError: The loss or a metric takes probabilities, where the classifier gives logits.
         """
-        chosen = keras.losses.SparseCategoricalCrossentropy(from_logits=True) if loss is None else check_loss(loss)
+        if loss is None:
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        chosen = check_loss(loss, self.classifier.output_shape[-1])
+        for name in ("metrics", "weighted_metrics"):
+            check_metrics(name, kwargs.get(name))
         super().compile(optimizer=optimizer, loss=chosen, **kwargs)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
