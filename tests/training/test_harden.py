@@ -213,6 +213,7 @@ def test_a_loss_that_is_no_number_at_once_leaves_nothing(make, data, tmp_path):
         ({"validation": np.float32(1.5)}, "`validation` must be"),
         ({"shift": 25}, "`shift` must be at most the images' side, 24"),
         ({"optimizer": keras.optimizers.SGD(use_ema=True)}, "use_ema=True"),
+        ({"optimizer": keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(use_ema=True))}, "use_ema=True"),
         ({"recipe": "fgsmrs:4"}, "Did you mean 'fgsm-rs'"),
         ({"defence": "webp:101"}, "`quality` must be"),
     ],
@@ -220,6 +221,34 @@ def test_a_loss_that_is_no_number_at_once_leaves_nothing(make, data, tmp_path):
 def test_wrong_arguments_are_named(make, data, arguments, message):
     with pytest.raises(ValueError, match=message):
         harden(make(), data, **{**QUICK, **arguments})
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [keras.callbacks.ReduceLROnPlateau(), keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate)],
+)
+def test_a_callback_that_sets_the_learning_rate_needs_an_optimizer(make, callback):
+    nothing = (np.zeros((0, 24, 24, 3), np.uint8), np.zeros(0, np.int64))  # would be told next
+    with pytest.raises(ValueError, match=r"optimizer=keras.optimizers.AdamW\(1e-3\). Received: .*(Plateau|Scheduler)"):
+        harden(make(), nothing, callbacks=[callback], **QUICK)
+    with pytest.raises(ValueError, match="image"):
+        harden(make(), nothing, callbacks=[callback], optimizer=keras.optimizers.AdamW(1e-3), **QUICK)
+
+
+def test_an_optimizer_that_trained_another_model_is_refused(make, data):
+    used = keras.optimizers.SGD(1e-3)
+    first = make()
+    used.build(first.trainable_variables)
+    with pytest.raises(ValueError, match="`optimizer` must be new, or have trained this model.*Received: a SGD"):
+        harden(make(), data, optimizer=used, **QUICK)
+    harden(first, data, validation=others(data), optimizer=used, **{**QUICK, "epochs": 1})
+
+
+def test_a_model_without_anything_to_train_is_refused(make, data):
+    own = make()
+    own.trainable = False
+    with pytest.raises(ValueError, match="`model` must have layers to train"):
+        harden(own, data, **QUICK)
 
 
 def test_what_is_trained_on_is_not_held_back(make, data):

@@ -7,6 +7,7 @@ import functools
 import socket
 import subprocess
 import sys
+import warnings
 
 import keras
 import numpy as np
@@ -330,6 +331,8 @@ def test_wrong_arguments_are_named(arguments, error, message):
         (lambda x, y: (x, y - 1), "whole numbers from 0 to 2"),
         (lambda x, y: (x, np.eye(4)[y]), "labels of 4"),
         (lambda x, y: (tf.data.Dataset.from_tensor_slices((x / 255.0, y)).batch(4), None), r"pixels in \[0, 255\]"),
+        (lambda x, y: ((each for each in [(x / 255.0, y)]), None), r"`x` must hold pixels in \[0, 255\]"),
+        (lambda x, y: (x, np.eye(3)[y]), r"loss takes class indices.*Received: `y` with labels of shape \(12, 3\)"),
     ],
 )
 def test_wrong_data_stop_before_the_first_step(data, change, message):
@@ -338,6 +341,58 @@ def test_wrong_data_stop_before_the_first_step(data, change, message):
     with pytest.raises(ValueError, match=message):
         trainer.fit(*change(*data), verbose=0)
     assert int(trainer.step_count.numpy()) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x, y: (x / 255.0, y), r"`validation_data` must hold pixels in \[0, 255\]"),
+        (lambda x, y: (x, y + 1, np.ones(12)), "labels of `validation_data` must be whole numbers from 0 to 2"),
+        (
+            lambda x, y: tf.data.Dataset.from_tensor_slices((x / 255.0, y)).batch(4),
+            "`validation_data` must hold pixels",
+        ),
+    ],
+)
+def test_wrong_validation_data_stop_before_the_first_step(data, change, message):
+    trainer = AdversarialTrainer(small())
+    trainer.compile()
+    with pytest.raises(ValueError, match=message):
+        trainer.fit(*data, validation_data=change(*data), verbose=0)
+    assert int(trainer.step_count.numpy()) == 0
+
+
+def test_class_indices_do_not_fit_a_loss_of_one_hot_labels(data):
+    trainer = AdversarialTrainer(small())
+    trainer.compile(loss=keras.losses.CategoricalCrossentropy(from_logits=True))
+    with pytest.raises(ValueError, match=r"loss takes one-hot labels.*labels of shape \(12,\)"):
+        trainer.fit(*data, verbose=0)
+
+
+def test_a_generator_gives_all_that_it_had(data):
+    model = small()
+    trainer = AdversarialTrainer(model)
+    trainer.compile(keras.optimizers.SGD(0.1))
+    batches = ((data[0][place:][:6], data[1][place:][:6]) for place in (0, 6))
+    trainer.fit(batches, steps_per_epoch=2, verbose=0)
+    assert int(trainer.step_count.numpy()) == 2
+    for first, second in zip(model.get_weights(), trained(data)[0].get_weights(), strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-5)
+
+
+def test_a_range_that_nobody_said_is_a_warning_once(data):
+    def first_fits(**arguments):
+        model = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])
+        trainer = AdversarialTrainer(model, **arguments)
+        trainer.compile()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for _ in range(2):
+                trainer.fit(data[0][:4], data[1][:4], verbose=0)
+        return [str(each.message) for each in caught if "takes pixels as" in str(each.message)]
+
+    assert len(first_fits()) == 1
+    assert first_fits(input_range=(0, 1)) == []
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,11 @@ _LOGARITHMS = (keras.losses.kl_divergence, keras.losses.poisson)
 _CROSS_ENTROPIES = ("crossentropy", "ce")
 """Keras' names of metrics that it makes by the labels, of probabilities."""
 
-_INDICES = (keras.losses.sparse_categorical_crossentropy,)
-_ONE_HOT = (
+INDICES, ONE_HOT = "indices", "one-hot"
+"""What labels a loss takes."""
+
+_OF_INDICES = (keras.losses.sparse_categorical_crossentropy,)
+_OF_ONE_HOT = (
     keras.losses.categorical_crossentropy,
     keras.losses.categorical_focal_crossentropy,
     keras.losses.categorical_hinge,
@@ -65,12 +68,12 @@ def check_metrics(name: str, metrics: Any) -> None:
 
 
 def label_form(loss: Any) -> str | None:
-    """Return what labels one of Keras' losses takes, ``"indices"`` or ``"one-hot"``; None where that is not known."""
+    """Return what labels one of Keras' losses takes, `INDICES` or `ONE_HOT`; None where that is not known."""
     found = keras.losses.get(loss) if isinstance(loss, str) else loss
     function = getattr(found, "fn", found)
-    if any(function is each for each in _INDICES):
-        return "indices"
-    return "one-hot" if any(function is each for each in _ONE_HOT) else None
+    if any(function is each for each in _OF_INDICES):
+        return INDICES
+    return ONE_HOT if any(function is each for each in _OF_ONE_HOT) else None
 
 
 def _leaves(nested: Any) -> list[Any]:

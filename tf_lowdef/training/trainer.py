@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from typing import Any
 
 import keras
@@ -12,9 +13,10 @@ from tf_lowdef.defences import Defence, make_defence
 from tf_lowdef.keras_compat import all_layers, name_for_scopes
 from tf_lowdef.layers.gradients import STOPPED, with_gradient
 from tf_lowdef.layers.pixel_layer import WEBP_GRADIENTS
-from tf_lowdef.models.adapter import as_classifier
-from tf_lowdef.training.arguments import check_data
-from tf_lowdef.training.losses import check_loss, check_metrics
+from tf_lowdef.models.adapter import as_classifier, range_is_said
+from tf_lowdef.models.doubts import range_doubt
+from tf_lowdef.training.fitted import check_data, check_validation
+from tf_lowdef.training.losses import check_loss, check_metrics, label_form
 from tf_lowdef.training.recipes import Recipe, Step, parse_recipe
 from tf_lowdef.training.recipes.recipe import image_keys
 from tf_lowdef.validation import check_choice, check_integer, check_number
@@ -73,7 +75,7 @@ class AdversarialTrainer(keras.Model):
         >>> labels = (images.mean(axis=(1, 2, 3)) > 127.5).astype(int)  # dark or bright
         >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
 
-        >>> trainer = AdversarialTrainer(model, "fgsm-rs:4", defence="flip")
+        >>> trainer = AdversarialTrainer(model, "fgsm-rs:4", defence="flip", input_range=(0, 255))
         >>> trainer.compile("adam", metrics=["accuracy"])
         >>> sorted(trainer.fit(images, labels, epochs=1, verbose=0).history)
         ['accuracy', 'loss']
@@ -108,6 +110,7 @@ class AdversarialTrainer(keras.Model):
         self.bare = float(bare)
         self.gradient = gradient
         self.seed = seed
+        self._range_told = False
         # Past Keras' bookkeeping, which would train a defence's weights.
         attacked = dataclasses.replace(chosen, layers=[with_gradient(each, gradient) for each in chosen.layers])
         object.__setattr__(self, "_defences", (chosen, attacked))
@@ -157,10 +160,21 @@ class AdversarialTrainer(keras.Model):
         """Train, as ``keras.Model.fit`` does, after a look at the first images and labels.
 
         Raises:
-            ValueError: Images are not in [0, 255], or a label has no class.
+            ValueError: Images are not in [0, 255], a label has no class, or labels are not of the loss' form.
         """
-        check_data(x, y, self.classifier.output_shape[-1])
+        self._warn_of_range()
+        classes, form = self.classifier.output_shape[-1], label_form(self.loss)
+        x = check_data(x, y, classes, form)
+        if "validation_data" in kwargs:
+            kwargs["validation_data"] = check_validation(kwargs["validation_data"], classes, form)
         return super().fit(x, y, *args, **kwargs)
+
+    def _warn_of_range(self) -> None:
+        """Say once where nothing says what the classifier takes pixels as: in training any range looks alike."""
+        doubt = None if self._range_told or range_is_said(self.classifier) else range_doubt(self.classifier)
+        self._range_told = True
+        if doubt is not None:
+            warnings.warn(doubt, UserWarning, stacklevel=3)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the logits of images behind the defence; in training, of every view, a share of each bare."""
