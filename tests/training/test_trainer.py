@@ -481,7 +481,9 @@ def test_there_is_one_loss():
 )
 def test_metrics_of_probabilities_are_refused(metric, name):
     for kind in ("metrics", "weighted_metrics"):
-        with pytest.raises(ValueError, match=rf"what `{kind}` names takes probabilities.*from_logits=True.*{name}"):
+        with pytest.raises(
+            ValueError, match=rf"`{kind}` must take logits.*{name}' takes probabilities.*from_logits=True"
+        ):
             AdversarialTrainer(small()).compile(**{kind: ["accuracy", metric]})
 
 

@@ -60,10 +60,11 @@ def check_metrics(name: str, metrics: Any) -> None:
         known = named and each.lower() in _CROSS_ENTROPIES
         found = keras.metrics.get(each) if named and not known and each.lower() not in ("accuracy", "acc") else each
         if known or _takes_probabilities(found) or _has_threshold(_options(found)):
+            told = repr(each if named else getattr(each, "name", getattr(each, "__name__", each)))
             raise ValueError(
-                f"The classifier gives logits; what `{name}` names takes probabilities. Make it with from_logits=True "
-                'where it has that, or take "accuracy", which needs neither. '
-                f"Received: {each if named else getattr(each, 'name', each)!r}"
+                f"`{name}` must take logits, which the classifier gives; {told} takes probabilities. Make it with "
+                'from_logits=True where it has that, or take "accuracy", which asks for neither. '
+                f"Received: {name}={metrics!r}"
             )
 
 
