@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from itertools import islice
 from types import GeneratorType
@@ -12,6 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lowdef.attacks.result import WHITE
+from tf_lowdef.models.adapter import range_is_said
+from tf_lowdef.models.doubts import range_doubt
 from tf_lowdef.training.losses import INDICES, ONE_HOT
 
 _CURES = {
@@ -109,3 +112,18 @@ def _check_labels(name: str, labels: Any, classes: int, form: str | None) -> Non
             f"The labels of `{name}` must be whole numbers from 0 to {classes - 1}. "
             f"Received: values from {labels.min()} to {labels.max()}"
         )
+
+
+def warn_of_range(classifier: Any) -> None:
+    """Say where nothing tells what a classifier takes pixels as: in training any range looks alike."""
+    doubt = None if range_is_said(classifier) else range_doubt(classifier)
+    if doubt is not None:
+        warnings.warn(doubt, UserWarning, stacklevel=3)
+
+
+def as_indices(labels: Any) -> Any:
+    """Return labels, class indices of shape (n,) or (n, 1), or one a class, as int64 indices (n,)."""
+    labels = tf.convert_to_tensor(labels)
+    if labels.shape.rank == 2 and labels.shape[-1] != 1:
+        return tf.argmax(labels, axis=-1)
+    return tf.cast(tf.reshape(labels, [-1]), tf.int64)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from typing import Any
 
 import keras
@@ -13,9 +12,8 @@ from tf_lowdef.defences import Defence, make_defence
 from tf_lowdef.keras_compat import all_layers, name_for_scopes
 from tf_lowdef.layers.gradients import STOPPED, with_gradient
 from tf_lowdef.layers.pixel_layer import WEBP_GRADIENTS
-from tf_lowdef.models.adapter import as_classifier, range_is_said
-from tf_lowdef.models.doubts import range_doubt
-from tf_lowdef.training.fitted import check_data, check_validation
+from tf_lowdef.models.adapter import as_classifier
+from tf_lowdef.training.fitted import as_indices, check_data, check_validation, warn_of_range
 from tf_lowdef.training.losses import check_loss, check_metrics, label_form
 from tf_lowdef.training.recipes import Recipe, Step, parse_recipe
 from tf_lowdef.training.recipes.recipe import image_keys
@@ -162,19 +160,14 @@ class AdversarialTrainer(keras.Model):
         Raises:
             ValueError: Images are not in [0, 255], a label has no class, or labels are not of the loss' form.
         """
-        self._warn_of_range()
+        if not self._range_told:
+            warn_of_range(self.classifier)
+        self._range_told = True
         classes, form = self.classifier.output_shape[-1], label_form(self.loss)
         x = check_data(x, y, classes, form)
         if "validation_data" in kwargs:
             kwargs["validation_data"] = check_validation(kwargs["validation_data"], classes, form)
         return super().fit(x, y, *args, **kwargs)
-
-    def _warn_of_range(self) -> None:
-        """Say once where nothing says what the classifier takes pixels as: in training any range looks alike."""
-        doubt = None if self._range_told or range_is_said(self.classifier) else range_doubt(self.classifier)
-        self._range_told = True
-        if doubt is not None:
-            warnings.warn(doubt, UserWarning, stacklevel=3)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the logits of images behind the defence; in training, of every view, a share of each bare."""
@@ -197,7 +190,7 @@ class AdversarialTrainer(keras.Model):
             keys = image_keys(seed + tf.constant([0, number], tf.int64), tf.shape(points, tf.int64)[0])
             return tf.cast(self._look(self._defences[1], (points,), keys, alone, False)[0], tf.float32)
 
-        views = self.recipe.views(Step(images, _indices(y), look, seed))
+        views = self.recipe.views(Step(images, as_indices(y), look, seed))
         views = tuple(tf.stop_gradient(view) for view in views)
         found = super().train_step((views[0] if len(views) == 1 else views, y, weights))
         self.step_count.assign(self.step_count + 1)
@@ -279,11 +272,3 @@ def _policy(classifier: Any) -> Any:
     """Return the policy that scales losses where any of the classifier computes in half precision."""
     halves = [each.dtype_policy for each in all_layers(classifier) if each.compute_dtype == "float16"]
     return halves[0] if halves else classifier.dtype_policy
-
-
-def _indices(labels: Any) -> Any:
-    """Return labels, class indices of shape (n,) or (n, 1), or one a class, as int64 indices (n,)."""
-    labels = tf.convert_to_tensor(labels)
-    if labels.shape.rank == 2 and labels.shape[-1] != 1:
-        return tf.argmax(labels, axis=-1)
-    return tf.cast(tf.reshape(labels, [-1]), tf.int64)
