@@ -15,9 +15,10 @@ def toy(dataset, model, tmp_path):
     """A folder of class folders and a model file with a softmax that takes [0, 1]: arguments for the command."""
     images, labels = dataset
     for number, (image, label) in enumerate(zip(images[1:], labels[1:], strict=True)):
-        folder = tmp_path / "data" / str(label)
-        folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(folder / f"{number:02d}.png")
+        for name, pixels in (("data", image), ("others", image ^ 1)):
+            folder = tmp_path / name / str(label)
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(folder / f"{number:02d}.png")
     inputs = keras.Input((24, 24, 3))
     pooled = keras.layers.Flatten()(keras.layers.AveragePooling2D(12)(inputs))
     own = keras.Model(inputs, keras.layers.Dense(4, activation="softmax", name="logits")(pooled))
@@ -25,7 +26,7 @@ def toy(dataset, model, tmp_path):
     own.save(tmp_path / "toy.keras")
     return [
         "--model", tmp_path / "toy.keras", "--input-range", "0,1", "--data", tmp_path / "data", "--validation",
-        tmp_path / "data", "--defence", "webp:60", "--batch-size", "8", "--epochs", "1",
+        tmp_path / "others", "--defence", "webp:60", "--batch-size", "8", "--epochs", "1",
     ]  # fmt: skip
 
 
@@ -42,11 +43,30 @@ def test_it_writes_the_model_as_it_was_given_and_goes_on(run_cli, toy, tmp_path)
     content = json.loads((tmp_path / "hard.training" / "harden.json").read_text())
     assert content["facts"]["recipe"] == "fgsm-rs:4"
     assert content["facts"]["trained_on"] == content["facts"]["validated_on"] == 19
+    written = out.read_bytes()
     again = run_cli("harden", *toy, "-o", out, "--budget", "none")
     assert again.code == 0, again.err
+    assert out.read_bytes() == written  # left alone: a second file would have other times in it
     other = run_cli("harden", *toy, "-o", out, "--budget", "none", "--recipe", "pgd:2,steps=1")
     assert (other.code, other.err.count("\n")) == (1, 1)
     assert 'arguments.recipe: "fgsm-rs:4", now "pgd:2,steps=1"' in other.err
+    out.write_bytes(mine := (tmp_path / "toy.keras").read_bytes())
+    foreign = run_cli("harden", *toy, "-o", out, "--budget", "none")
+    assert (foreign.code, f"{out}: exists already, and is not what the training in" in foreign.err) == (1, True)
+    assert out.read_bytes() == mine
+    out.unlink()
+    assert run_cli("harden", *toy, "-o", out, "--budget", "none").code == 0
+    assert out.exists()
+
+
+def test_a_stopped_training_says_which_option_names_its_folder(run_cli, toy, tmp_path, monkeypatch):
+    def stop(*_, out, **__):
+        (out / "done").mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tf_lowdef.training.harden", stop)
+    outcome = run_cli("harden", *toy, "-o", tmp_path / "hard.keras")
+    assert f"the same command with --run {tmp_path / 'hard.training'} goes on" in " ".join(outcome.err.split())
 
 
 def test_a_file_of_the_users_is_not_overwritten(run_cli, toy, tmp_path):

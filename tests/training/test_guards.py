@@ -83,6 +83,32 @@ def test_another_trainer_is_watched_anew(linear, pixels):
     assert (watch.best_weights[0] != first[0]).any()
 
 
+def test_a_further_fit_begins_anew_unless_it_goes_on(linear, pixels):
+    watch = RobustValidation(*pixels)
+    _, trainer, _ = fitted(linear, pixels, [watch], rate=1e-12, epochs=3)
+    trainer.fit(*pixels, epochs=1, callbacks=[watch], verbose=0)
+    assert (len(watch.history[ROBUST]), watch.best_epoch) == (1, 0)
+    trainer.fit(*pixels, initial_epoch=1, epochs=3, callbacks=[watch], verbose=0)
+    assert (len(watch.history[ROBUST]), watch.best_epoch) == (3, 2)
+
+
+def test_averages_of_weights_are_not_undone(linear, pixels):
+    averaging = keras.optimizers.SGD(1e-6, use_ema=True)
+    for optimizer in (averaging, keras.optimizers.LossScaleOptimizer(averaging)):
+        trainer = AdversarialTrainer(linear[0])
+        trainer.compile(optimizer)
+        with pytest.raises(ValueError, match="not by their averages. Received: an `optimizer` with use_ema=True"):
+            trainer.fit(*pixels, callbacks=[RobustValidation(*pixels)], verbose=0)
+    trainer = AdversarialTrainer(linear[0])
+    trainer.compile(keras.optimizers.SGD(1e-6, use_ema=True))
+    trainer.fit(*pixels, callbacks=[RobustValidation(*pixels, restore_best=False)], verbose=0)
+
+
+def test_images_of_another_scale_are_refused(pixels):
+    with pytest.raises(ValueError, match=r"`images` must hold pixels in \[0, 255\].*Received: values from 0 to 1"):
+        RobustValidation(pixels[0] / 255, pixels[1])
+
+
 def test_overfitting_stops_the_training_and_is_remembered(linear, pixels):
     watch = Scripted(pixels, [0.2, 0.6, 0.1, 0.1, 0.1], [0.3, 0.6, 0.9, 0.9, 0.9])
     model, _, history = fitted(linear, pixels, [watch], epochs=5)

@@ -50,14 +50,31 @@ def test_what_was_read_tells_trainings_apart():
     assert read(data()).sha256 == read(data()).sha256
     assert read(data()).sha256 != read(data(other)).sha256
     assert read(data()).sha256 != read(data(labels=np.arange(COUNT)[::-1])).sha256
-    one, two = read(data(), data()), read(data(), data(other))
+    back, changed = PIXELS ^ 1, other ^ 1
+    one, two = read(data(), data(back)), read(data(), data(changed))
     assert one.sha256[0] == two.sha256[0]
     assert one.sha256[1] != two.sha256[1]
+
+
+def test_copies_of_an_image_stay_on_one_side():
+    places = np.arange(COUNT) % 13  # three or four of each
+    material = read(data(PIXELS[places]), 0.3)
+    back = set(places[material.held_back[1]])
+    assert len(back) == 4
+    assert {*places[material.used]} == set(range(13)) - back
+    assert len(material.used) + len(material.held_back[1]) == COUNT
 
 
 @pytest.mark.parametrize(
     ("images", "validation", "message"),
     [
+        (
+            data(),
+            data(PIXELS[::4]),
+            "`validation` must hold other images than those trained on: 10 of it are in `data`",
+        ),
+        (data(), data(), "other images than those trained on: 40 of it are in `data`"),
+        (data(PIXELS[[5] * 4]), 0.25, "photos: a training needs two different images or more. Received: copies of one"),
         (data(broken=range(1, COUNT)), 0.25, r"photos: fewer than two images could be read: 1\.png: broken"),
         (data(), data(broken=range(COUNT)), r"photos: no image could be read: 0\.png: broken"),
         (data([*PIXELS[:-1], PIXELS[0, :5]]), 0.25, "all images must have one size. Received: 5 x 6 and 6 x 6"),

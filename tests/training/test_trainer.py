@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
 import subprocess
 import sys
+import warnings
 
 import keras
 import numpy as np
@@ -95,6 +97,23 @@ def test_a_share_of_each_batch_goes_bare(data):
     trainer.fit(*data, batch_size=12, shuffle=False, verbose=0)
     assert set(np.unique(spy.seen[0][:9])) <= {0, 255}
     np.testing.assert_allclose(spy.seen[0][9:], data[0][9:], atol=2)
+
+
+def test_a_share_of_small_batches_goes_bare_on_average(data):
+    spy = Spy()
+    inputs = keras.Input((16, 16, 3))
+    outputs = keras.layers.Dense(3)(keras.layers.Flatten()(spy(inputs)))
+    counts = []
+    for _ in range(2):
+        trainer = AdversarialTrainer(keras.Model(inputs, outputs), "noise:0.001", defence="bits:1", bare=0.1, seed=7)
+        trainer.compile(keras.optimizers.SGD(0.0))
+        trainer.fit(*data, batch_size=4, epochs=30, verbose=0)
+        bare = [sum(len(np.unique(image)) > 2 for image in batch) for batch in spy.seen]
+        spy.seen.clear()
+        assert set(bare) == {0, 1}
+        assert 20 <= sum(bare) <= 52  # of 90 steps 36, give or take 4.6
+        counts.append(bare)
+    assert counts[0] == counts[1]
 
 
 @pytest.mark.slow
@@ -312,6 +331,8 @@ def test_wrong_arguments_are_named(arguments, error, message):
         (lambda x, y: (x, y - 1), "whole numbers from 0 to 2"),
         (lambda x, y: (x, np.eye(4)[y]), "labels of 4"),
         (lambda x, y: (tf.data.Dataset.from_tensor_slices((x / 255.0, y)).batch(4), None), r"pixels in \[0, 255\]"),
+        (lambda x, y: ((each for each in [(x / 255.0, y)]), None), r"`x` must hold pixels in \[0, 255\]"),
+        (lambda x, y: (x, np.eye(3)[y]), r"loss takes class indices.*Received: `y` with labels of shape \(12, 3\)"),
     ],
 )
 def test_wrong_data_stop_before_the_first_step(data, change, message):
@@ -320,6 +341,58 @@ def test_wrong_data_stop_before_the_first_step(data, change, message):
     with pytest.raises(ValueError, match=message):
         trainer.fit(*change(*data), verbose=0)
     assert int(trainer.step_count.numpy()) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x, y: (x / 255.0, y), r"`validation_data` must hold pixels in \[0, 255\]"),
+        (lambda x, y: (x, y + 1, np.ones(12)), "labels of `validation_data` must be whole numbers from 0 to 2"),
+        (
+            lambda x, y: tf.data.Dataset.from_tensor_slices((x / 255.0, y)).batch(4),
+            "`validation_data` must hold pixels",
+        ),
+    ],
+)
+def test_wrong_validation_data_stop_before_the_first_step(data, change, message):
+    trainer = AdversarialTrainer(small())
+    trainer.compile()
+    with pytest.raises(ValueError, match=message):
+        trainer.fit(*data, validation_data=change(*data), verbose=0)
+    assert int(trainer.step_count.numpy()) == 0
+
+
+def test_class_indices_do_not_fit_a_loss_of_one_hot_labels(data):
+    trainer = AdversarialTrainer(small())
+    trainer.compile(loss=keras.losses.CategoricalCrossentropy(from_logits=True))
+    with pytest.raises(ValueError, match=r"loss takes one-hot labels.*labels of shape \(12,\)"):
+        trainer.fit(*data, verbose=0)
+
+
+def test_a_generator_gives_all_that_it_had(data):
+    model = small()
+    trainer = AdversarialTrainer(model)
+    trainer.compile(keras.optimizers.SGD(0.1))
+    batches = ((data[0][place:][:6], data[1][place:][:6]) for place in (0, 6))
+    trainer.fit(batches, steps_per_epoch=2, verbose=0)
+    assert int(trainer.step_count.numpy()) == 2
+    for first, second in zip(model.get_weights(), trained(data)[0].get_weights(), strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-5)
+
+
+def test_a_range_that_nobody_said_is_a_warning_once(data):
+    def first_fits(**arguments):
+        model = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])
+        trainer = AdversarialTrainer(model, **arguments)
+        trainer.compile()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for _ in range(2):
+                trainer.fit(data[0][:4], data[1][:4], verbose=0)
+        return [str(each.message) for each in caught if "takes pixels as" in str(each.message)]
+
+    assert len(first_fits()) == 1
+    assert first_fits(input_range=(0, 1)) == []
 
 
 @pytest.mark.parametrize(
@@ -337,6 +410,96 @@ def test_wrong_data_stop_before_the_first_step(data, change, message):
 def test_a_loss_of_probabilities_is_refused(loss):
     with pytest.raises(ValueError, match="from_logits=True"):
         AdversarialTrainer(small()).compile(loss=loss)
+
+
+def plain(labels, scores):
+    return -tf.reduce_sum(labels * tf.math.log(tf.clip_by_value(scores, 1e-7, 1.0)), axis=-1)
+
+
+class Own(keras.losses.Loss):
+    def call(self, labels, scores):
+        return keras.ops.sparse_categorical_crossentropy(labels, scores)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        ["sparse_categorical_crossentropy"],
+        {"logits": keras.losses.SparseCategoricalCrossentropy()},
+        lambda labels, scores: keras.losses.sparse_categorical_crossentropy(labels, scores),
+        lambda labels, scores: keras.losses.categorical_crossentropy(labels, scores, label_smoothing=0.1),
+        functools.partial(keras.losses.sparse_categorical_crossentropy, from_logits=False),
+        plain,
+        Own(),
+    ],
+    ids=["list", "dict", "of indices", "of one-hot labels", "partial", "function", "class"],
+)
+def test_a_loss_of_probabilities_is_refused_however_it_is_wrapped(loss):
+    with pytest.raises(ValueError, match="from_logits=True.*Received: loss="):
+        AdversarialTrainer(small()).compile(loss=loss)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "mse",
+        "categorical_hinge",
+        "cosine_similarity",
+        [keras.losses.BinaryCrossentropy(from_logits=True)],
+        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1),
+        functools.partial(keras.losses.sparse_categorical_crossentropy, from_logits=True),
+        lambda labels, scores: keras.losses.sparse_categorical_crossentropy(labels, scores, from_logits=True),
+        lambda labels, scores: -tf.reduce_sum(labels * tf.nn.log_softmax(scores), axis=-1),
+        lambda labels, scores: plain(labels, tf.nn.softmax(scores)),
+        lambda labels, scores: tf.reduce_mean(scores**2, axis=-1),  # of no class
+    ],
+)
+def test_a_loss_of_logits_is_taken(loss):
+    trainer = AdversarialTrainer(small())
+    trainer.compile(loss=loss)
+    assert trainer.loss is (loss[0] if isinstance(loss, list) else loss)
+
+
+def test_there_is_one_loss():
+    with pytest.raises(ValueError, match="`loss` must be one loss. Received: loss="):
+        AdversarialTrainer(small()).compile(loss=["mse", "mse"])
+
+
+@pytest.mark.parametrize(
+    ("metric", "name"),
+    [
+        ("sparse_categorical_crossentropy", "sparse_categorical_crossentropy"),
+        ("ce", "ce"),
+        (keras.metrics.SparseCategoricalCrossentropy(name="own"), "own"),
+        (keras.metrics.KLDivergence(), "kl_divergence"),
+        (keras.metrics.AUC(name="area"), "area"),
+        (keras.metrics.Precision(name="precise"), "precise"),
+        ("Recall", "Recall"),
+        ({"logits": [keras.metrics.BinaryAccuracy()]}, "binary_accuracy"),
+        (keras.losses.categorical_crossentropy, "categorical_crossentropy"),
+    ],
+)
+def test_metrics_of_probabilities_are_refused(metric, name):
+    for kind in ("metrics", "weighted_metrics"):
+        with pytest.raises(
+            ValueError, match=rf"`{kind}` must take logits.*{name}' takes probabilities.*from_logits=True"
+        ):
+            AdversarialTrainer(small()).compile(**{kind: ["accuracy", metric]})
+
+
+def test_metrics_of_logits_are_taken():
+    metrics = [
+        "acc",
+        "mse",
+        keras.metrics.SparseCategoricalCrossentropy(from_logits=True),
+        keras.metrics.SparseTopKCategoricalAccuracy(2),
+        keras.metrics.AUC(from_logits=True),
+        keras.metrics.Precision(top_k=1),
+        keras.metrics.Recall(thresholds=0),
+        keras.metrics.F1Score(),
+        lambda labels, scores: tf.reduce_mean(scores),
+    ]
+    AdversarialTrainer(small()).compile(metrics=metrics)
 
 
 REPLICAS = """

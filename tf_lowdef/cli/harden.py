@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -25,6 +26,9 @@ from tf_lowdef.cli.spelling import Spelled
 from tf_lowdef.cli.terminal import say_warnings
 from tf_lowdef.cli.types import DataName
 from tf_lowdef.text import printable
+
+_NOTE = "model.sha256"
+"""In the run's folder: a line for each file that the model was written into, of what it held."""
 
 
 @click.command(
@@ -128,7 +132,7 @@ def command(
     from tf_lowdef.cli.progress import at_work
     from tf_lowdef.evaluation.provenance import move_aside
     from tf_lowdef.files import make_folders
-    from tf_lowdef.jobs import DONE, working_folder
+    from tf_lowdef.jobs import working_folder
     from tf_lowdef.models import load_demo, open_model
     from tf_lowdef.report import write_report
     from tf_lowdef.report.training_report import MARKDOWN, PAGE, Training, verdict, write_training
@@ -146,11 +150,11 @@ def command(
         pass  # where the model cannot be written is told before the training
     if restart and move_aside(place) is not None:  # what no training made stays where it is
         move_aside(target)
-    with working_folder(place) as folder, at_work(folder) as progress:
-        if target.exists() and not (Path(folder) / DONE).is_dir():
-            raise FileExistsError(f"{out}: exists already, and no training in {place} made it; take another name")
+    with working_folder(place) as folder, at_work(folder, option="--run") as progress:
+        _is_written(target, folder, place)  # a file of the user's is told before the training
         found = harden(own, shares, validation=validation or 0.1, out=folder, progress=progress, **said, **options)
-        found.save(target)
+        if not _is_written(target, folder, place):
+            _write(found.model, target, folder)
         training = Training(found.facts, found.curves, found.best_epoch, found.warnings)
         if budget != "none":
             before = named.classifier()
@@ -164,3 +168,34 @@ def command(
     click.echo(verdict(training))
     for what, path in (("Model:  ", out), ("Page:   ", f"{place}/{PAGE}"), ("Report: ", f"{place}/{MARKDOWN}")):
         click.echo(what + printable(path))
+
+
+def _is_written(target: Path, folder: Any, place: str) -> bool:
+    """Return whether the model's file is there, as the training in a folder wrote it.
+
+    Raises:
+        FileExistsError: What is there is something else, which is not for this command to replace.
+    """
+    if not target.exists():
+        return False
+    note = Path(folder) / _NOTE
+    if target.is_file() and note.is_file() and _sha256(target) in note.read_text().split():
+        return True
+    raise FileExistsError(
+        f"{target}: exists already, and is not what the training in {place} wrote; take another name, or move it away"
+    )
+
+
+def _write(model: Any, target: Path, folder: Any) -> None:
+    """Write the model's file, whole or not at all; what it holds is noted first, so that no file of ours is foreign."""
+    from tf_lowdef.files import atomic_path, write_text
+
+    note = Path(folder) / _NOTE
+    with atomic_path(target) as temporary:
+        model.save(temporary)
+        known = note.read_text() if note.is_file() else ""
+        write_text(note, f"{known}{_sha256(temporary)}\n")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

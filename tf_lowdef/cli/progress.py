@@ -20,19 +20,25 @@ def show_progress(wanted: bool = True) -> AbstractContextManager[Progress]:
 
 
 @contextmanager
-def say_how_to_go_on(folder: Folder) -> Iterator[None]:
-    """Say after Ctrl-C how the run in a folder goes on: who gave no folder does not know its name."""
+def say_how_to_go_on(folder: Folder, option: str = "--out") -> Iterator[None]:
+    """Say after Ctrl-C how the run in a folder goes on: who gave no folder does not know its name.
+
+    Args:
+        folder: The run's.
+        option: Of the command, which names it.
+    """
     try:
         with interrupts():
             yield
     except KeyboardInterrupt:
         if (Path(folder) / DONE).is_dir():
-            click.echo(f"What is finished is kept: the same command with --out {printable(folder)} goes on.", err=True)
+            told = f"the same command with {option} {printable(folder)} goes on."
+            click.echo(f"What is finished is kept: {told}", err=True)
         raise
 
 
 @contextmanager
-def at_work(folder: Folder, quiet: bool = False) -> Iterator[Progress]:
+def at_work(folder: Folder, quiet: bool = False, option: str = "--out") -> Iterator[Progress]:
     """Yield what shows how far the work in a folder is, unless `quiet`; say after Ctrl-C how it goes on."""
-    with say_how_to_go_on(folder), show_progress(not quiet) as progress:
+    with say_how_to_go_on(folder, option), show_progress(not quiet) as progress:
         yield progress

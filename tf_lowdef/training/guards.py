@@ -15,6 +15,8 @@ from tf_lowdef.attacks.attack import Attack
 from tf_lowdef.attacks.model_fn import as_model_fn
 from tf_lowdef.attacks.victim import as_victim
 from tf_lowdef.results.curves import CLEAN, NOISY, ONE_STEP, ROBUST, chosen_by
+from tf_lowdef.training.fitted import check_pixels
+from tf_lowdef.training.optimizers import refuse_averages
 from tf_lowdef.validation import check_images, check_integer, check_labels, check_number
 
 COLLAPSE = 0.2
@@ -68,7 +70,8 @@ class RobustValidation(keras.callbacks.Callback):
         seed: Of the attacks.
 
     Attributes:
-        history: Each measure with one number an epoch.
+        history: Each measure with one number an epoch. A further ``fit`` begins it anew, unless its ``initial_epoch``
+            says that it goes on.
         best_epoch: The epoch of the best weights, 0-based; None before the first. Of epochs that are alike by the
             measure, that with the higher clean accuracy, then the later one, which was trained more.
         overfitted: The epoch in which catastrophic overfitting was seen, None if in none.
@@ -80,7 +83,8 @@ class RobustValidation(keras.callbacks.Callback):
         >>> labels = (images.mean(axis=(1, 2, 3)) > 127.5).astype(int)  # dark or bright
         >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
 
-        >>> trainer, watch = AdversarialTrainer(model), RobustValidation(images[:16], labels[:16])
+        >>> trainer = AdversarialTrainer(model, input_range=(0, 255))
+        >>> watch = RobustValidation(images[:16], labels[:16])
         >>> trainer.compile("adam")
         >>> history = trainer.fit(images[16:], labels[16:], epochs=2, callbacks=[watch], verbose=0)
         >>> len(watch.history["val_pgd_accuracy"]), watch.best_epoch in (0, 1)
@@ -98,6 +102,7 @@ class RobustValidation(keras.callbacks.Callback):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        check_pixels("images", np.asarray(images))
         self.images = check_images("images", images)
         self.labels = check_labels("labels", labels, len(self.images))
         if epsilon is not None:
@@ -118,13 +123,24 @@ class RobustValidation(keras.callbacks.Callback):
 
         Raises:
             RangeError: A ValueError: the classifier seems to take another range than [0, 255].
+            ValueError: The optimizer averages weights, which `restore_best` would undo.
         """
+        if self.restore_best:
+            refuse_averages(self.model.optimizer)
         as_victim(self.model.classifier, self.images, self.labels)
         self._victim = self.model.attacked_classifier()
         if self._trainer not in (None, self.model):
-            self.history, self.best_epoch, self.best_weights = {}, None, None
+            self._forget()
         self._trainer, self.overfitted = self.model, None
         self.epsilon = self.model.recipe.bound if self._said_epsilon is None else self._said_epsilon
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Begin anew with the first epoch; a training that goes on begins with a later one."""
+        if epoch == 0:
+            self._forget()
+
+    def _forget(self) -> None:
+        self.history, self.best_epoch, self.best_weights = {}, None, None
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Attack, remember, and stop where the training has gone wrong; an epoch without a finite loss is none."""

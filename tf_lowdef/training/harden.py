@@ -20,12 +20,12 @@ from tf_lowdef.jobs import Folder, open_run, working_folder
 from tf_lowdef.jobs.progress import Progress, Steps, shown
 from tf_lowdef.models.adapter import say_range
 from tf_lowdef.results.curves import chosen_by
-from tf_lowdef.training.arguments import choose_optimizer
 from tf_lowdef.training.checkpoint import Checkpoint
 from tf_lowdef.training.feeding import Feed
 from tf_lowdef.training.guards import RobustValidation, StopOnNaN
 from tf_lowdef.training.hardened import Hardened
 from tf_lowdef.training.material import open_material
+from tf_lowdef.training.optimizers import check_optimizer, choose_optimizer
 from tf_lowdef.training.recipes import Recipe, parse_recipe
 from tf_lowdef.training.trainer import AdversarialTrainer
 from tf_lowdef.validation import check_flag, check_integer, check_number
@@ -70,13 +70,15 @@ def harden(
         defence: What the classifier will stand behind: see :func:`tf_lowdef.defences.make_defence`.
         recipe: See :class:`tf_lowdef.training.AdversarialTrainer`.
         epochs: How often every image is seen.
-        validation: The share of `data` that is held back, above 0 and below 1; or other data, as `data` is given. At
-            most 500 images are held back, drawn by the seed.
+        validation: The share of `data` that is held back, above 0 and below 1, copies of an image with it; or other
+            data, as `data` is given, of which no image is in `data`. At most 500 images are held back, drawn by the
+            seed.
         bare: The share of each batch that is attacked and trained on without the defence. What is trained through a
             defence's approximate gradient alone learns to make that gradient useless.
         batch_size: Images in a step.
         learning_rate: The highest; it rises in the first tenth of the steps and falls to nothing, as half a cosine.
-        optimizer: What ``keras.optimizers.get`` takes, with settings of its own, instead of AdamW at `learning_rate`.
+        optimizer: What ``keras.optimizers.get`` takes, with settings of its own, instead of AdamW at `learning_rate`: a
+            new one, or one that has trained this model, which averages no weights.
         shift: Training images are moved by up to so many pixels either way.
         mirror: Whether training images are mirrored left to right at random.
         from_scratch: Whether the model need not know anything yet. Otherwise one that is near chance on the images is
@@ -90,7 +92,9 @@ def harden(
         outputs: What it gives; see there.
         labels: A file with the names of the classes.
         callbacks: More of ``keras.callbacks``; they find what `RobustValidation` measures in the logs. One that counts
-            epochs, as ``EarlyStopping`` does, begins anew where a training goes on.
+            epochs, as ``EarlyStopping`` does, begins anew where a training goes on. One that sets the learning rate,
+            as ``ReduceLROnPlateau`` does, needs an `optimizer` without a schedule, such as
+            ``keras.optimizers.AdamW(1e-3)``.
         progress: Called with what is done, how many steps of it, and how many there are.
 
     Returns:
@@ -130,11 +134,11 @@ def harden(
         keras.utils.set_random_seed(seed)
         tf.config.experimental.enable_op_determinism()
     classifier = open_classifier(model, data, input_range, outputs)
+    own_optimizer = check_optimizer(optimizer, callbacks, classifier.trainable_variables)
     opened = open_material(classifier, data, validation, labels, input_range)
     doubts = find_doubts(classifier, None if from_scratch else opened.images)
-    if from_scratch:
-        say_range(classifier)  # which a model that knows nothing cannot tell, now or later
-    else:
+    say_range(classifier)  # as far as it can be told: a model that knows nothing cannot, now or later
+    if not from_scratch:
         doubts += opened.check_knows(classifier)
     with shown(progress or False) as report:
         material = opened.read(seed, report)
@@ -145,7 +149,7 @@ def harden(
     if deterministic:
         _seed_layers(trainer, seed)
     steps = epochs * feed.steps
-    chosen_optimizer, settings = choose_optimizer(optimizer, learning_rate, steps)
+    chosen_optimizer, settings = choose_optimizer(own_optimizer, learning_rate, steps)
     asked |= {"recipe": method.spec, "defence": chosen.name, **settings, **material.facts}
     if chosen.digest:
         asked["defence_sha256"] = chosen.digest

@@ -19,7 +19,7 @@ from tf_lowdef.models.range_probe import images_to_probe
 from tf_lowdef.training.feeding import Labels, draw, split
 
 MOST_VALIDATED = 500
-"""Held-back images that are attacked after every epoch."""
+"""Held-back images, their copies not counted, that are attacked after every epoch."""
 _AT_ONCE = 256
 
 
@@ -85,7 +85,8 @@ class Opened:
             report: Called as it goes on.
 
         Raises:
-            ValueError: Fewer than two images can be read, none of the validation, or their sizes differ.
+            ValueError: Fewer than two images can be read, none of the validation, their sizes differ, or the validation
+                holds images that are trained on.
         """
         images, failed = self.images, dict[str, str]()
         steps = Steps(report, "Reading", len(images))
@@ -95,8 +96,7 @@ class Opened:
         if len(digests) < 2:
             raise ValueError(f"{images.source}: fewer than two images could be read: {next(iter(failed.values()), '')}")
         if isinstance(self.validation, float):
-            others, places = images, split(len(digests), self.validation, seed, MOST_VALIDATED)
-            used, back = ([list(digests)[place] for place in some] for some in places)
+            others, (used, back) = images, _divide(digests, self.validation, seed, images.source)
         else:
             others, used = self.validation, list(digests)
             _, back = draw(len(others), MOST_VALIDATED, seed)
@@ -105,8 +105,10 @@ class Opened:
             raise ValueError(f"{others.source}: no image could be read: {next(iter(failed.values()), '')}")
         pixels = np.concatenate([batch for _, batch in kept])
         labels = others.labels[[index for good, _ in kept for index in good]]
-        told = _digest([digests[index] for index in used], images.labels[used])
-        return Material(images, used, (pixels, labels), (told, _digest(map(image_digest, pixels), labels)), failed)
+        trained_on, held_back = [digests[index] for index in used], [image_digest(each) for each in pixels]
+        _check_apart(trained_on, held_back)
+        told = _digest(trained_on, images.labels[used]), _digest(held_back, labels)
+        return Material(images, used, (pixels, labels), told, failed)
 
 
 def open_material(classifier: Any, data: Any, validation: Any, labels: Any, input_range: Any) -> Opened:
@@ -149,6 +151,26 @@ def _read(
             yield [index for index in chosen if index not in reasons], batch
         if steps is not None:
             steps.add(len(chosen))
+
+
+def _divide(digests: dict[int, bytes], share: float, seed: int, source: str) -> list[list[int]]:
+    """Return the indices to train on and those held back; all copies of an image are on one side."""
+    copies: dict[bytes, list[int]] = {}
+    for index, digest in digests.items():
+        copies.setdefault(digest, []).append(index)
+    if len(copies) < 2:
+        raise ValueError(f"{source}: a training needs two different images or more. Received: copies of one image")
+    groups = list(copies.values())
+    sides = split(len(groups), share, seed, MOST_VALIDATED)
+    return [sorted(index for place in some for index in groups[place]) for some in sides]
+
+
+def _check_apart(trained_on: Iterable[bytes], held_back: Iterable[bytes]) -> None:
+    """Raise ValueError where images that choose the epoch are trained on: they praise what knows them by heart."""
+    known = set(trained_on)
+    shared = sum(digest in known for digest in held_back)
+    if shared:
+        raise ValueError(f"`validation` must hold other images than those trained on: {shared} of it are in `data` too")
 
 
 def _digest(images: Iterable[bytes], labels: Labels) -> str:

@@ -13,7 +13,8 @@ from tf_lowdef.keras_compat import all_layers, name_for_scopes
 from tf_lowdef.layers.gradients import STOPPED, with_gradient
 from tf_lowdef.layers.pixel_layer import WEBP_GRADIENTS
 from tf_lowdef.models.adapter import as_classifier
-from tf_lowdef.training.arguments import check_data, check_loss
+from tf_lowdef.training.fitted import as_indices, check_data, check_validation, warn_of_range
+from tf_lowdef.training.losses import check_loss, check_metrics, label_form
 from tf_lowdef.training.recipes import Recipe, Step, parse_recipe
 from tf_lowdef.training.recipes.recipe import image_keys
 from tf_lowdef.validation import check_choice, check_integer, check_number
@@ -23,6 +24,8 @@ GRADIENT = "smoothed"
 
 _LOOKS = 1009
 """A prime above the number of looks of any step, so that no two looks of a training draw by the same keys."""
+_ROUNDING = 2**31
+"""Above every seed, and below what a replica adds: what draws how a share is rounded draws nothing else."""
 
 
 @keras.saving.register_keras_serializable(package="tf_lowdef")
@@ -47,7 +50,8 @@ class AdversarialTrainer(keras.Model):
         attack: The recipe: ``"fgsm-rs:4"``, ``"pgd:4,steps=7"``, ``"trades:4"``, ``"vaccinate:40-80"``,
             ``"noise:0.25"``, or a :class:`tf_lowdef.training.Recipe`.
         defence: What :func:`tf_lowdef.defences.make_defence` takes. One that draws draws anew in every look.
-        bare: The share of each batch that is attacked and trained on without the defence, 0 to 1.
+        bare: The share of each batch that is attacked and trained on without the defence, 0 to 1; of batches that it
+            does not divide on average.
         gradient: The backward pass of layers without a derivative, as the attack takes it where they offer it:
             ``"smoothed"``, ``"straight_through"``, or WebP's ``"dct"``.
         seed: A nonnegative integer.
@@ -69,7 +73,7 @@ class AdversarialTrainer(keras.Model):
         >>> labels = (images.mean(axis=(1, 2, 3)) > 127.5).astype(int)  # dark or bright
         >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
 
-        >>> trainer = AdversarialTrainer(model, "fgsm-rs:4", defence="flip")
+        >>> trainer = AdversarialTrainer(model, "fgsm-rs:4", defence="flip", input_range=(0, 255))
         >>> trainer.compile("adam", metrics=["accuracy"])
         >>> sorted(trainer.fit(images, labels, epochs=1, verbose=0).history)
         ['accuracy', 'loss']
@@ -104,6 +108,7 @@ class AdversarialTrainer(keras.Model):
         self.bare = float(bare)
         self.gradient = gradient
         self.seed = seed
+        self._range_told = False
         # Past Keras' bookkeeping, which would train a defence's weights.
         attacked = dataclasses.replace(chosen, layers=[with_gradient(each, gradient) for each in chosen.layers])
         object.__setattr__(self, "_defences", (chosen, attacked))
@@ -135,9 +140,13 @@ class AdversarialTrainer(keras.Model):
             **kwargs: See there.
 
         Raises:
-            ValueError: The loss takes probabilities, where the classifier gives logits.
+            ValueError: The loss or a metric takes probabilities, where the classifier gives logits.
         """
-        chosen = keras.losses.SparseCategoricalCrossentropy(from_logits=True) if loss is None else check_loss(loss)
+        if loss is None:
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        chosen = check_loss(loss, self.classifier.output_shape[-1])
+        for name in ("metrics", "weighted_metrics"):
+            check_metrics(name, kwargs.get(name))
         super().compile(optimizer=optimizer, loss=chosen, **kwargs)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
@@ -149,18 +158,25 @@ class AdversarialTrainer(keras.Model):
         """Train, as ``keras.Model.fit`` does, after a look at the first images and labels.
 
         Raises:
-            ValueError: Images are not in [0, 255], or a label has no class.
+            ValueError: Images are not in [0, 255], a label has no class, or labels are not of the loss' form.
         """
-        check_data(x, y, self.classifier.output_shape[-1])
+        if not self._range_told:
+            warn_of_range(self.classifier)
+        self._range_told = True
+        classes, form = self.classifier.output_shape[-1], label_form(self.loss)
+        x = check_data(x, y, classes, form)
+        if "validation_data" in kwargs:
+            kwargs["validation_data"] = check_validation(kwargs["validation_data"], classes, form)
         return super().fit(x, y, *args, **kwargs)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the logits of images behind the defence; in training, of every view, a share of each bare."""
         views = inputs if isinstance(inputs, tuple | list) else (inputs,)
         if not training:
-            return self._look(self.defence, views, None, 0.0, False)[0]
-        keys = image_keys(self._step_seed(), tf.shape(views[0], tf.int64)[0])
-        logits = self._look(self.defence, views, keys, self.bare, True)
+            return self._look(self.defence, views, None, None, False)[0]
+        seed = self._step_seed()
+        keys = image_keys(seed, tf.shape(views[0], tf.int64)[0])
+        logits = self._look(self.defence, views, keys, self._alone(views[0], seed), True)
         return logits[0] if len(logits) == 1 else logits
 
     def train_step(self, data: Any) -> Any:
@@ -168,12 +184,13 @@ class AdversarialTrainer(keras.Model):
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
         images = tf.cast(x, tf.float32)
         seed = self._step_seed()
+        alone = self._alone(images, seed)
 
         def look(points: Any, number: int) -> Any:
             keys = image_keys(seed + tf.constant([0, number], tf.int64), tf.shape(points, tf.int64)[0])
-            return tf.cast(self._look(self._defences[1], (points,), keys, self.bare, False)[0], tf.float32)
+            return tf.cast(self._look(self._defences[1], (points,), keys, alone, False)[0], tf.float32)
 
-        views = self.recipe.views(Step(images, _indices(y), look, seed))
+        views = self.recipe.views(Step(images, as_indices(y), look, seed))
         views = tuple(tf.stop_gradient(view) for view in views)
         found = super().train_step((views[0] if len(views) == 1 else views, y, weights))
         self.step_count.assign(self.step_count + 1)
@@ -224,21 +241,30 @@ class AdversarialTrainer(keras.Model):
         step = tf.cast(tf.convert_to_tensor(self.step_count), tf.int64)
         return tf.stack([tf.constant(self.seed, tf.int64) + 2**32 * tf.cast(number, tf.int64), step * _LOOKS])
 
-    def _look(self, defence: Defence, views: Any, keys: Any, bare: float, training: bool) -> tuple[Any, ...]:
-        """Return the logits of every view, the last of each without the defence; all go through as one batch."""
-        count = tf.shape(views[0])[0]
-        alone = tf.cast(tf.round(bare * tf.cast(count, tf.float32)), tf.int32) if defence.layers else 0
-        behind, parts = count - alone, []
+    def _alone(self, images: Any, seed: Any) -> Any:
+        """Return how many of a batch go bare in this step, None where none ever does.
+
+        What is left of the share of a small batch is rounded up as often as it is large, or it would never go bare.
+        """
+        if not self.bare or not self.defence.layers:
+            return None
+        share = self.bare * tf.cast(tf.shape(images)[0], tf.float32)
+        drawn = tf.random.stateless_uniform([], seed + tf.constant([_ROUNDING, 0], tf.int64))
+        return tf.cast(tf.floor(share), tf.int32) + tf.cast(drawn < share - tf.floor(share), tf.int32)
+
+    def _look(self, defence: Defence, views: Any, keys: Any, alone: Any, training: bool) -> tuple[Any, ...]:
+        """Return the logits of every view, the last `alone` of each without the defence; all go as one batch."""
+        behind, parts = tf.shape(views[0])[0] - (0 if alone is None else alone), []
         for view in views:
             seen = defence.apply(view[:behind], None if keys is None else keys[:behind])
-            parts.append(tf.concat([tf.cast(seen, tf.float32), view[behind:]], axis=0) if bare else seen)
+            parts.append(tf.concat([tf.cast(seen, tf.float32), view[behind:]], axis=0) if alone is not None else seen)
         together = parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
         logits = self.classifier(together, training=training)
         rows = behind * defence.copies
         found = []
         for part in tf.split(logits, len(parts)):
             merged = defence.merge(part[:rows])
-            found.append(tf.concat([merged, part[rows:]], axis=0) if bare else merged)
+            found.append(tf.concat([merged, part[rows:]], axis=0) if alone is not None else merged)
         return tuple(found)
 
 
@@ -246,11 +272,3 @@ def _policy(classifier: Any) -> Any:
     """Return the policy that scales losses where any of the classifier computes in half precision."""
     halves = [each.dtype_policy for each in all_layers(classifier) if each.compute_dtype == "float16"]
     return halves[0] if halves else classifier.dtype_policy
-
-
-def _indices(labels: Any) -> Any:
-    """Return labels, class indices of shape (n,) or (n, 1), or one a class, as int64 indices (n,)."""
-    labels = tf.convert_to_tensor(labels)
-    if labels.shape.rank == 2 and labels.shape[-1] != 1:
-        return tf.argmax(labels, axis=-1)
-    return tf.cast(tf.reshape(labels, [-1]), tf.int64)
