@@ -18,6 +18,7 @@ from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier, op
 from tf_lowdef.evaluation.models.predict import Predictor, class_count
 from tf_lowdef.jobs.progress import Progress, shown
 from tf_lowdef.models.gated import find_gate
+from tf_lowdef.text import unread_images
 from tf_lowdef.validation import check_flag, check_integer
 
 DEFAULT_DEFENCE = "webp:60+flip"
@@ -129,7 +130,7 @@ def gate(
     if scored.failed:
         name, reason = next(iter(scored.failed.items()))
         warnings.warn(
-            f"{len(scored.failed)} images could not be read and were skipped. The first, {name}: {reason}",
+            f"{unread_images(len(scored.failed))}. The first, {name}: {reason}",
             UserWarning,
             stacklevel=2,
         )
