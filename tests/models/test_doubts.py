@@ -52,6 +52,10 @@ def functional(preprocess):
     return keras.Model(inputs, scores)
 
 
+def residual(images):
+    return keras.layers.Add()([images, keras.layers.Conv2D(3, 1)(images)])
+
+
 def test_a_head_that_stays_is_said_in_the_results_and_the_report(tmp_path, run_cli):
     model = hidden()
     with pytest.warns(UserWarning, match="cannot be taken off"):
@@ -107,6 +111,7 @@ def test_scores_in_0_1_that_may_be_sigmoids_are_said_in_the_results():
         lambda: network(keras.layers.Rescaling(1 / 127.5, offset=-1)),
         lambda: network(keras.layers.Normalization(mean=GREY_MEAN, variance=GREY_VARIANCE)),
         lambda: network(keras.Sequential([keras.layers.Rescaling(1 / 255), keras.layers.Rescaling(2.0, offset=-1.0)])),
+        lambda: functional(lambda images: residual(keras.layers.Rescaling(1 / 255)(images))),
         lambda: keras.applications.MobileNetV3Small((32, 32, 3), weights=None, classes=2),
         lambda: keras.applications.EfficientNetB0(weights=None, input_shape=(32, 32, 3), classes=2),
         lambda: keras.applications.ConvNeXtTiny(weights=None, input_shape=(32, 32, 3), classes=2),
@@ -129,6 +134,7 @@ def test_preprocessing_of_its_own_tells_what_a_model_takes(model):
         lambda: network(keras.Sequential([keras.layers.Rescaling(1 / 255)]), keras.layers.Rescaling(255.0)),
         lambda: functional(lambda images: images * 2 - 1),
         lambda: functional(lambda images: keras.ops.clip(images, 0, 1)),
+        lambda: functional(lambda images: keras.layers.Add()([keras.layers.Rescaling(1 / 255)(images), images])),
         lambda: functional(lambda images: images - keras.ops.mean(images, axis=(1, 2), keepdims=True)),
     ],
 )
