@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tf_lowdef.files import csv_text, open_text, read_cell
-from tf_lowdef.text import markdown_prose, markdown_text, printable
+from tf_lowdef.text import markdown_prose, markdown_text, printable, unread_images
 
 NAMES = ["=cmd|'/C calc'!A0", "+1", "-1", "@SUM(A1)", "\t=1", "'=1", "''=1", "'tis", "plain", 'a,b"c']
 
@@ -60,3 +60,8 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
             open_text(path)
     with pytest.raises(FileNotFoundError):
         open_text(tmp_path / "nothing")
+
+
+def test_one_image_is_no_images():
+    assert unread_images(1) == "1 image could not be read and was skipped"
+    assert unread_images(2, "left out") == "2 images could not be read and were left out"

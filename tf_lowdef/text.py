@@ -8,6 +8,12 @@ _OBEYED = re.compile(r"[\\`*\[\]&]|<(?=[A-Za-z/!?])|!(?=\[)")
 """What Markdown and HTML would obey; a lone < is none of it."""
 
 
+def unread_images(count: int, then: str = "skipped") -> str:
+    """Return that so many images, one or more, could not be read, and what was done with them."""
+    what, was = ("image", "was") if count == 1 else ("images", "were")
+    return f"{count} {what} could not be read and {was} {then}"
+
+
 def printable(text: object) -> str:
     r"""Return a text on one line and without what a terminal obeys instead of showing.
 

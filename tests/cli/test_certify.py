@@ -8,12 +8,12 @@ SMALL = ["--n", "12", "--n0", "4", "--limit", "3", "--batch-size", "12"]
 
 def test_certifying_the_embedded_classifier_ends_in_a_table_and_files(run_cli, tmp_path):
     out = tmp_path / "run"
-    arguments = ["certify", "--defence", "gaussian:1", "--sigma", "0.05", "--radius", "0.02", *SMALL, "-o", out]
+    arguments = ["certify", "--defence", "gaussian:1", "--sigma", "0.05", "--radius", "0.005", *SMALL, "-o", out]
     outcome = run_cli(*arguments)
     assert outcome.code == 0, outcome.err
     assert "gaussian:1" in outcome.out
     assert "is proved right on" in outcome.out
-    assert "whatever is done to them within L2 0.02" in outcome.out.replace("\n", " ")
+    assert "whatever is done to them within L2 0.005" in outcome.out.replace("\n", " ")
     wanted = {"certified.csv", "certified.png", "results.json", "report.md", "report.html", "accuracy.png"}
     assert wanted <= {path.name for path in out.iterdir()}
     with (out / "certified.csv").open() as file:

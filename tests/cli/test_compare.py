@@ -13,14 +13,18 @@ from tf_lowdef.results import Results, Row
 N = 100
 
 
-def run(folder, right, digest="a", unreliable=None, budget="quick"):
+def run(folder, right, digest="a", unreliable=None, budget="quick", **arguments):
     """Write a run of N images, of which the first `right` are right under the attack."""
     shares = (1.0,) * right + (0.0,) * (N - right)
     clean = Row(None, "none", "flip", N, N, 1.0, (0.96, 1.0), per_image=(1.0,) * N)
     attacked = Row(
         "oblivious", "bim:4", "flip", N, right, right / N, (0.0, 1.0), unreliable=unreliable, per_image=shares
     )
-    facts = {"data": {"source": "arrays", "sha256": digest}, "arguments": {"budget": budget}, "skipped": []}
+    facts = {
+        "data": {"source": "arrays", "sha256": digest},
+        "arguments": {"budget": budget, **arguments},
+        "skipped": [],
+    }
     Results(facts, [clean, attacked], images=tuple(map(str, range(N)))).save(folder)
     return folder
 
@@ -50,6 +54,32 @@ def test_other_images_are_not_paired_and_what_differs_is_said(run_cli, tmp_path)
     shown = run_cli("compare", *folders).out
     assert "The runs differ in budget: before quick; after standard" in shown
     assert "The runs differ in images: before arrays a 100; after arrays b 100" in shown
+
+
+def test_what_was_asked_for_differs_in_words(run_cli, tmp_path):
+    asked = {"threat": ["oblivious", "adaptive"], "attacks": ["bim:4", "fgsm:1"], "defences": ["none"], "batch_size": 4}
+    mine = run(tmp_path / "before", 40, budget="none", **asked)
+    other = run(tmp_path / "after", 60, budget=None, threat=["oblivious"], attacks=[], defences=["flip"], batch_size=8)
+    shown = run_cli("compare", mine, other).out
+    for said in (
+        "threats: before oblivious, adaptive; after oblivious",
+        "attacks: before bim:4, fgsm:1; after none",
+        "defences: before none; after flip",
+        "budget: before none; after no adaptive attacker",
+        "batch size: before 4; after 8",
+    ):
+        assert f"The runs differ in {said}" in shown
+
+
+def test_rows_of_one_run_alone_are_counted(run_cli, tmp_path):
+    folders = [run(tmp_path / name, right) for name, right in (("before", 40), ("after", 60))]
+    assert "Left out" not in run_cli("compare", *folders).out
+    results = Results.load(folders[1])
+    Results(results.run, results.rows[:1], images=results.images).save(folders[1])
+    assert "Left out: 1 row of one run alone (before 1)" in run_cli("compare", *folders).out
+    outcome = run_cli("compare", *folders, "--csv")
+    assert "Left out" in outcome.err
+    assert len(lines(outcome.out)) == 1
 
 
 def test_what_is_unreliable_is_not_compared(run_cli, tmp_path):

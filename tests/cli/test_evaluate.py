@@ -100,7 +100,7 @@ def test_skipped_images_and_warnings_stand_in_every_output(run_cli, model_file, 
     for text in (outcome.out, report, table, " ".join(content["run"]["warnings"])):
         assert "near chance" in " ".join(text.split())
     for text in (outcome.out, report):
-        assert "1 images could not be read" in text
+        assert "1 image could not be read and was skipped" in text
         assert "2.png" in text
 
 

@@ -95,7 +95,7 @@ def test_a_folder_that_is_a_url_goes_on_and_a_damaged_image_is_left_out(run_cli,
     for _ in range(2):
         outcome = run_cli(*command, "--batch-size", "1")
         assert outcome.code == 0, outcome.err
-    assert "1 images could not be read and were left out" in " ".join(outcome.err.split())
+    assert "1 image could not be read and was left out" in " ".join(outcome.err.split())
 
 
 @pytest.mark.slow

@@ -130,6 +130,23 @@ def test_labels_of_another_model_are_refused(model, dataset):
         tf_lowdef.gate(model, DEFENCE, (dataset[0], dataset[1] + 2), false_positive_rate=0.2)
 
 
+def test_labels_that_are_all_wrong_choose_no_threshold(model, dataset):
+    images, labels = dataset
+    swapped = (images, (labels + 2) % 4)
+    with pytest.raises(ValueError, match=r"`data` must be labelled as .* `max_clean_drop` .* near chance \(25.0%\)"):
+        tf_lowdef.gate(model, DEFENCE, swapped, max_clean_drop=5)
+    with pytest.warns(UserWarning, match="near chance"):
+        tf_lowdef.gate(model, DEFENCE, swapped, false_positive_rate=0.2)
+
+
+def test_labels_that_are_shifted_choose_no_threshold(model, dataset):
+    images, labels = dataset
+    kept = labels < 3
+    shifted = (images[kept], labels[kept] + 1)
+    with pytest.warns(UserWarning, match="With every label changed by -1"):
+        tf_lowdef.gate(model, DEFENCE, shifted, false_positive_rate=0.2)
+
+
 def test_a_gate_is_no_model_for_a_gate(gated, dataset):
     with pytest.raises(ValueError, match="is a gate already"):
         tf_lowdef.gate(gated, DEFENCE, dataset)

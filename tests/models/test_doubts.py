@@ -4,11 +4,14 @@ import keras
 import numpy as np
 import pytest
 
-from tf_lowdef import FlipLayer, WebPLayer, as_classifier, defend, evaluate, load_demo, load_model
+from tf_lowdef import FlipLayer, WebPLayer, as_classifier, defend, evaluate, gate, load_demo, load_model
 from tf_lowdef.models.doubts import head_doubts, range_doubt
+from tf_lowdef.models.input_range import IMAGENET_MEAN, IMAGENET_STDDEV
 from tf_lowdef.results import Results
 
 SHAPE = (16, 16, 3)
+
+GREY_MEAN, GREY_VARIANCE = [255 * each for each in IMAGENET_MEAN], [(255 * each) ** 2 for each in IMAGENET_STDDEV]
 
 
 class Hidden(keras.Model):
@@ -47,6 +50,10 @@ def functional(preprocess):
     inputs = keras.Input(SHAPE)
     scores = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(2, 3)(preprocess(inputs)))
     return keras.Model(inputs, scores)
+
+
+def residual(images):
+    return keras.layers.Add()([images, keras.layers.Conv2D(3, 1)(images)])
 
 
 def test_a_head_that_stays_is_said_in_the_results_and_the_report(tmp_path, run_cli):
@@ -99,11 +106,40 @@ def test_scores_in_0_1_that_may_be_sigmoids_are_said_in_the_results():
         lambda: keras.Sequential([WebPLayer(60), FlipLayer(), load_demo()[0]]),
         lambda: functional(keras.applications.mobilenet_v2.preprocess_input),
         lambda: functional(lambda images: (images - 127.5) / 127.5),
+        lambda: functional(keras.applications.resnet50.preprocess_input),  # caffe's means
+        lambda: functional(keras.applications.densenet.preprocess_input),
+        lambda: network(keras.layers.Rescaling(1 / 127.5, offset=-1)),
+        lambda: network(keras.layers.Normalization(mean=GREY_MEAN, variance=GREY_VARIANCE)),
+        lambda: network(keras.Sequential([keras.layers.Rescaling(1 / 255), keras.layers.Rescaling(2.0, offset=-1.0)])),
+        lambda: functional(lambda images: residual(keras.layers.Rescaling(1 / 255)(images))),
+        lambda: keras.applications.MobileNetV3Small((32, 32, 3), weights=None, classes=2),
+        lambda: keras.applications.EfficientNetB0(weights=None, input_shape=(32, 32, 3), classes=2),
+        lambda: keras.applications.ConvNeXtTiny(weights=None, input_shape=(32, 32, 3), classes=2),
         lambda: defend(network(), input_range=(0, 1)),
     ],
 )  # fmt: skip
 def test_preprocessing_of_its_own_tells_what_a_model_takes(model):
     assert range_doubt(model()) is None
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: network(keras.layers.Rescaling(2.0, offset=-1.0)),
+        lambda: network(keras.layers.Rescaling(255.0)),
+        lambda: network(keras.layers.Rescaling(0.5, offset=0.5)),  # for [-1, 1]
+        lambda: network(keras.layers.Rescaling(1 / 65025)),
+        lambda: network(keras.layers.Normalization(mean=0.5, variance=0.08)),
+        lambda: network(keras.layers.Rescaling(2.0, offset=-1.0), keras.layers.Rescaling(0.5, offset=0.5)),
+        lambda: network(keras.Sequential([keras.layers.Rescaling(1 / 255)]), keras.layers.Rescaling(255.0)),
+        lambda: functional(lambda images: images * 2 - 1),
+        lambda: functional(lambda images: keras.ops.clip(images, 0, 1)),
+        lambda: functional(lambda images: keras.layers.Add()([keras.layers.Rescaling(1 / 255)(images), images])),
+        lambda: functional(lambda images: images - keras.ops.mean(images, axis=(1, 2), keepdims=True)),
+    ],
+)
+def test_preprocessing_of_another_range_than_grey_levels_tells_nothing(model):
+    assert "--input-range 0,1 or 0,255" in range_doubt(model())
 
 
 @pytest.mark.parametrize(
@@ -126,6 +162,15 @@ def test_an_export_and_an_attack_of_images_without_labels_say_what_they_assume(t
     arguments = ["attack", tmp_path / "photos", "--model", tmp_path / "mine.keras", "--attack", "fgsm:4", "--out"]
     with pytest.warns(UserWarning, match="Nobody said what the model takes"):
         run_cli(*arguments, tmp_path / "b")
+
+
+def test_an_export_and_a_gate_of_a_model_of_0_1_that_begins_with_a_rescaling_say_what_they_assume(tmp_path, run_cli):
+    model = network(keras.layers.Rescaling(2.0, offset=-1.0))
+    model.save(tmp_path / "mine.keras")
+    with pytest.warns(UserWarning, match="Nobody said what the model takes"):
+        assert run_cli("export", tmp_path / "mine.keras", "--out", tmp_path / "a").code == 0
+    with pytest.warns(UserWarning, match="Nobody said what the model takes"):
+        gate(model, "flip", data()[0], false_positive_rate=0.5, progress=False)
 
 
 @pytest.mark.filterwarnings("error:Nobody said")

@@ -55,7 +55,7 @@ def test_markdown_says_everything(results):
     text = to_markdown(results)
     for part in (
         "Beware | of this",
-        "1 images could not be read",
+        "1 image could not be read and was skipped",
         "a.png: is empty",
         "| webp:60 | 80.0 (70.0 to 90.0)",
         "The attacker does not know of the defence",

@@ -6,9 +6,10 @@ import json
 import pytest
 
 from tf_lowdef.report import write_report
+from tf_lowdef.report.certified import certified_sentence
 from tf_lowdef.results import Certificate, Results, Row
 from tf_lowdef.results.certificate import CHOICE, ImageCertificate
-from tf_lowdef.results.smoothing import ABSTAIN, certified_radius
+from tf_lowdef.results.smoothing import ABSTAIN, certified_radius, largest_radius
 
 NAMES = ("a", "=b", "dög", "d e")
 VOTES = (500, 499, 300, 120)
@@ -140,6 +141,17 @@ def test_the_report_says_what_is_proved_and_of_what(folder, results):
     assert (folder / "certified.png").stat().st_size > 5000
     assert 'id="certified"' in page
     assert "currentColor" in page
+
+
+def test_where_the_draws_cannot_reach_the_usual_radius_the_largest_that_they_reach_is_told():
+    image = ImageCertificate("a", 1, 1, 60, largest_radius(60, 0.12, 0.001))
+    found = Certificate.of("none", 0.12, 60, 10, 0.001, [image])
+    said = certified_sentence(Results({}, [], certified=[found]))
+    assert "is proved right on 100 % of 1 images" in said
+    assert said.endswith("within L2 0.1. So few draws prove nothing beyond 0.148.")
+    far = dataclasses.replace(found, points=[each for each in found.points if each.radius in (0, 0.5)])
+    said = certified_sentence(Results({}, [], certified=[far]))
+    assert said == "So few draws prove nothing at L2 0.5, whatever the images are: they reach 0.148 at most."
 
 
 def test_a_run_without_certificates_has_no_such_section(results, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -112,14 +113,14 @@ def command(
 
     import_tensorflow()
     from tf_lowdef.cli.progress import show_progress
-    from tf_lowdef.defences import make_defence
+    from tf_lowdef.defences import Gate, Rule, make_defence
     from tf_lowdef.files import atomic_path
     from tf_lowdef.gating import gate
     from tf_lowdef.models.gated import HEAD
 
     with wrong_arguments():
-        for each in (defence, *squeezers):
-            make_defence(each)
+        several = tuple(make_defence(each) for each in (defence, *squeezers))
+        made = Gate(squeezers=several, rule=Rule(false_positive_rate, max_clean_drop), arbitrate=arbitrate)
     classifier, images = named.classifier_and_images()
     with show_progress() as progress:
         gated = gate(
@@ -142,5 +143,18 @@ def command(
         f"{found['suspected']} lie above it; {found['lost']} right answers are lost and {found['gained']} gained)"
     )
     click.echo(f"Model: {printable(path)}")
-    text = ";".join((defence, *squeezers))
-    click.echo(f"What it is worth on other images: tf-lowdef evaluate --defence '{GATE}({text})'")
+    if named.model is None:
+        click.echo(f"What such a gate is worth, with a threshold of its own: {_evaluation(made.text)}")
+    else:
+        click.echo(f"What it is worth on other images: {_evaluation_of_file(path, named.labels)}")
+
+
+def _evaluation(text: str) -> str:
+    """Return the command that judges a gate over the embedded classifier, whose images are in no file."""
+    return shlex.join(["tf-lowdef", "evaluate", "--defence", "none", "--defence", text])
+
+
+def _evaluation_of_file(path: Path, labels: str | None) -> str:
+    """Return the command that judges the gate in a file, with the threshold that it has."""
+    named = [] if labels is None else ["--labels", labels]
+    return shlex.join(["tf-lowdef", "evaluate", "--model", str(path), "--data", "OTHER", *named, "--defence", "none"])

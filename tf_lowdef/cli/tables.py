@@ -20,12 +20,12 @@ from tf_lowdef.report import accuracy_table, conclusion, legend
 from tf_lowdef.report.certified import alpha_note, chosen_note
 from tf_lowdef.report.detection import detection_table, false_positives
 from tf_lowdef.report.glance import short_table
-from tf_lowdef.report.side_by_side import differences_of_runs, side_by_side
+from tf_lowdef.report.side_by_side import differences_of_runs, left_out, side_by_side
 from tf_lowdef.report.sweep_report import sweep_table, verdict
 from tf_lowdef.results import Results
 from tf_lowdef.results.certified_table import certified_table
 from tf_lowdef.results.table import Table as TextTable
-from tf_lowdef.text import printable
+from tf_lowdef.text import printable, unread_images
 from tf_lowdef.threats import THREATS
 
 if TYPE_CHECKING:
@@ -90,9 +90,11 @@ def _show_end(console: Console, results: Results, folder: str, picture: str = "a
 
 def show_side_by_side(runs: Mapping[str, Results], as_csv: bool = False) -> None:
     """Print a line for every attack and defence that two runs have, and what else differs between the runs."""
-    content = side_by_side(runs)
+    content, alone = side_by_side(runs), left_out(runs)
     if as_csv:
         click.echo(csv_text([content.columns, *content.rows]), nl=False)
+        if alone is not None:
+            click.echo(printable(alone), err=True)
         return
     console = _wide()
     if not content.rows:
@@ -100,6 +102,8 @@ def show_side_by_side(runs: Mapping[str, Results], as_csv: bool = False) -> None
     table = Table(title="Top-1 accuracy in %, with its 95 % interval", title_justify="left")
     _fill(table, content)
     console.print(table)
+    if alone is not None:
+        console.print(printable(alone), markup=False, highlight=False)
     for difference in differences_of_runs(runs):
         console.print(f"The runs differ in {printable(difference)}", markup=False, highlight=False)
 
@@ -124,7 +128,7 @@ def _console(results: Results) -> Console:
         console.print(f"[bold red]Warning:[/] {escape(printable(warning))}", highlight=False)
     skipped = results.run["skipped"]
     if skipped:
-        console.print(f"[bold red]{len(skipped)} images could not be read and were skipped:[/]", highlight=False)
+        console.print(f"[bold red]{unread_images(len(skipped))}:[/]", highlight=False)
         for item in skipped:
             console.print(f"  {printable(item['reason'])}", markup=False, highlight=False)
     return console

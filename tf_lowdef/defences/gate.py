@@ -134,6 +134,11 @@ class Gate(Defence):
         decided = more_decided(views).numpy() & self.arbitrate
         return Rightness(bare, defended, np.where(decided, defended, bare))
 
+    def own_answers(self, outputs: Any) -> Labels:
+        """Return the classes that the bare classifier names, int64 (n,), by the logits of all that `apply` gives."""
+        bare = split_views(outputs, self.layers[0].copies_of_each).bare
+        return np.asarray(tf.argmax(bare, axis=1), np.int64)
+
     def through(self, images: Pixels, keys: Keys | None = None) -> Pixels:
         """Return the pixels that the classifier sees behind the defence that answers."""
         return self.squeezers[0].through(images, keys)

@@ -17,6 +17,7 @@ from tf_lowdef.defences import Calibration, Defence, Gate
 from tf_lowdef.defences.calibration import Rightness, calibrate, calibration_doubts
 from tf_lowdef.evaluation.images.selection import image_digest, stack
 from tf_lowdef.evaluation.models.predict import NonFiniteOutputError, Predictor
+from tf_lowdef.validation import Labels
 
 Scores = npt.NDArray[np.float64]
 
@@ -146,12 +147,16 @@ class Scored:
         scores: float64, (n,): how suspicious each looks.
         right: Which answers to them are.
         digests: A hash of each image's pixels, in order.
+        answers: int64, (n,): what the bare classifier takes them for.
+        labels: int64, (n,): what they are.
         failed: The reason for each image that could not be read, by its name.
     """
 
     scores: Scores
     right: Rightness
     digests: tuple[bytes, ...]
+    answers: Labels
+    labels: Labels
     failed: dict[str, str] = field(default_factory=dict)
 
 
@@ -175,7 +180,8 @@ def score_images(
         ValueError: None can be read, their sizes differ, or the classifier's output is NaN or infinite for one.
     """
     chosen = list(range(len(images))) if indices is None else [int(index) for index in indices]
-    found: list[tuple[Scores, Rightness]] = []
+    found: list[tuple[Scores, Rightness, Labels]] = []
+    used = list[int]()
     digests, failed = list[bytes](), dict[str, str]()
     for start in range(0, len(chosen), predict.batch_size):
         batch = chosen[start : start + predict.batch_size]
@@ -184,15 +190,17 @@ def score_images(
         readable = [index for index in batch if index not in wrong]
         if pixels:
             digests += map(image_digest, pixels)
+            used += readable
             found.append(_ask(predict, gate, images, readable, stack(pixels, images.source)))
         if progress is not None:
             progress(start + len(batch), len(chosen))
     if not found:
         reason = f" The first: {next(iter(failed.values()))}" if failed else ""
         raise ValueError(f"{images.source}: none of {len(chosen)} images could be read.{reason}")
-    scores = np.concatenate([each for each, _ in found])
-    right = Rightness(*(np.concatenate(parts) for parts in zip(*(each for _, each in found), strict=True)))
-    return Scored(scores, right, tuple(digests), failed)
+    scores, rights, answers = zip(*found, strict=True)
+    right = Rightness(*map(np.concatenate, zip(*rights, strict=True)))
+    labels = np.asarray(images.labels, np.int64)[used]
+    return Scored(np.concatenate(scores), right, tuple(digests), np.concatenate(answers), labels, failed)
 
 
 def with_threshold(gate: Gate, scored: Scored, labelled: bool = True) -> Gate:
@@ -212,10 +220,11 @@ def with_threshold(gate: Gate, scored: Scored, labelled: bool = True) -> Gate:
 
 def _ask(
     predict: Predictor, gate: Gate, images: ImageData, indices: list[int], pixels: npt.NDArray[np.uint8]
-) -> tuple[Scores, Rightness]:
+) -> tuple[Scores, Rightness, Labels]:
     try:
         outputs = predict.outputs(pixels, gate)
     except NonFiniteOutputError as error:
         name = images.names[indices[error.image]]
         raise ValueError(f"The model's output is NaN or infinite for the clean image {name!r}") from error
-    return np.asarray(gate.suspicion(outputs), np.float64), gate.rightness(outputs, images.labels[indices])
+    suspicion = np.asarray(gate.suspicion(outputs), np.float64)
+    return suspicion, gate.rightness(outputs, images.labels[indices]), gate.own_answers(outputs)

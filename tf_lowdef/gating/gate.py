@@ -12,11 +12,13 @@ import numpy as np
 
 from tf_lowdef.defences import Gate, Rule, make_defence
 from tf_lowdef.defences.calibration import calibration_doubts
-from tf_lowdef.evaluation.gates import score_images, with_threshold
+from tf_lowdef.evaluation.gates import Scored, score_images, with_threshold
+from tf_lowdef.evaluation.judging.checks import chance_warnings, shift_warnings
 from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier, open_data, open_labelled
-from tf_lowdef.evaluation.models.predict import Predictor
+from tf_lowdef.evaluation.models.predict import Predictor, class_count
 from tf_lowdef.jobs.progress import Progress, shown
 from tf_lowdef.models.gated import find_gate
+from tf_lowdef.text import unread_images
 from tf_lowdef.validation import check_flag, check_integer
 
 DEFAULT_DEFENCE = "webp:60+flip"
@@ -82,10 +84,12 @@ def gate(
         FileNotFoundError: There is no such data.
         RangeError: A ValueError: the model seems to take another range.
         TypeError: `model` is no Keras model, or `defence` no defence.
-        ValueError: An argument is wrong, there are too few images, or a gate is given for a model.
+        ValueError: An argument is wrong, there are too few images, a gate is given for a model, or `max_clean_drop` is
+            and the classifier's answers hardly ever are the labels.
 
     Warns:
-        UserWarning: The threshold suspects nothing, the images are too few to show such a drop, or some are unreadable.
+        UserWarning: The threshold suspects nothing, the images are too few to show such a drop, some are unreadable, or
+            labels and answers do not belong together.
 
     Example:
         >>> import numpy as np
@@ -120,11 +124,13 @@ def gate(
     with shown(progress) as report:
         asking = partial(report, "Asking about clean images")
         scored = score_images(Predictor(classifier, batch_size, seed), made, images, chosen, asking)
+    if labelled:
+        doubts += _label_doubts(scored, class_count(classifier), rule)
     made = with_threshold(made, scored, labelled)
     if scored.failed:
         name, reason = next(iter(scored.failed.items()))
         warnings.warn(
-            f"{len(scored.failed)} images could not be read and were skipped. The first, {name}: {reason}",
+            f"{unread_images(len(scored.failed))}. The first, {name}: {reason}",
             UserWarning,
             stacklevel=2,
         )
@@ -133,6 +139,21 @@ def gate(
     for doubt in doubts:
         warnings.warn(doubt, UserWarning, stacklevel=2)
     return made.model(classifier)
+
+
+def _label_doubts(scored: Scored, classes: int, rule: Rule) -> list[str]:
+    """Return what the classifier's own answers say against the labels.
+
+    Raises:
+        ValueError: The threshold is to be chosen by them: where no answer is right, none can be lost.
+    """
+    near, unknown = chance_warnings(scored.answers, scored.labels, classes)
+    wrong = near + shift_warnings(scored.answers, scored.labels)
+    if wrong and rule.max_clean_drop is not None:
+        raise ValueError(
+            f"`data` must be labelled as the model's classes are, for `max_clean_drop` counts right answers. {wrong[0]}"
+        )
+    return wrong + unknown
 
 
 def _images_alone(data: Any) -> bool:

@@ -6,16 +6,11 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
-import keras
-
-from tf_lowdef.keras_compat import all_layers, producer, tensors_backwards
-from tf_lowdef.layers import ImageLayer
+from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.models.adapter_layers import LogProbabilities
 from tf_lowdef.models.heads import is_graph
 from tf_lowdef.models.input_range import PIXELS, declared_range
-
-_OWN_PREPROCESSING = (keras.layers.Rescaling, keras.layers.Normalization)
-_PASSING = (ImageLayer, keras.layers.InputLayer, keras.layers.Identity)
+from tf_lowdef.models.preprocessing import makes_usual_of_pixels
 
 _HEADS: weakref.WeakKeyDictionary[Any, tuple[str, ...]] = weakref.WeakKeyDictionary()
 
@@ -45,36 +40,15 @@ def head_doubts(classifier: Any) -> list[str]:
 def range_doubt(classifier: Any) -> str | None:
     """Return that nobody said what a classifier takes pixels as; None where it shows that.
 
-    A layer of this package in front that is set to another range shows it, and so does preprocessing of its own: a
-    ``Rescaling``, a ``Normalization``, or arithmetic on the input, as ``preprocess_input`` leaves it in a graph.
+    A layer of this package in front that is set to another range shows it, and so does preprocessing of its own that
+    takes [0, 255] to what networks work on: a ``Rescaling``, a ``Normalization``, or arithmetic on the input, as
+    ``preprocess_input`` leaves it in a graph. What takes [0, 1] there, such as ``x * 2 - 1``, shows nothing.
     """
     if is_graph(classifier) and (declared_range(classifier) or PIXELS) != PIXELS:
         return None
-    if _begins_with_preprocessing(classifier):
+    if makes_usual_of_pixels(classifier):
         return None
     return (
         "Nobody said what the model takes pixels as, and there is nothing to tell it by: [0, 255] is assumed. Say it: "
         "input_range=(0, 1) or (0, 255), on the command line --input-range 0,1 or 0,255"
     )
-
-
-def _begins_with_preprocessing(model: Any) -> bool:
-    if not is_graph(model) and type(model) is not keras.Sequential:
-        return False
-    first = _first_operation(model)
-    if isinstance(first, keras.Model):
-        return _begins_with_preprocessing(first)
-    return isinstance(first, _OWN_PREPROCESSING) or (first is not None and not isinstance(first, keras.layers.Layer))
-
-
-def _first_operation(model: Any) -> Any:
-    """Return the first layer or operation on a graph's way that may change its input; None where there is none."""
-    if isinstance(model, keras.Sequential):
-        return next((layer for layer in model.layers if not _passes(layer)), None)
-    way = [producer(tensor)[0] for tensor in tensors_backwards(model)]
-    return next((operation for operation in reversed(way) if not _passes(operation)), None)
-
-
-def _passes(operation: Any) -> bool:
-    """Return whether an operation leaves values in their range."""
-    return isinstance(operation, _PASSING) or type(operation).__name__.startswith("Random")

@@ -40,12 +40,20 @@ def alpha_note(results: Results) -> str:
 
 
 def certified_sentence(results: Results) -> str | None:
-    """Return in words what is certified best at the radius that a report puts first; None where nothing was tried."""
+    """Return in words what is certified best at the radius that a report puts first; None where nothing was tried.
+
+    Where so few draws reach no such radius, whatever the images are, it is the largest of those that they reach.
+    """
     found = claimed(results)
     radii = sorted({point.radius for each in found for point in each.points if point.radius > 0})
     if not radii:
         return None
-    radius = PREFERRED_RADIUS if PREFERRED_RADIUS in radii else radii[0]
+    reach = max(each.largest for each in found)
+    within = [radius for radius in radii if radius <= reach]
+    wanted = PREFERRED_RADIUS if PREFERRED_RADIUS in radii else radii[0]
+    if not within:
+        return f"So few draws prove nothing at L2 {wanted:g}, whatever the images are: they reach {reach:.3g} at most."
+    radius = wanted if wanted in within else within[-1]
     best = max((each for each in found if each.at(radius)), key=lambda each: _share(each, radius))
     point = best.at(radius)
     if point is None:  # not for the best of those that have one
@@ -55,7 +63,7 @@ def certified_sentence(results: Results) -> str | None:
     return (
         f"Smoothed with noise of sigma {best.sigma:g}{denoiser}, the classifier is proved right on "
         f"{100 * point.share:.0f} % of {best.n} images ({100 * low:.0f} to {100 * high:.0f}) whatever is done to them "
-        f"within L2 {radius:g}."
+        f"within L2 {radius:g}." + ("" if radius == wanted else f" So few draws prove nothing beyond {reach:.3g}.")
     )
 
 

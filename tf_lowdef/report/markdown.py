@@ -18,7 +18,7 @@ from tf_lowdef.results import Results
 from tf_lowdef.results.accuracy import accuracy_table
 from tf_lowdef.results.certified_table import certified_table, tried_table
 from tf_lowdef.results.table import markdown_table
-from tf_lowdef.text import markdown_prose, markdown_text, printable
+from tf_lowdef.text import markdown_prose, markdown_text, printable, unread_images
 from tf_lowdef.threats import THREATS, knows_defence
 
 
@@ -172,7 +172,7 @@ def _warnings(results: Results) -> list[str]:
     skipped = results.run.get("skipped", [])
     if skipped:
         named = "\n".join(f"- {markdown_text(item['reason'])}" for item in skipped)
-        parts.append(f"**{len(skipped)} images could not be read and were skipped:**\n\n{named}")
+        parts.append(f"**{unread_images(len(skipped))}:**\n\n{named}")
     return parts
 
 

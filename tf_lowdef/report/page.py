@@ -28,6 +28,7 @@ from tf_lowdef.results.certified_table import certified_table, tried_table
 from tf_lowdef.results.gallery import Gallery
 from tf_lowdef.results.sweep import Sweep
 from tf_lowdef.results.table import MISSING, Table, unique
+from tf_lowdef.text import unread_images
 from tf_lowdef.threats import THREATS, knows_defence
 
 PAGE = "report.html"
@@ -124,6 +125,7 @@ def _context(results: Results, examples: list[Shown], gallery_notes: list[str], 
         "more": " ".join(others),
         "warnings": results.warnings,
         "skipped": run.get("skipped", [])[:MAX_LISTED],
+        "unread_images": unread_images,
         "skipped_count": len(run.get("skipped", [])),
         "n": results.n,
         "model": run.get("model", {}).get("name", "an unknown model"),

@@ -59,7 +59,7 @@ class Shown(NamedTuple):
 STORIES = {
     "rescued": "The attack on the bare classifier fools it; behind the defence the answer is right again.",
     "lost": "The attack on the bare classifier fools the one behind the defence too.",
-    "untouched": "The attack harms neither the bare classifier nor the defended one here.",
+    "untouched": "The attack on the bare classifier harms neither it nor the one behind the defence here.",
     "wrong already": "The classifier, bare or defended, is wrong here without any attack.",
     "attacked": "One image under attack.",
 }
@@ -134,15 +134,24 @@ def _perturbation(view: View, example: Example, clean: Pixels, pixels: Pixels) -
 
 def _map(view: View, example: Example, pixels: Pixels) -> Picture:
     alt = f"Grad-CAM map for {example.label_name} laid on image {example.name}, {_title(view).lower()}."
-    return Picture(to_uri(pixels), alt, _title(view), _likeness(view), None)
+    return Picture(to_uri(pixels), alt, _title(view), _likeness(view, example), None)
 
 
-def _likeness(view: View) -> str:
-    """Return in words how alike a map is to that of the clean image; an empty map has a correlation of 0."""
-    if view.what == "clean" or view.alike is None:
-        return "Where the bare classifier looks without any attack."
+def _likeness(view: View, example: Example) -> str:
+    """Return in words how alike a map is to that of the clean image; an empty map has a correlation of 0 with any.
+
+    Grad-CAM keeps what speaks for a class on the whole, by its ReLU: behind a flat head that may be nothing although
+    the class is predicted.
+    """
+    clean = view.what == "clean"
+    if not clean and any(each.what == "clean" and each.alike == 0 for each in example.views):
+        return "On the clean image Grad-CAM finds nothing to compare this with."
+    if view.alike == 0 and view.correct:
+        return "Grad-CAM finds nothing here although the class is predicted: the map does not explain this model."
     if view.alike == 0:
-        return "Nothing in the image speaks for it any more."
+        return f"Nothing in the image speaks for it{'' if clean else ' any more'}."
+    if clean or view.alike is None:
+        return "Where the bare classifier looks without any attack."
     what = "Looks where it did on the clean image" if view.alike >= ALIKE else "Looks partly elsewhere"
     return f"{what if view.alike >= UNLIKE else 'Looks elsewhere'}: {view.alike:.2f} alike."
 

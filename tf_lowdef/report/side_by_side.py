@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,10 @@ from tf_lowdef.results import Results, Row
 from tf_lowdef.results.accuracy import accuracy_text
 from tf_lowdef.results.statistics import compare_paired, holm
 from tf_lowdef.results.table import MISSING, Table
+
+NO_ATTACKER = "no adaptive attacker"
+"""What a run's budget is where nobody knew of the defence, for whom alone there is one; "none" is one without attacks.
+"""
 
 
 def side_by_side(runs: Mapping[str, Results]) -> Table:
@@ -53,7 +58,7 @@ def side_by_side(runs: Mapping[str, Results]) -> Table:
 
 
 def differences_of_runs(runs: Mapping[str, Results]) -> list[str]:
-    """Return in words what differs between the runs beside their numbers: images, model, budget, versions."""
+    """Return in words what differs between the runs beside their numbers: images, model, arguments, versions."""
     names = list(runs)
     said = []
     for what, facts in _facts(runs[names[0]]).items():
@@ -61,6 +66,18 @@ def differences_of_runs(runs: Mapping[str, Results]) -> list[str]:
         if any(value != facts for value in values.values()):
             said.append(f"{what}: " + "; ".join(f"{name} {_spoken(value)}" for name, value in values.items()))
     return said
+
+
+def left_out(runs: Mapping[str, Results]) -> str | None:
+    """Return in words how many rows stand in one run alone, which `side_by_side` leaves out; None where none does."""
+    names = {name: {each.name for each in results.rows if not each.conditional} for name, results in runs.items()}
+    known = Counter(row for rows in names.values() for row in rows)
+    counts = {name: sum(known[row] == 1 for row in rows) for name, rows in names.items()}
+    total = sum(counts.values())
+    if not total:
+        return None
+    whose = "; ".join(f"{name} {count}" for name, count in counts.items() if count)
+    return f"Left out: {total} {'row' if total == 1 else 'rows'} of one run alone ({whose})"
 
 
 def same_images(first: Results, second: Results) -> bool:
@@ -87,15 +104,25 @@ def _shares(row: Row) -> Any:
 
 def _facts(results: Results) -> dict[str, Any]:
     run = results.run
-    data, model = run.get("data", {}), run.get("model", {})
+    data, model, arguments = run.get("data", {}), run.get("model", {}), run.get("arguments", {})
     return {
         "images": (data.get("source"), str(data.get("sha256"))[:8], results.n),
         "model": (model.get("name"), str(model.get("weights_sha256"))[:8]),
-        "budget": run.get("arguments", {}).get("budget"),
+        "threats": _listed(arguments.get("threat")),
+        "attacks": _listed(arguments.get("attacks")),
+        "defences": _listed(arguments.get("defences")),
+        "budget": NO_ATTACKER if arguments.get("budget") is None else arguments["budget"],
+        "batch size": arguments.get("batch_size"),
         "seed": run.get("seed"),
         "tf_lowdef": run.get("versions", {}).get("tf_lowdef"),
     }
 
 
+def _listed(names: Any) -> Any:
+    return ", ".join(map(str, names)) or "none" if isinstance(names, Sequence) and not isinstance(names, str) else names
+
+
 def _spoken(value: Any) -> str:
+    if value is None:
+        return "unknown"
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -20,6 +20,7 @@ from tf_lowdef.jobs import Folder, open_run, working_folder
 from tf_lowdef.jobs.progress import Progress, Steps, shown
 from tf_lowdef.models.adapter import say_range
 from tf_lowdef.results.curves import chosen_by
+from tf_lowdef.text import unread_images
 from tf_lowdef.training.checkpoint import Checkpoint
 from tf_lowdef.training.feeding import Feed
 from tf_lowdef.training.guards import RobustValidation, StopOnNaN
@@ -219,7 +220,7 @@ def _warnings(guard: StopOnNaN, watch: RobustValidation, failed: dict[str, str],
         )
     if failed:
         first = next(iter(failed.values()))
-        found.append(f"{len(failed)} images could not be read and were left out: {first}")
+        found.append(f"{unread_images(len(failed), 'left out')}: {first}")
     return found
 
 

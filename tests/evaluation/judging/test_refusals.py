@@ -185,6 +185,18 @@ def test_bad_gradients_are_named(flags, text):
     assert attack_reasons(made) == []
 
 
+@pytest.mark.parametrize("flags", ["zero_gradient", "nonfinite_gradient", "still"])
+def test_one_image_of_a_handful_refuses_nothing_unless_it_is_the_only_one(flags):
+    made = outcome(6, "pgd:4", 4).made
+    made.attackable[6:] = False
+    getattr(made, flags)[0] = True
+    assert attack_reasons(made) == []
+    getattr(made, flags)[1] = True
+    assert "on 2 of 6 images" in attack_reasons(made)[0]
+    made.attackable[1:] = False
+    assert "on 1 of 1 images" in attack_reasons(made)[0]
+
+
 def masked_models(model, stop_layer):
     def through(*layers):
         return keras.Sequential([keras.Input((24, 24, 3)), *layers, model])

@@ -19,7 +19,8 @@ from tf_lowdef.results.statistics import mcnemar
 from tf_lowdef.results.table import unique
 
 FEW = 0.01
-"""The share of images without a gradient up to which a row is believed: rounding can flatten single images."""
+"""The share of images without a gradient up to which a row is believed: rounding can flatten single images. For that
+reason one image alone is never enough, however few there are, unless it is the only one."""
 
 LEVEL = 0.01
 """The p below which a paired, one-sided test makes a worst case unreliable."""
@@ -80,7 +81,7 @@ def attack_reasons(made: Made | None) -> list[str]:
     return failed + [
         f"{what} on {count} of {total} images"
         for what, count in counts.items()
-        if count > limits.get(what, FEW) * total
+        if count > limits.get(what, FEW) * total and (count > 1 or count == total)
     ]
 
 
