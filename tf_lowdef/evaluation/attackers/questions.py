@@ -84,17 +84,14 @@ class Questions:
         places = target.right(PROBE_IMAGES)
         if not target.differentiable or not len(places):
             return []
-        step = partial(RunModels.probe_gradients, defence=target.defence, through=target.differentiable)
-        record = self._asked(f"{target.defence}/probe", places, step)
-        return [Probe(**facts) for facts in record.facts["probes"]]
+        return self._of_each(target, "probe", places, partial(RunModels.probe_gradient, defence=target.defence))
 
     def probe_ends(self, target: Target, bound: Bound, left: Indices) -> list[Probe]:
         """Return what each gradient is worth where an attack within a bound stops, asked of images that it left."""
         if not target.differentiable or len(left) < FEWEST or bound.levels < 1:
             return []
-        step = partial(RunModels.probe_ends, defence=target.defence, through=target.differentiable, bound=bound)
-        record = self._asked(f"{target.defence}/ends/{bound}", left[:PROBE_IMAGES], step)
-        return [Probe(**facts) for facts in record.facts["probes"]]
+        step = partial(RunModels.probe_ends, defence=target.defence, bound=bound)
+        return self._of_each(target, f"ends/{bound}", left[:PROBE_IMAGES], step)
 
     def self_test(self, target: Target, name: str, attack: Attack, made: Made) -> None:
         """Let an attack with gradients find examples that were planted, and note how it did; not where draws decide."""
@@ -108,6 +105,18 @@ class Questions:
         if made.planted:
             verdict = "failed" if made.failed_self_test else "passed"
             made.setting["self_test"] = f"{verdict}: {made.found} of {made.planted} planted examples found"
+
+    def _of_each(self, target: Target, name: str, places: Indices, step: Step) -> list[Probe]:
+        """Ask about each gradient of a defence, each a unit, so that workers share them."""
+        units = [
+            Unit(
+                f"{self._threat.name}/{target.defence}/{name}-{number}",
+                {"places": places.tolist(), "through": number},
+            )
+            for number in target.differentiable
+        ]
+        work = SplitWork(lambda unit: (self._images.batch(unit), unit.task["through"]), step, self._site)
+        return [Probe(**record.facts["probe"]) for record in self._runner.run(units, work)]
 
     def _asked(self, name: str, places: Indices, step: Step) -> Record:
         return ask(self._runner, self._site, self._images, f"{self._threat.name}/{name}", places, step)

@@ -96,15 +96,17 @@ class RunModels:
         """Return which of a defence's models have a gradient."""
         return Record(facts={"gradients": [gives_gradient(model, *batch[:2]) for model in self.defended(defence)]})
 
-    def probe_gradients(self, batch: Batch, *, defence: str, through: Sequence[int]) -> Record:
-        """Return what some images tell of the gradients of a defended model; see `probe`."""
-        models, asking = self.defended(defence), (*batch[:2], self.batch_size, self.seed)
-        return Record(facts={"probes": [run_probe(models[number], *asking)._asdict() for number in through]})
+    def probe_gradient(self, asked: tuple[Batch, int], *, defence: str) -> Record:
+        """Return what some images tell of one gradient of a defended model; see `probe`."""
+        batch, number = asked
+        found = run_probe(self.defended(defence)[number], *batch[:2], self.batch_size, self.seed)
+        return Record(facts={"probe": found._asdict()})
 
-    def probe_ends(self, batch: Batch, *, defence: str, through: Sequence[int], bound: Bound) -> Record:
-        """Return what the gradients of a defended model are worth where an attack stops; see `probe_ends`."""
-        models, asking = self.defended(defence), (bound, *batch[:2], self.batch_size, self.seed)
-        return Record(facts={"probes": [probe_ends(models[number], *asking)._asdict() for number in through]})
+    def probe_ends(self, asked: tuple[Batch, int], *, defence: str, bound: Bound) -> Record:
+        """Return what one gradient of a defended model is worth where an attack stops; see `probe_ends`."""
+        batch, number = asked
+        found = probe_ends(self.defended(defence)[number], bound, *batch[:2], self.batch_size, self.seed)
+        return Record(facts={"probe": found._asdict()})
 
     def probe_victim_ends(self, batch: Batch, *, threat: Threat, bound: Bound) -> Record:
         """Return what the gradient of a threat's victim is worth where an attack stops; see `probe_ends`."""
