@@ -165,6 +165,8 @@ def test_a_gradient_must_lead_where_attacks_stop_too():
     assert (
         end_reasons([]) == end_reasons([honest]) == end_reasons([turned, honest]) == end_reasons([turned, fallen]) == []
     )
+    assert end_reasons([Probe(6, leads=3)]) == []  # which draws do alone
+    assert len(end_reasons([Probe(4, leads=0)])) == len(end_reasons([Probe(16, leads=5)])) == 1
 
 
 @pytest.mark.parametrize(

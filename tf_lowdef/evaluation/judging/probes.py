@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from scipy.stats import binomtest
+
 from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON
 
 FEWEST = 4
 """Images below which a probe says nothing."""
 LED = 0.6
 """The share of images on which a step along the gradient has to do more harm than other steps."""
+P_OF_FEW = 0.05
+"""The p of a share of few images."""
 HIDDEN, BLIND = 0.25, 0.3
 """The part of the effect of noise that values without a gradient may have, where they are so many of all. A few at the
 border of an image may move what a codec makes of the others."""
@@ -82,12 +86,13 @@ def end_reasons(probes: Sequence[Probe]) -> list[str]:
 
     Args:
         probes: Of each gradient that the model offers, of images that withstood an attack along it; the best of them
-            counts, and one that too few withstood speaks for the model.
+            counts, and one that too few withstood speaks for the model. So few are left that the share has to be below
+            `LED` beyond chance: of six images behind honest draws three may be none.
     """
     if not probes or min(each.images for each in probes) < FEWEST:
         return []
     best = max(probes, key=lambda each: each.leads / each.images)
-    if best.leads >= LED * best.images:
+    if binomtest(best.leads, best.images, LED, alternative="less").pvalue >= P_OF_FEW:
         return []
     count = best.images - best.leads
     return [f"where an attack stops, a step along the gradient does no more harm than others on {count} of "
