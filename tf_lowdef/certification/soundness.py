@@ -16,13 +16,9 @@ import tensorflow as tf
 from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.layers import is_randomised
 from tf_lowdef.layers.compiled import infer
+from tf_lowdef.models.alike import alike
 
 Logits = npt.NDArray[np.float32]
-
-TOLERANCE = 1e-3
-"""How far logits may lie apart that are computed in batches of other sizes, in parts of their span."""
-HALF_TOLERANCE = 0.03
-"""The same where a layer computes in half precision."""
 
 PROBED = 3
 """Images that are tried in several batches before anything is counted."""
@@ -49,7 +45,7 @@ def check_sound(model: Any, images: npt.NDArray[np.float32]) -> None:
         there = _logits(model, np.concatenate([images, others]))[: len(images)]
         back = _logits(model, np.concatenate([others, images])[::-1])[: len(images)][::-1]
         for found in (there, back):
-            if not _close(model, alone, found):
+            if not alike(model, alone, found):
                 raise ValueError(_of_batch(model))
 
 
@@ -67,7 +63,7 @@ def check_repeatable(model: Any, images: npt.NDArray[np.float32]) -> Logits:
     """
     check_deterministic(model)
     alone, again = (np.concatenate([_logits(model, image[None]) for image in images]) for _ in range(2))
-    if not _close(model, alone, again):
+    if not alike(model, alone, again):
         raise ValueError(
             f"{model.name!r} answers the same image otherwise from call to call: something in it draws or remembers. "
             "A certificate needs a classifier without chance in it; the noise is put in front of it here"
@@ -87,7 +83,7 @@ def check_deterministic(model: Any) -> None:
 
 def check_alone(model: Any, alone: Any, among: Any) -> None:
     """Raise ValueError where an image's logits are others alone than in a batch; both of shape (n, classes)."""
-    if not _close(model, np.asarray(alone), np.asarray(among)):
+    if not alike(model, np.asarray(alone), np.asarray(among)):
         raise ValueError(_of_batch(model))
 
 
@@ -100,19 +96,6 @@ def _companions(images: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]
     ends = np.stack([np.zeros_like(images[0]), np.full_like(images[0], 255)])
     noise = np.random.default_rng(0).normal(128, 200, (3, *images.shape[1:])).astype(np.float32)
     return [ends, noise, np.repeat(images[:1], 5, axis=0), images[:0]]
-
-
-def _close(model: Any, first: Logits, second: Logits) -> bool:
-    """Return whether logits are the same but for rounding; what is not finite is left to who counts."""
-    if first.shape != second.shape:
-        return False
-    finite = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
-    first, second = first[finite], second[finite]
-    if not len(first):
-        return True
-    half = any("16" in str(getattr(layer, "compute_dtype", "")) for layer in [model, *all_layers(model)])
-    span = max(float((first.max(axis=1) - first.min(axis=1)).max()), float(np.finfo(np.float32).tiny))
-    return bool(np.abs(first - second).max() <= (HALF_TOLERANCE if half else TOLERANCE) * span)
 
 
 def _of_batch(model: Any) -> str:

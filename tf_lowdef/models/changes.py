@@ -14,6 +14,7 @@ import tensorflow as tf
 from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.layers import draw_scope
 from tf_lowdef.layers.compiled import compiled, forget, infer
+from tf_lowdef.models.alike import alike
 from tf_lowdef.models.networks import sample_images
 
 _KNOWN = ("keras", "keras_hub", "tf_lowdef")
@@ -46,15 +47,10 @@ def drop_stale_traces(classifier: Any) -> None:
         now, again = (_eager(classifier, images, keys) for _ in range(2))
     except Exception:
         return
-    if not _alike(traced, now) and _alike(now, again):
+    if not alike(classifier, traced, now) and alike(classifier, now, again):
         forget(classifier)
 
 
 def _eager(classifier: Any, images: tf.Tensor, keys: Any) -> Any:
     with draw_scope(keys):
         return infer(classifier, images)
-
-
-def _alike(one: Any, other: Any) -> bool:
-    one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
-    return bool(np.allclose(one, other, rtol=0, atol=1e-3 * max(np.ptp(one), 1e-9), equal_nan=True))

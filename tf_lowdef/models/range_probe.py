@@ -11,6 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tf_lowdef.models.adapter import as_classifier
+from tf_lowdef.models.alike import alike
 from tf_lowdef.models.cutting import split_defence
 from tf_lowdef.models.input_range import PIXELS, USUAL_RANGES, InputRange, declared_range
 from tf_lowdef.models.networks import as_network
@@ -143,13 +144,12 @@ def find_better_range(model: Any, images: Pixels, labels: Labels, outputs: str |
             and (best is None or found.found_correct > best.found_correct)
         ):
             best = found
-    return None if best is None else best._replace(draws=_draws(scores, best.found.of(seen[parts[0]])))
+    return None if best is None else best._replace(draws=_draws(rest, scores, best.found.of(seen[parts[0]])))
 
 
-def _draws(scores: Callable[..., Any], values: Any) -> bool:
+def _draws(model: Any, scores: Callable[..., Any], values: Any) -> bool:
     """Return whether the same images are given other scores from call to call, by more than rounding."""
-    first, second = (np.asarray(scores(values, training=False)) for _ in range(2))
-    return not np.allclose(first, second, rtol=0, atol=1e-3 * np.ptp(first), equal_nan=True)
+    return not alike(model, *(scores(values, training=False) for _ in range(2)))
 
 
 def _compare(found: InputRange, assumed: InputRange, theirs: Bools, ours: Bools, front: Sequence[Any]) -> Better:

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_lowdef.evaluation.models.answers import Answers, answers, differing, tolerance
+from tf_lowdef.evaluation.models.answers import Answers, answers, differing
 from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.evaluation.versions import versions
 from tf_lowdef.keras_compat import all_layers
@@ -55,11 +55,11 @@ class ModelsRecipe:
         make_deterministic(available_cores(), self.settings["seed"])
         _, model, surrogate, defences = pickle.loads(self.models)  # noqa: S301 - the driver's own
         site = RunModels(model, defences, surrogate=surrogate, **self.settings)
-        other = differing(self.answers, answers(site), tolerance(site))
+        other = differing(site, self.answers, answers(site))
         if other:
             raise ValueError(
-                f"A worker's copy of {' and of '.join(other)} answers the same images otherwise than the original: "
-                "get_config() must return all arguments, and nothing may be set on the object afterwards"
+                f"The same images get other answers of a worker's copy of {' and of '.join(other)} than of the "
+                "original: get_config() must return all arguments, and nothing may be set on the object afterwards"
             )
         return site
 
