@@ -5,6 +5,9 @@ Graphs read weights anew in every call, and everything else when they are traced
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import keras
@@ -13,9 +16,12 @@ import tensorflow as tf
 
 from tf_lowdef.keras_compat import all_layers
 from tf_lowdef.layers import draw_scope
-from tf_lowdef.layers.compiled import compiled, forget, infer
+from tf_lowdef.layers.compiled import forget, infer, remembered
 from tf_lowdef.models.alike import alike
+from tf_lowdef.models.identity import hash_weights
 from tf_lowdef.models.networks import sample_images
+
+_TRUSTED: ContextVar[bool] = ContextVar("models are taken as they are traced", default=False)
 
 _KNOWN = ("keras", "keras_hub", "tf_lowdef")
 
@@ -28,29 +34,47 @@ def has_own_code(model: Any) -> bool:
     )
 
 
-def drop_stale_traces(classifier: Any) -> None:
-    """Forget what was traced of a classifier that answers a few images otherwise now than its traces do.
+@contextmanager
+def unchanged() -> Iterator[None]:
+    """Within the block take every model as it is traced: a run has looked when it began."""
+    token = _TRUSTED.set(True)
+    try:
+        yield
+    finally:
+        _TRUSTED.reset(token)
 
-    One that answers otherwise from call to call is left as it is, and so is one that cannot be asked. Asking traces it
-    once and calls it eagerly, so that only models with code of the user's own are.
+
+def drop_stale_traces(classifier: Any) -> None:
+    """Forget what was traced of a classifier that answers a few images otherwise than when it was last asked.
+
+    Only models with code of the user's own are asked, eagerly, which traces nothing. What answers otherwise with other
+    weights has been trained, and one that answers otherwise from call to call draws; both are left as they are, and so
+    is one that cannot be asked.
 
     Args:
         classifier: From pixels in [0, 255], shape (batch, height, width, channels), to logits.
     """
     shape = getattr(classifier, "input_shape", None)
-    if not has_own_code(classifier) or not isinstance(shape, tuple) or len(shape) != 4:
+    if _TRUSTED.get() or not has_own_code(classifier) or not isinstance(shape, tuple) or len(shape) != 4:
         return
     images = tf.constant(sample_images(shape[1:]))
-    keys = np.zeros((len(images), 2), np.int64)
+    weights = hash_weights(classifier)
+    before = _seen(classifier).get("last")
     try:
-        traced = compiled(classifier, infer, images, keys=keys, state="stale?")
-        now, again = (_eager(classifier, images, keys) for _ in range(2))
+        now = _eager(classifier, images)
+        changed = before is not None and before[0] == weights and not alike(classifier, before[1], now)
+        if changed and alike(classifier, now, _eager(classifier, images)):
+            forget(classifier)
     except Exception:
         return
-    if not alike(classifier, traced, now) and alike(classifier, now, again):
-        forget(classifier)
+    _seen(classifier)["last"] = (weights, now)
 
 
-def _eager(classifier: Any, images: tf.Tensor, keys: Any) -> Any:
-    with draw_scope(keys):
-        return infer(classifier, images)
+def _seen(classifier: Any) -> dict[str, Any]:
+    found: dict[str, Any] = remembered(classifier, _seen, lambda _: {})
+    return found
+
+
+def _eager(classifier: Any, images: tf.Tensor) -> Any:
+    with draw_scope(np.zeros((len(images), 2), np.int64)):
+        return np.asarray(infer(classifier, images), np.float32)

@@ -14,6 +14,7 @@ from tf_lowdef.evaluation.judging.outcomes import SANITY_EPSILON
 from tf_lowdef.evaluation.judging.probes import Probe
 from tf_lowdef.evaluation.models.draws import ExpectedModel
 from tf_lowdef.evaluation.models.probe import probe
+from tf_lowdef.models.changes import unchanged
 
 Labels = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
@@ -33,7 +34,7 @@ def run_attack(
     """Attack one batch; where the target draws, its draws begin anew."""
     if isinstance(target, ExpectedModel):
         target.begin(name, seed)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), unchanged():
         # once for the whole run it stands among the results' warnings
         warnings.filterwarnings("ignore", "The model's outputs are nonnegative", UserWarning)
         return attack(target, pixels, labels, batch_size=batch_size, seed=seed)
