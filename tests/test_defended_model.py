@@ -14,6 +14,7 @@ def pixels():
     return np.random.default_rng(0).integers(0, 256, (3, 32, 40, 3), np.uint8)
 
 
+@pytest.mark.slow
 def test_in_front_of_an_application_on_pixels(pixels, tmp_path):
     base = load_application("MobileNetV2", weights=None, input_shape=(32, 40, 3))
     model = tf.keras.Sequential([WebPLayer(60), FlipLayer(), base])

@@ -196,6 +196,7 @@ def test_square_is_as_strong_as_arts(task):
     assert ours.success.sum() >= np.mean(theirs) - MOST_APART, (ours.success.sum(), theirs)
 
 
+@pytest.mark.slow
 def test_cw_is_as_near_as_arts(task):
     compare_cw(task.model, task.images[:6], task.labels[:6], steps=50)
 

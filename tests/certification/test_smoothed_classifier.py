@@ -63,6 +63,7 @@ def test_without_a_seed_every_call_draws_anew_and_a_scope_decides(model, images)
     assert (first == second).all()
 
 
+@pytest.mark.slow
 def test_it_saves_and_loads_safely(smoothed, images, tmp_path):
     smoothed.save(tmp_path / "smoothed.keras")
     loaded = load_model(tmp_path / "smoothed.keras")

@@ -185,6 +185,7 @@ def test_damaged_records_and_lost_pictures_are_made_again(run, undisturbed, tmp_
     assert pictures[0].read_bytes() == kept
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_clear_and_the_run_goes_on(run, undisturbed, tmp_path, monkeypatch):
     folder, left = tmp_path / "run", 30
     whole = store.write_bytes

@@ -10,6 +10,7 @@ from tf_lowdef.models.input_range import IMAGENET_MEAN, IMAGENET_STDDEV
 from tf_lowdef.results import Results
 
 SHAPE = (16, 16, 3)
+SMALL = {"weights": None, "input_shape": (32, 32, 3), "classes": 2}
 
 GREY_MEAN, GREY_VARIANCE = [255 * each for each in IMAGENET_MEAN], [(255 * each) ** 2 for each in IMAGENET_STDDEV]
 
@@ -113,8 +114,10 @@ def test_scores_in_0_1_that_may_be_sigmoids_are_said_in_the_results():
         lambda: network(keras.Sequential([keras.layers.Rescaling(1 / 255), keras.layers.Rescaling(2.0, offset=-1.0)])),
         lambda: functional(lambda images: residual(keras.layers.Rescaling(1 / 255)(images))),
         lambda: keras.applications.MobileNetV3Small((32, 32, 3), weights=None, classes=2),
-        lambda: keras.applications.EfficientNetB0(weights=None, input_shape=(32, 32, 3), classes=2),
-        lambda: keras.applications.ConvNeXtTiny(weights=None, input_shape=(32, 32, 3), classes=2),
+        *(
+            pytest.param(lambda name=name: getattr(keras.applications, name)(**SMALL), marks=pytest.mark.slow, id=name)
+            for name in ("EfficientNetB0", "ConvNeXtTiny")
+        ),
         lambda: defend(network(), input_range=(0, 1)),
     ],
 )  # fmt: skip

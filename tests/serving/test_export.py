@@ -264,6 +264,7 @@ def test_bad_images_are_marked_beside_good_ones(small_export, loaded):
     assert "4096 x\n  4096 pixels" in readme
 
 
+@pytest.mark.slow
 def test_bad_images_are_errors_where_that_is_asked_for(tmp_path, small_base):
     model = keras.Sequential([WebPLayer(60, method=0), small_base()])
     serving.export(model, tmp_path / "model", on_bad_image="error", max_image_size=(40, 50))

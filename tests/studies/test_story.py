@@ -20,6 +20,7 @@ def drawn(figure):
         return np.asarray(image.convert("RGB")).astype(int)
 
 
+@pytest.mark.slow
 def test_the_four_frames_are_of_one_image_to_which_all_of_it_happens():
     model, images, labels = load_demo()
     mugs = slice(120, 126)
