@@ -13,7 +13,7 @@ import numpy as np
 from tf_lowdef.defences import Gate, Rule, make_defence
 from tf_lowdef.defences.calibration import calibration_doubts
 from tf_lowdef.evaluation.gates import Scored, score_images, with_threshold
-from tf_lowdef.evaluation.judging.checks import chance_warnings, shift_warnings
+from tf_lowdef.evaluation.judging.checks import label_doubts
 from tf_lowdef.evaluation.models.opening import find_doubts, open_classifier, open_data, open_labelled
 from tf_lowdef.evaluation.models.predict import Predictor, class_count
 from tf_lowdef.jobs.progress import Progress, shown
@@ -147,8 +147,7 @@ def _label_doubts(scored: Scored, classes: int, rule: Rule) -> list[str]:
     Raises:
         ValueError: The threshold is to be chosen by them: where no answer is right, none can be lost.
     """
-    near, unknown = chance_warnings(scored.answers, scored.labels, classes)
-    wrong = near + shift_warnings(scored.answers, scored.labels)
+    wrong, unknown = label_doubts(scored.answers, scored.labels, classes)
     if wrong and rule.max_clean_drop is not None:
         raise ValueError(
             f"`data` must be labelled as the model's classes are, for `max_clean_drop` counts right answers. {wrong[0]}"

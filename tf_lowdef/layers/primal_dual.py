@@ -40,7 +40,7 @@ def minimise(start: tf.Tensor, images: tf.Tensor, kept: tf.Tensor, weight: float
         by_out: tf.Tensor, start: tf.Tensor, images: tf.Tensor, kept: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         problem = _Problem(images, kept, weight)
-        _, duals = problem.solve(start, iterations)
+        _, duals = problem.solve(start, iterations, keep=True)
         by_start, by_known = problem.solve_back(by_out, duals, iterations)
         return by_start, by_known * problem.share
 
@@ -62,20 +62,20 @@ class _Problem:
         self.known = images * self.share
         self.inside = [_step_inside(images, axis) for axis in (1, 2)]
 
-    def solve(self, start: tf.Tensor, iterations: int) -> Any:
-        """Return the last image, and of each iteration the dual variables and by what they were shortened."""
+    def solve(self, start: tf.Tensor, iterations: int, keep: bool = False) -> Any:
+        """Return the last image, and to keep of each iteration the dual variables and by what they were shortened."""
 
         def iterate(count: Any, z: Any, ahead: Any, down: Any, right: Any, *duals: Any) -> Any:
             down += (tf.roll(ahead, -1, axis=1) - ahead) * self.inside[0]
             right += (tf.roll(ahead, -1, axis=2) - ahead) * self.inside[1]
             shorter = self.bound * tf.math.rsqrt(tf.maximum(down * down + right * right, self.bound**2))
             down, right = down * shorter, right * shorter
-            written = [array.write(count, each) for array, each in zip(duals, (down, right, shorter), strict=True)]
+            written = [array.write(count, each) for array, each in zip(duals, (down, right, shorter), strict=keep)]
             new = (z - _transposed(down, right)) * self.shrink + self.known
             return count + 1, new, 2 * new - z, down, right, *written
 
         zeros = tf.zeros_like(start)
-        duals = [tf.TensorArray(tf.float32, iterations, element_shape=start.shape) for _ in range(3)]
+        duals = [tf.TensorArray(tf.float32, iterations, element_shape=start.shape) for _ in range(3 * keep)]
         _, out, _, _, _, *duals = _repeat(iterate, iterations, 0, start, start, zeros, zeros, *duals)
         return out, duals
 

@@ -29,12 +29,7 @@ def side_by_side(runs: Mapping[str, Results]) -> Table:
     Args:
         runs: By the name that heads its column.
     """
-    found: dict[str, dict[str, Row]] = {}
-    for name, results in runs.items():
-        for each in results.rows:
-            if not each.conditional:
-                found.setdefault(each.name, {})[name] = each
-    shared = {row: rows for row, rows in found.items() if len(rows) > 1}
+    shared = {row: rows for row, rows in _by_row(runs).items() if len(rows) > 1}
     first, *others = runs
     compared = {
         (row, name): compare_paired(_shares(rows[name]), _shares(rows[first]))
@@ -70,14 +65,22 @@ def differences_of_runs(runs: Mapping[str, Results]) -> list[str]:
 
 def left_out(runs: Mapping[str, Results]) -> str | None:
     """Return in words how many rows stand in one run alone, which `side_by_side` leaves out; None where none does."""
-    names = {name: {each.name for each in results.rows if not each.conditional} for name, results in runs.items()}
-    known = Counter(row for rows in names.values() for row in rows)
-    counts = {name: sum(known[row] == 1 for row in rows) for name, rows in names.items()}
-    total = sum(counts.values())
+    counts = Counter(name for rows in _by_row(runs).values() if len(rows) == 1 for name in rows)
+    total = counts.total()
     if not total:
         return None
-    whose = "; ".join(f"{name} {count}" for name, count in counts.items() if count)
+    whose = "; ".join(f"{name} {counts[name]}" for name in runs if counts[name])
     return f"Left out: {total} {'row' if total == 1 else 'rows'} of one run alone ({whose})"
+
+
+def _by_row(runs: Mapping[str, Results]) -> dict[str, dict[str, Row]]:
+    """Return each row by its name, in the runs that have it; a conditional one means nothing beside another run's."""
+    found: dict[str, dict[str, Row]] = {}
+    for name, results in runs.items():
+        for each in results.rows:
+            if not each.conditional:
+                found.setdefault(each.name, {})[name] = each
+    return found
 
 
 def same_images(first: Results, second: Results) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -71,10 +72,9 @@ def check_metrics(name: str, metrics: Any) -> None:
 def label_form(loss: Any) -> str | None:
     """Return what labels one of Keras' losses takes, `INDICES` or `ONE_HOT`; None where that is not known."""
     found = keras.losses.get(loss) if isinstance(loss, str) else loss
-    function = getattr(found, "fn", found)
-    if any(function is each for each in _OF_INDICES):
+    if _is_one_of(found, _OF_INDICES):
         return INDICES
-    return ONE_HOT if any(function is each for each in _OF_ONE_HOT) else None
+    return ONE_HOT if _is_one_of(found, _OF_ONE_HOT) else None
 
 
 def _leaves(nested: Any) -> list[Any]:
@@ -88,8 +88,13 @@ def _leaves(nested: Any) -> list[Any]:
 
 def _takes_probabilities(found: Any) -> bool:
     """Return whether a loss or a metric says so."""
+    return _options(found).get("from_logits") is False or _is_one_of(found, _LOGARITHMS)
+
+
+def _is_one_of(found: Any, functions: Sequence[Any]) -> bool:
+    """Return whether a loss or a metric computes one of some functions of Keras'."""
     function = getattr(found, "fn", getattr(found, "_fn", found))
-    return _options(found).get("from_logits") is False or any(function is each for each in _LOGARITHMS)
+    return any(function is each for each in functions)
 
 
 def _unsaid(loss: Any) -> bool:

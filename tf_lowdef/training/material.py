@@ -12,7 +12,7 @@ import numpy as np
 
 from tf_lowdef.data.image_data import ImageData, Pixels
 from tf_lowdef.evaluation.images.selection import image_digest, stack
-from tf_lowdef.evaluation.judging.checks import chance_warnings, shift_warnings
+from tf_lowdef.evaluation.judging.checks import label_doubts
 from tf_lowdef.evaluation.models.opening import open_labelled
 from tf_lowdef.jobs.progress import Progress, Steps
 from tf_lowdef.models.range_probe import images_to_probe
@@ -186,8 +186,8 @@ def _check_knows(classifier: Any, images: ImageData) -> list[str]:
     labels = images.labels[[index for index in chosen if index not in failed]]
     logits = classifier.predict(stack(pixels, images.source).astype(np.float32), batch_size=64, verbose=0)
     predictions = logits.argmax(axis=1)
-    near, unknown = chance_warnings(predictions, labels, logits.shape[1])
-    for found in near + shift_warnings(predictions, labels):
+    wrong, unknown = label_doubts(predictions, labels, logits.shape[1])
+    for found in wrong:
         raise ValueError(
             f"{found}. Of a model that knows nothing yet, say from_scratch=True, on the command line --from-scratch"
         )

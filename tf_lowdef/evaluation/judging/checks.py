@@ -55,6 +55,18 @@ def clean_accuracy_warnings(predictions: Labels, labels: Labels, classes: int) -
     return near + unknown + shift_warnings(predictions, labels)
 
 
+def label_doubts(predictions: Labels, labels: Labels, classes: int) -> tuple[list[str], list[str]]:
+    """Return what says that labels are not the model's, and what says that images are too few to tell.
+
+    Args:
+        predictions: See `clean_accuracy_warnings`.
+        labels: See there.
+        classes: See there.
+    """
+    near, unknown = chance_warnings(predictions, labels, classes)
+    return near + shift_warnings(predictions, labels), unknown
+
+
 def is_near_chance(top1: float, classes: int) -> bool:
     """Return whether a top-1 accuracy, 0 to 1, is hardly better than guessing."""
     return top1 < 1 / classes + NEAR_CHANCE * (1 - 1 / classes)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from tf_lowdef.evaluation.models.predict import NonFiniteOutputError, Pixels, Predictor
 from tf_lowdef.evaluation.models.run_models import RunModels
 from tf_lowdef.jobs import Record, RunMismatchError, Runner, Unit
+from tf_lowdef.layers.compiled import remembered
 from tf_lowdef.models.alike import alike
 from tf_lowdef.models.networks import sample_images
 
@@ -24,12 +25,17 @@ WITHIN = 1e-3
 _DEFENCE = "the defence"
 
 
-def answers(site: RunModels) -> dict[str, npt.NDArray[np.float64]]:
-    """Return what the model, the surrogate and each defence make of a few drawn images, by what they are.
+def answers(site: RunModels) -> Answers:
+    """Return what the model, the surrogate and each defence make of a few drawn images, by what they are; asked once.
 
     Of a defence two weighted means of each image that it gives. What answers otherwise at once is left out: a model
     that draws without saying so is told in the results.
     """
+    found: Answers = remembered(site, answers, lambda _: _asked(site))
+    return found
+
+
+def _asked(site: RunModels) -> Answers:
     pixels = sample_images(site.model.input_shape[1:]).astype(np.uint8)
     found = {}
     models = {"the model": site.predictor}
